@@ -1,0 +1,2 @@
+//! `cargo xtask …`: build, serve, test and measure intab.
+fn main() {}
