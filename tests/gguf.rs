@@ -4,7 +4,7 @@ mod gguf {
     pub mod inputs;
 }
 
-use std::{fs, path::PathBuf, rc::Rc};
+use std::{fs, path::PathBuf};
 
 use gguf::inputs::{FIELDS, every_value, file, open, patched, small, source, split};
 use intab::{

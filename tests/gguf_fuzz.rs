@@ -90,9 +90,12 @@ fn memory_to_open(bytes: Vec<u8>) -> usize {
 
 #[test]
 fn damaged_files_never_panic_and_take_memory_in_proportion() {
+    let mut values = inputs::every_value();
+    // The last is long, and damage to its elements finds nothing.
+    values.pop();
     let with_every_value = inputs::file(|writer| {
-        for (key, kind, value) in inputs::every_value().into_iter().filter(|(key, _, _)| key != "key25") {
-            writer.put_as(&key, kind, &value).unwrap();
+        for (key, kind, value) in &values {
+            writer.put_as(key, *kind, value).unwrap();
         }
         writer.tensor("w", intab::quant::DType::F32, &[2, 3]).is_ok()
     });

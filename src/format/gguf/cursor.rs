@@ -19,11 +19,13 @@ pub(super) struct Field<'a> {
     owner: &'a str,
     index: Option<u64>,
     part: &'a str,
+    /// The length in front of a string rather than the string.
+    is_length: bool,
 }
 
 impl<'a> Field<'a> {
     pub fn new(owner: &'a str) -> Self {
-        Field { owner, index: None, part: "" }
+        Field { owner, index: None, part: "", is_length: false }
     }
 
     pub fn at(self, index: u64) -> Self {
@@ -32,6 +34,10 @@ impl<'a> Field<'a> {
 
     pub fn part(self, part: &'a str) -> Self {
         Field { part, ..self }
+    }
+
+    fn length(self) -> Self {
+        Field { is_length: true, ..self }
     }
 }
 
@@ -43,6 +49,9 @@ impl fmt::Display for Field<'_> {
         }
         if !self.part.is_empty() {
             write!(f, ".{}", self.part)?;
+        }
+        if self.is_length {
+            f.write_str(".length")?;
         }
         Ok(())
     }
@@ -143,11 +152,11 @@ impl<'a> Cursor<'a> {
     /// A length and as many bytes of UTF-8.
     pub async fn string(&mut self, field: Field<'_>, longest: u64) -> Result<&str> {
         let offset = self.position();
-        let length = self.u64(field.part("length")).await?;
-        let n = self.claim(length, 1, field.part("length"), offset)?;
+        let length = self.u64(field.length()).await?;
+        let n = self.claim(length, 1, field.length(), offset)?;
         if length > longest {
             let problem = format!("{length} bytes, but at most {longest} are allowed");
-            return Err(self.error(field.part("length"), offset, problem));
+            return Err(self.error(field.length(), offset, problem));
         }
         let start = self.position();
         let name = self.source.name();

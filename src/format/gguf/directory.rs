@@ -64,12 +64,7 @@ fn alignment(metadata: &Metadata) -> Result<u64> {
 }
 
 /// What follows a tensor's name. The offset is still relative to the data section.
-async fn read_record(
-    cursor: &mut Cursor<'_>,
-    name: &str,
-    alignment: u64,
-    source: usize,
-) -> Result<TensorInfo> {
+async fn read_record(cursor: &mut Cursor<'_>, name: &str, alignment: u64, source: usize) -> Result<Record> {
     let field = Field::new(name);
     let at = cursor.position();
     let n_dims = cursor.u32(field.part("n_dims")).await?;
@@ -93,6 +88,13 @@ async fn read_record(
     };
     let wrong = |problem| cursor.error(field.part("shape"), sizes_at, problem);
     let n_bytes = packing.n_bytes(&sizes).map_err(wrong)?;
+    let file_len = cursor.source().len();
+    if n_bytes > file_len {
+        return Err(wrong(format!(
+            "{sizes:?} takes {n_bytes} bytes, more than the whole file has ({file_len}): it is truncated or damaged, \
+             get it again"
+        )));
+    }
     let shape = sizes.iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>();
     let shape = shape.map_err(|_| wrong(format!("{sizes:?} is too large for this machine")))?;
 
