@@ -43,9 +43,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 {%- endfor %}
             }
         } else if (first_row + t - TILE < run.n_rows) {
-            let from = (first_row + t - TILE) * X_STRIDE + g * 8u;
+            let x_at = (first_row + t - TILE) * X_STRIDE + g * 8u;
 {%- for j in range(8) %}
-            x_tile[at + {{ j }}u] = x[from + {{ j }}u];
+            x_tile[at + {{ j }}u] = x[x_at + {{ j }}u];
 {%- endfor %}
         }
         workgroupBarrier();

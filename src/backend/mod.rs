@@ -7,7 +7,7 @@ pub mod gpu;
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage},
+    plan::{Plan, Run, Stage, Value},
     quant::DType,
 };
 
@@ -88,11 +88,24 @@ pub trait Backend {
     /// Runs a plan's steps up to and including `until`. Does not wait for the device.
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()>;
 
+    /// Kernel launches of a whole run of one row; steps where nothing is launched.
+    fn dispatches(&self, prepared: Prepared) -> usize;
+
     /// Writes part of a `u32` state, e.g. the token ids of a chunk.
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()>;
 
-    /// Reads part of an f32 state once all runs before are done.
-    fn read_f32(&mut self, state: &str, start: usize, len: usize) -> LocalFuture<'static, Result<Vec<f32>>>;
+    /// Writes the first numbers of an activation or f32 state, rows at [`crate::plan::ValueInfo::stride`].
+    fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()>;
+
+    /// Reads `len` numbers of an activation or f32 state from `start`, once all runs before are done. The memory of an
+    /// activation may have been given to a later one meanwhile: see [`crate::plan::assign_slots`].
+    fn read_value(
+        &mut self,
+        prepared: Prepared,
+        value: Value,
+        start: usize,
+        len: usize,
+    ) -> LocalFuture<'static, Result<Vec<f32>>>;
 
     /// Runs a whole plan and gives the token it sampled: `ids[0]` as this run leaves it, though later runs may be
     /// submitted before the future is awaited. [`Run::NOT_FINITE`] becomes [`Error::NotFinite`].

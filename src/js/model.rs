@@ -64,6 +64,8 @@ impl Model {
             "parameters": facts.n_parameters,
             "bytes": engine.counters().bytes,
             "fileBytes": facts.weight_bytes,
+            "bytesPerToken": facts.bytes_per_token,
+            "dispatchesPerToken": facts.dispatches_per_token,
             "types": facts.types,
             "nLayers": config.n_layers,
             "nEmbd": config.n_embd,

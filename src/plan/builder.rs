@@ -63,7 +63,8 @@ impl Builder {
         self.value(name, Storage::StateU32, 1, cols)
     }
 
-    fn activation(&mut self, name: &str, rows: usize, cols: usize) -> Value {
+    /// Scratch that some step writes, then others read.
+    pub fn activation(&mut self, name: &str, rows: usize, cols: usize) -> Value {
         self.value(name, Storage::Activation, rows, cols)
     }
 

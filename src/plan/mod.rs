@@ -111,4 +111,18 @@ impl Plan {
     pub fn find(&self, name: &str) -> Option<Value> {
         self.values.iter().position(|info| info.name == name).map(|i| Value(i as u32))
     }
+
+    /// Bytes of weights that one run reads: every matrix once, of a table the rows looked up.
+    pub fn weight_bytes(&self, n_rows: usize) -> u64 {
+        let bytes = |w: Value, rows: usize| match self[w].storage {
+            Storage::Matrix { dtype } => (rows * dtype.info().row_bytes(self[w].cols)) as u64,
+            _ => 0,
+        };
+        let read = |step: &Step| match step.op {
+            Op::Embed { table, .. } => bytes(table, n_rows),
+            Op::Linear { w, .. } => bytes(w, self[w].rows),
+            _ => 0,
+        };
+        self.steps.iter().map(read).sum()
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     format::{Checkpoint, metadata::Metadata},
     model::{ALL_LOGITS, Config, IDS},
-    plan::{Plan, Run, Sampling, Stage},
+    plan::{Plan, Run, Sampling, Stage, Value},
     text::{ChatTemplate, Tokenizer},
 };
 
@@ -25,6 +25,10 @@ pub struct Facts {
     pub n_parameters: u64,
     /// Bytes of all weights in the file.
     pub weight_bytes: u64,
+    /// Bytes of weights that decoding one token reads.
+    pub bytes_per_token: u64,
+    /// Kernel launches (on the CPU, steps) to decode one token.
+    pub dispatches_per_token: usize,
     /// Tensors by type.
     pub types: BTreeMap<&'static str, usize>,
     /// CPU or GPU.
@@ -46,6 +50,7 @@ impl Facts {
         n_ctx: usize,
         backend: &dyn Backend,
         backend_reason: String,
+        decode: (&Plan, Prepared),
     ) -> Facts {
         let info = backend.info();
         let mut types = BTreeMap::new();
@@ -63,6 +68,8 @@ impl Facts {
             n_ctx,
             n_parameters: checkpoint.tensors.values().map(|t| t.shape.iter().product::<usize>() as u64).sum(),
             weight_bytes: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
+            bytes_per_token: decode.0.weight_bytes(1),
+            dispatches_per_token: backend.dispatches(decode.1),
             types,
             backend: info.kind,
             backend_reason,
@@ -80,14 +87,18 @@ pub(super) struct Plans {
     /// A chunk of the prompt, of up to so many tokens.
     pub prefill: Prepared,
     pub prefill_rows: usize,
-    /// Logits of every row, prepared when they are first asked for.
-    pub score: Scorer,
+    /// Logits of every row.
+    pub score: Plan,
+    /// The same, prepared when it is first asked for.
+    pub scorer: Option<Scorer>,
 }
 
-/// The plan that gives every row's logits.
-pub(super) enum Scorer {
-    Planned(Box<Plan>),
-    Prepared(Prepared, usize),
+/// The prepared plan that gives every row's logits.
+#[derive(Clone, Copy)]
+pub(super) struct Scorer {
+    prepared: Prepared,
+    output: Value,
+    max_rows: usize,
 }
 
 /// A model that is ready to run.
@@ -155,7 +166,7 @@ impl Engine {
     /// As [`Engine::generate`]; [`Error::NotFinite`] if a logit is NaN or infinite.
     pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>> {
         self.check_ids(ids)?;
-        let (prepared, max_rows) = self.scorer().await?;
+        let Scorer { prepared, output, max_rows } = self.scorer().await?;
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
         let n_vocab = self.facts.config.n_vocab;
@@ -165,7 +176,7 @@ impl Engine {
             let pos = (i * max_rows) as u32;
             let run = Run { pos, n_rows: chunk.len() as u32, draw: 0, sampling: Sampling::GREEDY };
             self.backend.run(prepared, &run, Stage::Logits)?;
-            logits.extend(self.backend.read_f32(ALL_LOGITS, 0, chunk.len() * n_vocab).await?);
+            logits.extend(self.backend.read_value(prepared, output, 0, chunk.len() * n_vocab).await?);
         }
         if logits.iter().any(|x| !x.is_finite()) {
             return Err(Error::NotFinite { place: "the logits".into() });
@@ -181,15 +192,15 @@ impl Engine {
         self.latest += 1;
     }
 
-    async fn scorer(&mut self) -> Result<(Prepared, usize)> {
-        if let Scorer::Planned(plan) = &self.plans.score {
-            let prepared = self.backend.prepare(plan).await?;
-            self.plans.score = Scorer::Prepared(prepared, plan.max_rows);
+    async fn scorer(&mut self) -> Result<Scorer> {
+        if let Some(scorer) = self.plans.scorer {
+            return Ok(scorer);
         }
-        match self.plans.score {
-            Scorer::Prepared(prepared, max_rows) => Ok((prepared, max_rows)),
-            Scorer::Planned(_) => unreachable!("prepared above"),
-        }
+        let plan = &self.plans.score;
+        let missing = || Error::input("plan", format!("it has no `{ALL_LOGITS}`"));
+        let output = plan.find(ALL_LOGITS).ok_or_else(missing)?;
+        let prepared = self.backend.prepare(plan).await?;
+        Ok(*self.plans.scorer.insert(Scorer { prepared, output, max_rows: plan.max_rows }))
     }
 
     fn check_ids(&self, ids: &[u32]) -> Result<()> {

@@ -85,6 +85,8 @@ pub struct Timings {
     pub first_token_ms: f64,
     /// From the first token to the last.
     pub decode_ms: f64,
+    /// What the host spent on handing the device its work, for all decoded tokens together. (On the CPU, all work.)
+    pub encode_ms: f64,
     /// All of it.
     pub total_ms: f64,
 }
@@ -237,7 +239,9 @@ impl Generation {
     async fn token(&mut self, engine: &mut Engine) -> Result<Event> {
         while self.on_their_way.len() < engine.backend.depth() && self.may_submit(engine) {
             let run = self.run(self.prompt.len() + self.submitted - 1, 1);
+            let before = Instant::now();
             self.submit(engine, engine.plans.decode, &run)?;
+            self.output.timings.encode_ms += before.elapsed().as_secs_f64() * 1e3;
         }
         let Some(token) = self.on_their_way.pop_front() else {
             let at_limit = self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max);
@@ -284,11 +288,10 @@ impl Generation {
         let first = self.first_token.unwrap_or(now);
         self.output.finish_reason = reason;
         self.output.usage.completion = self.output.tokens.len();
-        self.output.timings = Timings {
-            first_token_ms: ms(self.started, first),
-            decode_ms: ms(first, now),
-            total_ms: ms(self.started, now),
-        };
+        let timings = &mut self.output.timings;
+        timings.first_token_ms = ms(self.started, first);
+        timings.decode_ms = ms(first, now);
+        timings.total_ms = ms(self.started, now);
         self.finished = true;
     }
 }

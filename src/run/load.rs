@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, rc::Rc};
 
-use super::engine::{Engine, Facts, Plans, Scorer};
+use super::engine::{Engine, Facts, Plans};
 use crate::{
     backend::{Backend, WeightSpec, cpu::Cpu, gpu, gpu::Gpu},
     error::{Error, Result},
@@ -84,16 +84,17 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
         stream_weights(checkpoint, &decode, backend.as_mut(), options).await?;
         let report = |loaded| tell(options, Progress { stage: "prepare", loaded, total: 2 });
         report(0);
-        let decode = backend.prepare(&decode).await?;
+        let decode_prepared = backend.prepare(&decode).await?;
         report(1);
         let prefill = backend.prepare(&prefill).await?;
         report(2);
-        Ok((decode, prefill))
+        Ok((decode_prepared, prefill))
     };
     match result.await {
-        Ok((decode, prefill)) => {
-            let facts = Facts::new(checkpoint, &config, n_ctx, backend.as_ref(), reason);
-            let plans = Plans { decode, prefill, prefill_rows, score: Scorer::Planned(Box::new(score)) };
+        Ok((decode_prepared, prefill)) => {
+            let decode = (&decode, decode_prepared);
+            let facts = Facts::new(checkpoint, &config, n_ctx, backend.as_ref(), reason, decode);
+            let plans = Plans { decode: decode_prepared, prefill, prefill_rows, score, scorer: None };
             Ok(Engine::new(backend, facts, tokenizer, template, plans))
         }
         Err(error) => {

@@ -139,6 +139,10 @@ impl Backend for Cpu {
         Ok(())
     }
 
+    fn dispatches(&self, prepared: Prepared) -> usize {
+        self.plans[prepared.0].steps.len()
+    }
+
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
         self.alive()?;
         let words = self.words.get_mut(state).ok_or_else(|| no_such("state", state))?;
@@ -146,9 +150,30 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn read_f32(&mut self, state: &str, start: usize, len: usize) -> LocalFuture<'static, Result<Vec<f32>>> {
+    fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
+        self.alive()?;
+        let info = &self.plans[prepared.0][value];
+        let cells = match info.storage {
+            Storage::Activation => &mut self.scratch[prepared.0][value.0 as usize],
+            _ => self.floats.get_mut(&info.name).ok_or_else(|| no_such("state", &info.name))?,
+        };
+        cells[..numbers.len()].copy_from_slice(numbers);
+        Ok(())
+    }
+
+    fn read_value(
+        &mut self,
+        prepared: Prepared,
+        value: Value,
+        start: usize,
+        len: usize,
+    ) -> LocalFuture<'static, Result<Vec<f32>>> {
         let numbers = self.alive().and_then(|()| {
-            let cells = self.floats.get(state).ok_or_else(|| no_such("state", state))?;
+            let info = &self.plans[prepared.0][value];
+            let cells = match info.storage {
+                Storage::Activation => &self.scratch[prepared.0][value.0 as usize],
+                _ => self.floats.get(&info.name).ok_or_else(|| no_such("state", &info.name))?,
+            };
             Ok(cells[start..start + len].to_vec())
         });
         Box::pin(std::future::ready(numbers))
@@ -193,24 +218,5 @@ impl Cpu {
         // Constants now live in `floats`; the plan's own copies are not needed again.
         self.plans.push(plan.clone());
         Ok(Prepared(self.plans.len() - 1))
-    }
-
-    /// A value of a prepared plan as it is now, for tests that look inside.
-    pub fn peek(&self, prepared: Prepared, value: Value) -> &[f32] {
-        let info = &self.plans[prepared.0][value];
-        match info.storage {
-            Storage::Activation => &self.scratch[prepared.0][value.0 as usize],
-            _ => &self.floats[&info.name],
-        }
-    }
-
-    /// Sets an activation or f32 state of a prepared plan, for tests of single steps.
-    pub fn poke(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) {
-        let info = &self.plans[prepared.0][value];
-        let cells = match info.storage {
-            Storage::Activation => &mut self.scratch[prepared.0][value.0 as usize],
-            _ => self.floats.get_mut(&info.name).expect("a prepared plan's states exist"),
-        };
-        cells[..numbers.len()].copy_from_slice(numbers);
     }
 }

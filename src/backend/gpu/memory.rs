@@ -131,11 +131,6 @@ impl Matrix {
         Ok(Matrix { info, cols: spec.cols, parts })
     }
 
-    /// Groups of 32 weights in a row, counting the padding of unblocked types.
-    pub fn groups(&self) -> usize {
-        self.cols.div_ceil(32)
-    }
-
     /// Repacks rows as the file has them and writes them to their places.
     pub fn write(&self, queue: &wgpu::Queue, first_row: usize, bytes: &[u8]) {
         let row_bytes = self.info.row_bytes(self.cols);

@@ -42,11 +42,18 @@ pub struct Gpu {
     matrices: HashMap<String, Matrix>,
     /// Vectors, constants and states, by name.
     shared: HashMap<String, Rc<Buffer>>,
-    plans: Vec<Vec<Command>>,
+    plans: Vec<Exec>,
     texts: Texts,
     pipelines: HashMap<PipelineKey, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>,
     readback: Readback,
     destroyed: bool,
+}
+
+/// A prepared plan.
+struct Exec {
+    commands: Vec<Command>,
+    /// Buffers of all values that are no matrices.
+    values: HashMap<Value, Rc<Buffer>>,
 }
 
 /// A step ready to be encoded.
@@ -111,6 +118,11 @@ impl Gpu {
         self.shared.get(name).ok_or_else(|| no_such("state", name))
     }
 
+    fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
+        let buffer = self.plans[prepared.0].values.get(&value);
+        buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
+    }
+
     /// Makes what outlives the plan and is not there yet.
     fn declare(&mut self, plan: &Plan) -> Result<()> {
         for info in &plan.values {
@@ -139,18 +151,23 @@ impl Gpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
         self.declare(plan)?;
-        let mut scratch: HashMap<Value, Rc<Buffer>> = HashMap::new();
+        let mut values: HashMap<Value, Rc<Buffer>> = HashMap::new();
         for slot in assign_slots(plan) {
             let buffer = self.allocator.storage("scratch", 4 * slot.len as u64)?;
-            scratch.extend(slot.values.iter().map(|value| (*value, buffer.clone())));
+            values.extend(slot.values.iter().map(|value| (*value, buffer.clone())));
+        }
+        for (info, i) in plan.values.iter().zip(0..) {
+            if let Some(buffer) = self.shared.get(&info.name) {
+                values.entry(Value(i)).or_insert_with(|| buffer.clone());
+            }
         }
         let mut commands = Vec::new();
         for step in &plan.steps {
             for dispatch in lower::lower(plan, step, |w| self.part_shapes(plan, w)) {
-                commands.push(self.command(plan, step.stage, &dispatch, &scratch)?);
+                commands.push(self.command(plan, step.stage, &dispatch, &values)?);
             }
         }
-        self.plans.push(commands);
+        self.plans.push(Exec { commands, values });
         Ok(Prepared(self.plans.len() - 1))
     }
 
@@ -164,12 +181,12 @@ impl Gpu {
         plan: &Plan,
         stage: Stage,
         dispatch: &Dispatch,
-        scratch: &HashMap<Value, Rc<Buffer>>,
+        values: &HashMap<Value, Rc<Buffer>>,
     ) -> Result<Command> {
         let (pipeline, layout) = self.pipeline(dispatch);
         let mut pieces = vec![Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 }];
         for binding in &dispatch.bindings {
-            pieces.push(self.piece(plan, *binding, scratch)?);
+            pieces.push(self.piece(plan, *binding, values)?);
         }
         let entries: Vec<_> = pieces
             .iter()
@@ -192,19 +209,13 @@ impl Gpu {
         Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
     }
 
-    fn piece(
-        &self,
-        plan: &Plan,
-        binding: Binding,
-        scratch: &HashMap<Value, Rc<Buffer>>,
-    ) -> Result<Piece> {
+    fn piece(&self, plan: &Plan, binding: Binding, values: &HashMap<Value, Rc<Buffer>>) -> Result<Piece> {
         let whole = |buffer: &Rc<Buffer>| Piece { buffer: buffer.clone(), start: 0, size: buffer.raw.size() };
         let part = |w: Value, i: usize| &self.matrices[&plan[w].name].parts[i];
         Ok(match binding {
-            Binding::Read(value) | Binding::Write(value) => match scratch.get(&value) {
-                Some(buffer) => whole(buffer),
-                None => whole(self.shared(&plan[value].name)?),
-            },
+            Binding::Read(value) | Binding::Write(value) => {
+                whole(values.get(&value).ok_or_else(|| no_such("value", &plan[value].name))?)
+            }
             Binding::Quants(w, i) => {
                 let part = part(w, i);
                 Piece { buffer: part.buffer.clone(), start: 0, size: part.quants }
@@ -279,7 +290,7 @@ impl Gpu {
         self.device.queue.write_buffer(&self.run.raw, 0, bytemuck::bytes_of(run));
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for command in self.plans[prepared.0].iter().filter(|command| command.stage <= until) {
+        for command in self.plans[prepared.0].commands.iter().filter(|command| command.stage <= until) {
             let [x, y, z] = command.grid.size(run);
             pass.set_pipeline(&command.pipeline);
             pass.set_bind_group(0, &command.bind_group, &[]);
@@ -361,6 +372,10 @@ impl Backend for Gpu {
         })
     }
 
+    fn dispatches(&self, prepared: Prepared) -> usize {
+        self.plans[prepared.0].commands.len()
+    }
+
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
         self.alive()?;
         let buffer = self.shared(state)?;
@@ -368,9 +383,22 @@ impl Backend for Gpu {
         Ok(())
     }
 
-    fn read_f32(&mut self, state: &str, start: usize, len: usize) -> LocalFuture<'static, Result<Vec<f32>>> {
+    fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
+        self.alive()?;
+        let buffer = self.value_buffer(prepared, value)?;
+        self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
+        Ok(())
+    }
+
+    fn read_value(
+        &mut self,
+        prepared: Prepared,
+        value: Value,
+        start: usize,
+        len: usize,
+    ) -> LocalFuture<'static, Result<Vec<f32>>> {
         let read = self.alive().and_then(|()| {
-            let buffer = self.shared(state)?.clone();
+            let buffer = self.value_buffer(prepared, value)?;
             let encoder = self.device.device.create_command_encoder(&Default::default());
             self.readback.read(encoder, &buffer, 4 * start as u64, 4 * len as u64)
         });
