@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn every_half_widens_to_the_same_number() {
         for bits in 0..=u16::MAX {
-            let (ours, truth) = (Half(bits.to_le_bytes()).to_f32(), half::f16::from_bits(bits).to_f32_const());
+            let (ours, truth) =
+                (Half(bits.to_le_bytes()).to_f32(), half::f16::from_bits(bits).to_f32_const());
             assert!(ours.to_bits() == truth.to_bits() || ours.is_nan() && truth.is_nan(), "{bits:#06x}");
         }
     }

@@ -3,7 +3,13 @@
 use core::arch::wasm32::*;
 
 use super::Sum;
-use crate::quant::{block::Half, q4_0::Q4_0, q4_k::{Q4K, scale_and_min}, q6_k::Q6K, q8_0::Q8_0};
+use crate::quant::{
+    block::Half,
+    q4_0::Q4_0,
+    q4_k::{Q4K, scale_and_min},
+    q6_k::Q6K,
+    q8_0::Q8_0,
+};
 
 /// [`Sum`] in four vectors of four.
 pub struct Lanes([v128; 4]);
