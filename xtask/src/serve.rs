@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow, bail};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Redirect, Response};
 use axum::routing::get;
@@ -145,36 +146,47 @@ fn router(root: &Path) -> Router {
     };
     let router = Router::new()
         .route("/", get(|| async { Redirect::temporary("/app/") }))
+        // Browsers ask for it unasked, and a 404 would show as an error in a clean console.
+        .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
         .nest_service("/models", files("models"))
         .fallback_service(files("www"))
-        .layer(middleware::from_fn(honor_if_range));
+        .layer(middleware::from_fn(whole_where_no_part_fits));
     HEADERS.into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value)))
     })
 }
 
-/// `If-Range`: a part is sent only of the file that the client began to load; of a changed one, the whole.
-async fn honor_if_range(request: Request, next: Next) -> Response {
-    let Some(wanted) = request.headers().get(header::IF_RANGE).cloned() else {
+/// Sends the whole file where `ServeDir` would answer a range but a part is not right (RFC 9110, 13.1.5 and 14.1.2):
+/// the file is not the one that `If-Range` names, or its last N bytes are wanted and it is shorter than N.
+async fn whole_where_no_part_fits(request: Request, next: Next) -> Response {
+    let Some(range) = request.headers().get(header::RANGE).cloned() else {
         return next.run(request).await;
     };
-    let mut whole = Request::new(axum::body::Body::empty());
+    let mut whole = Request::new(Body::empty());
     *whole.method_mut() = request.method().clone();
     *whole.uri_mut() = request.uri().clone();
     *whole.headers_mut() = request.headers().clone();
     whole.headers_mut().remove(header::RANGE);
 
     let response = next.clone().run(request).await;
-    let is_same = [header::ETAG, header::LAST_MODIFIED]
-        .into_iter()
-        .any(|validator| response.headers().get(validator) == Some(&wanted));
-    let is_part =
-        matches!(response.status(), StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE);
-    if is_part && !is_same && matches!(*whole.method(), Method::GET | Method::HEAD) {
-        next.run(whole).await
-    } else {
-        response
-    }
+    let is_wanted_file = whole.headers().get(header::IF_RANGE).is_none_or(|wanted| {
+        [header::ETAG, header::LAST_MODIFIED].iter().any(|name| response.headers().get(name) == Some(wanted))
+    });
+    let fits = match response.status() {
+        StatusCode::PARTIAL_CONTENT => is_wanted_file,
+        StatusCode::RANGE_NOT_SATISFIABLE => is_wanted_file && !is_suffix(&range),
+        _ => true,
+    };
+    if fits { response } else { next.run(whole).await }
+}
+
+/// Whether the range is "the last N bytes", N being at least one.
+fn is_suffix(range: &HeaderValue) -> bool {
+    range
+        .to_str()
+        .ok()
+        .and_then(|range| range.trim().strip_prefix("bytes=-")?.trim().parse::<u64>().ok())
+        .is_some_and(|bytes| bytes > 0)
 }
 
 /// Opens the address in the system's browser; failing that, says so and goes on.

@@ -126,6 +126,8 @@ fn bind(wasm: Vec<u8>, settings: &Settings, out_dir: &Path) -> Result<()> {
         .input_bytes(&settings.out_name, wasm)
         .out_name(&settings.out_name)
         .typescript(settings.typescript)
+        // The script finds the module beside itself unless told otherwise.
+        .omit_default_module_path(false)
         .debug(settings.debug)
         .keep_debug(settings.keep_names)
         .remove_name_section(!settings.keep_names)
