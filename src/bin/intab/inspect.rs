@@ -63,9 +63,8 @@ fn to_json(checkpoint: &Checkpoint, memory: Option<Memory>) -> serde_json::Value
             json!({ "name": name, "type": t.dtype.to_string(), "shape": t.shape, "bytes": t.n_bytes })
         })
         .collect();
-    let memory = memory.map(|m| {
-        json!({ "weights": m.weights, "kv_per_token": m.kv_per_token, "context_length": m.n_ctx })
-    });
+    let memory = memory
+        .map(|m| json!({ "weights": m.weights, "kv_per_token": m.kv_per_token, "context_length": m.n_ctx }));
     json!({ "metadata": metadata, "tensors": tensors, "memory": memory })
 }
 
