@@ -65,6 +65,7 @@ impl ChatTemplate {
         environment.set_formatter(python::write);
         environment.add_filter("string", |value: &JinjaValue| python::text(value));
         environment.add_filter("tojson", python::tojson);
+        python::add_generators(&mut environment);
         environment.add_function("raise_exception", |message: String| -> Result<(), minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
@@ -104,7 +105,8 @@ impl ChatTemplate {
     }
 
     /// Runs the template over `variables`; `tools` and `documents` are none where they are absent. `now` is what
-    /// `strftime_now` tells: seconds since 1970-01-01 00:00 in the reader's time zone.
+    /// `strftime_now` formats: seconds since 1970-01-01 00:00 in the reader's time zone. A variable `strftime_now`
+    /// that is a text is the answer itself, whatever the format.
     ///
     /// # Errors
     /// [`Error::Template`] with the template's own words if it refuses the messages, or if it fails, or if it runs
@@ -116,7 +118,12 @@ impl ChatTemplate {
         let mut environment = self.environment.clone();
         let size = variables.values().map(size).sum::<u64>();
         environment.set_fuel(Some(FUEL.saturating_add(size.saturating_mul(FUEL_PER_BYTE))));
-        environment.add_function("strftime_now", move |format: &str| time::strftime(format, now));
+        match variables.remove("strftime_now") {
+            Some(Value::String(date)) => {
+                environment.add_function("strftime_now", move |_: &str| date.clone())
+            }
+            _ => environment.add_function("strftime_now", move |format: &str| time::strftime(format, now)),
+        }
         let template = environment.get_template(NAME).map_err(|error| describe(&error))?;
         template.render(Serde(&variables)).map_err(|error| describe(&error))
     }

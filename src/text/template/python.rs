@@ -1,8 +1,8 @@
 //! Values as Python writes them, which is what templates were tested with.
 
 use minijinja::{
-    Error, ErrorKind, Output, State, Value,
-    value::{Kwargs, ValueKind},
+    Environment, Error, ErrorKind, Output, State, Value, filters,
+    value::{Kwargs, Rest, ValueKind},
 };
 
 /// Values inside each other that are written; deeper ones are an error, not a crash.
@@ -17,6 +17,24 @@ pub(super) fn write(output: &mut Output, state: &mut State, value: &Value) -> Re
             output.write_str(&text(value)?).map_err(Error::from)
         }
         _ => minijinja::escape_formatter(output, state, value),
+    }
+}
+
+/// Filters that are generators in Python: their results can be looped over or made a list, but are no list and no
+/// JSON.
+pub(super) fn add_generators(environment: &mut Environment) {
+    for (name, filter) in [
+        ("map", Value::from_function(filters::map)),
+        ("select", Value::from_function(filters::select)),
+        ("reject", Value::from_function(filters::reject)),
+        ("selectattr", Value::from_function(filters::selectattr)),
+        ("rejectattr", Value::from_function(filters::rejectattr)),
+    ] {
+        environment.add_filter(name, move |state: &mut State, args: Rest<Value>| {
+            let items: Vec<Value> = filter.call(state, &args)?.try_iter()?.collect();
+            let generator = Value::make_object_iterable(items, |items| Box::new(items.iter().cloned()));
+            Ok::<_, Error>(generator)
+        });
     }
 }
 
