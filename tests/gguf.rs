@@ -4,14 +4,16 @@ mod gguf {
     pub mod inputs;
 }
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use gguf::inputs::{FIELDS, every_value, file, open, patched, small, source, split};
 use intab::{
     Error,
     format::{
         self, Checkpoint, FileSource, Source, gguf::ValueType, gguf_writer::GgufWriter, metadata::Value,
-        open_path,
     },
     quant::DType,
 };
@@ -278,6 +280,10 @@ fn a_file_that_is_no_model_is_told_by_its_kind() {
         assert_eq!((field.as_str(), offset), ("magic", 0));
         assert!(problem.contains(kind), "{problem}");
     }
+}
+
+fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint, Error> {
+    pollster::block_on(format::open_path(path))
 }
 
 fn open_parts(parts: &[(String, Vec<u8>)]) -> Result<Checkpoint, Error> {

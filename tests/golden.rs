@@ -70,7 +70,8 @@ fn agrees(model: &Path, expected: &Expected, prefer: Prefer) {
     let logits = block_on(engine.logits(ids)).unwrap();
     assert_eq!(logits.len(), ids.len() * n_vocab);
     let last = &logits[(ids.len() - 1) * n_vocab..];
-    let (min, max) = expected.last_logits.iter().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+    let (min, max) =
+        expected.last_logits.iter().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
     let worst = last.iter().zip(&expected.last_logits).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst <= 1e-3 * (max - min), "{name}: logits differ by {worst} in a range of {}", max - min);
 

@@ -34,7 +34,13 @@ impl Weight {
     }
 
     /// Random weights in a type that this crate can quantize to; `None` for the others.
-    fn matrix(name: &'static str, dtype: DType, rows: usize, cols: usize, rng: &mut fastrand::Rng) -> Option<Weight> {
+    fn matrix(
+        name: &'static str,
+        dtype: DType,
+        rows: usize,
+        cols: usize,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Weight> {
         let info = dtype.info();
         let quantize = info.quantize?;
         let mut bytes = vec![0; rows * info.row_bytes(cols)];
@@ -123,7 +129,9 @@ fn linear_agrees_for_every_type_it_can_make() {
     for info in TYPES {
         let step = info.block_len;
         // Rows of one block and of several; outputs and rows that fill no tile.
-        for (n_in, n_out, rows) in [(step.max(32), 1, 1), (step * 3, 37, 1), (step * 3, 70, 33), (step * 40, 9, 5)] {
+        for (n_in, n_out, rows) in
+            [(step.max(32), 1, 1), (step * 3, 37, 1), (step * 3, 70, 33), (step * 40, 9, 5)]
+        {
             let Some(w) = Weight::matrix("w", info.dtype, n_out, n_in, &mut rng) else { continue };
             for (with_bias, add) in [(false, false), (true, true)] {
                 let mut b = Builder::new("linear", rows);
@@ -139,7 +147,8 @@ fn linear_agrees_for_every_type_it_can_make() {
                 if add {
                     inputs.push((y, common::floats(&mut rng, rows * n_out)));
                 }
-                let what = format!("{} [{n_out}, {n_in}] on {rows} rows, bias {with_bias}, add {add}", info.name);
+                let what =
+                    format!("{} [{n_out}, {n_in}] on {rows} rows, bias {with_bias}, add {add}", info.name);
                 compare(&what, &plan, &weights, &inputs, (0, rows), y, rows, F32);
                 checked += 1;
             }

@@ -76,7 +76,8 @@ fn named(text: &str) -> Vec<String> {
             modules.push(rest.to_owned());
         }
     }
-    let word = |s: String| s.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let word =
+        |s: String| s.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
     modules.into_iter().map(word).filter(|s| !s.is_empty()).collect()
 }
 
@@ -102,9 +103,9 @@ fn foreign_crates_stay_in_their_places() {
     for (file, text) in sources() {
         for (name, places) in FOREIGN {
             let path = format!("{name}::");
-            let named = text.match_indices(&path).any(|(at, _)| {
-                !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
-            });
+            let named = text
+                .match_indices(&path)
+                .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
             let may = places.iter().any(|place| file.starts_with(place));
             assert!(may || !named, "src/{file} names {name}, which belongs to {places:?}");
         }

@@ -130,7 +130,11 @@ fn filters_keep_the_reference_set_of_a_large_vocabulary() {
             let drawn = sampler.support(case, 1000);
             let strangers: Vec<_> = drawn.difference(&expected).collect();
             assert!(strangers.is_empty(), "{kind:?} {case:?} drew {strangers:?}");
-            assert!(drawn.len() > expected.len().min(500) / 3, "{kind:?} {case:?} drew {} tokens", drawn.len());
+            assert!(
+                drawn.len() > expected.len().min(500) / 3,
+                "{kind:?} {case:?} drew {} tokens",
+                drawn.len()
+            );
         }
     });
 }
@@ -155,15 +159,17 @@ fn draws_follow_the_probabilities() {
             let expected = probabilities(&known(), f64::from(temperature));
             let (x2, df) = chi_square(sampler, Sampling { temperature, ..PLAIN }, &expected, DRAWS);
             // The seed is fixed, so this is no gamble: mean df, deviation sqrt(2 df), and four deviations of room.
-            assert!(x2 < df + 4.0 * (2.0 * df).sqrt(), "{kind:?} at temperature {temperature}: chi² {x2}, df {df}");
+            assert!(
+                x2 < df + 4.0 * (2.0 * df).sqrt(),
+                "{kind:?} at temperature {temperature}: chi² {x2}, df {df}"
+            );
         }
         // Filtered: renormalized over what is kept.
         let case = Sampling { top_k: 3, ..PLAIN };
         let kept = reference_support(&known(), &case);
         let total: f64 = kept.iter().map(|i| PROBABILITIES[*i as usize]).sum();
-        let expected: Vec<f64> = (0..8)
-            .map(|i| if kept.contains(&i) { PROBABILITIES[i as usize] / total } else { 0.0 })
-            .collect();
+        let expected: Vec<f64> =
+            (0..8).map(|i| if kept.contains(&i) { PROBABILITIES[i as usize] / total } else { 0.0 }).collect();
         let (x2, df) = chi_square(sampler, case, &expected, DRAWS);
         assert!(x2 < df + 4.0 * (2.0 * df).sqrt(), "{kind:?} top-k: chi² {x2}, df {df}");
     });
@@ -202,7 +208,11 @@ fn penalties_change_scores_as_defined() {
         let repetition = Sampling { repetition_penalty: 1.1, ..g };
         assert_eq!(counted(sampler, [Run::IN_PROMPT, 0, 0, 0], repetition), 1, "{kind:?}: 2 / 1.1 < 1.9");
         let presence = Sampling { presence_penalty: 0.2, ..g };
-        assert_eq!(counted(sampler, [Run::IN_PROMPT, 0, 0, 0], presence), 0, "{kind:?}: prompts do not count");
+        assert_eq!(
+            counted(sampler, [Run::IN_PROMPT, 0, 0, 0], presence),
+            0,
+            "{kind:?}: prompts do not count"
+        );
         assert_eq!(counted(sampler, [5, 0, 0, 0], presence), 1, "{kind:?}: 2 - 0.2 < 1.9, once");
         let frequency = Sampling { frequency_penalty: 0.04, ..g };
         assert_eq!(counted(sampler, [2, 0, 0, 0], frequency), 0, "{kind:?}: 2 - 2 * 0.04 > 1.9");

@@ -162,7 +162,8 @@ async fn run(command: Command) -> Result<()> {
 /// Writes a result. Errors of stdout (a closed pipe) end the program.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+    let written =
+        out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
     written.map_err(|e| Error::Source { source_name: "stdout".into(), problem: e.to_string() })
 }
 
