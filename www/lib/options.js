@@ -176,6 +176,19 @@ export function checkIds(what, value, nVocab) {
   return Uint32Array.from(value);
 }
 
+/**
+ * @param {unknown} prompt
+ * @param {number} nVocab
+ * @returns {string | Uint32Array}
+ */
+export function checkPrompt(prompt, nVocab) {
+  if (typeof prompt === "string") return prompt;
+  if (!(prompt instanceof Uint32Array || Array.isArray(prompt)) || prompt.length === 0) {
+    throw input("prompt", "expected a string, or a Uint32Array or an array of at least one token id", prompt);
+  }
+  return checkIds("prompt", prompt, nVocab);
+}
+
 /** @param {unknown} messages @returns {Message[]} */
 export function checkMessages(messages) {
   if (!Array.isArray(messages) || messages.length === 0) {
