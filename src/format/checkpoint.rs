@@ -33,7 +33,12 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Reads `len` bytes of a tensor from `start` (relative to the tensor).
-    pub fn read<'a>(&'a self, tensor: &TensorInfo, start: u64, len: usize) -> LocalFuture<'a, Result<Vec<u8>>> {
+    pub fn read<'a>(
+        &'a self,
+        tensor: &TensorInfo,
+        start: u64,
+        len: usize,
+    ) -> LocalFuture<'a, Result<Vec<u8>>> {
         self.sources[tensor.source].read(tensor.offset + start, len)
     }
 }

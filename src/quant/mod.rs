@@ -1,48 +1,104 @@
 //! Block formats of quantized weights: for every GGUF type one file with its block, the scalar dequantization
 //! that is the truth for all kernels, and how its bytes are laid out for the GPU.
 //!
-//! A type is one Rust file here and one `shaders/lib/dequant_<name>.wgsl`; [`DType`] and [`TYPES`] list them.
+//! A new type is one Rust file here, one `shaders/lib/dequant_<name>.wgsl`, its `mod` line and its line in
+//! [`types!`]; nothing else knows the types one by one.
 
-/// How the numbers of a tensor are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(non_camel_case_types)]
-pub enum DType {
-    F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K,
+mod block;
+mod dot;
+mod info;
+
+mod bf16;
+mod f16;
+mod f32;
+mod q2_k;
+mod q3_k;
+mod q4_0;
+mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
+mod q8_0;
+
+use std::fmt;
+
+pub use dot::dot_f32;
+pub use info::{GpuLayout, TypeInfo};
+
+/// Makes the enum and the table from one list.
+macro_rules! types {
+    ($($name:ident => $module:ident,)*) => {
+        /// How the numbers of a tensor are stored. Names are llama.cpp's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[allow(non_camel_case_types)] // `Q4_K` is the name that everybody knows
+        #[non_exhaustive]
+        pub enum DType { $($name),* }
+
+        /// Every type, in the order of [`DType`].
+        pub static TYPES: &[TypeInfo] = &[$($module::INFO),*];
+    };
 }
 
-/// What there is to know about a type.
-pub struct TypeInfo {
-    /// The type.
-    pub dtype: DType,
-    /// As llama.cpp prints it, e.g. `Q4_K`.
-    pub name: &'static str,
-    /// `ggml_type` in a GGUF file.
-    pub ggml_id: u32,
-    /// Weights in a block; a row's length must be a multiple of it.
-    pub block_len: usize,
-    /// Bytes of a block.
-    pub block_bytes: usize,
-    /// One block's bytes to its `block_len` weights.
-    pub dequantize: fn(block: &[u8], out: &mut [f32]),
-    /// Its layout on the GPU.
-    pub gpu: GpuLayout,
+types! {
+    F32 => f32,
+    F16 => f16,
+    BF16 => bf16,
+    Q4_0 => q4_0,
+    Q4_1 => q4_1,
+    Q5_0 => q5_0,
+    Q5_1 => q5_1,
+    Q8_0 => q8_0,
+    Q2_K => q2_k,
+    Q3_K => q3_k,
+    Q4_K => q4_k,
+    Q5_K => q5_k,
+    Q6_K => q6_k,
 }
 
-/// A type's layout on the GPU. A weight matrix becomes two arrays that can be read aligned: `quants` as
-/// `array<vec4<u32>>` and `scales` as `array<u32>`; block `b` of the matrix (counting along rows) owns
-/// `quants[b * quant_bytes ..]` and `scales[b * scale_bytes ..]`.
-pub struct GpuLayout {
-    /// Weights that one repacked unit stands for: `block_len`, or 32 for the unblocked float types.
-    pub unit_len: usize,
-    /// Bytes of `quants` for a unit; a multiple of 16.
-    pub quant_bytes: usize,
-    /// Bytes of `scales` for a unit; 0 where the type has none.
-    pub scale_bytes: usize,
-    /// The WGSL text that defines `fn load_block(b: u32) -> array<vec4<f32>, 8>`.
-    pub wgsl: &'static str,
-    /// One unit's file bytes to its place in the two arrays.
-    pub repack: fn(unit: &[u8], quants: &mut [u8], scales: &mut [u8]),
+impl DType {
+    /// What there is to know about the type.
+    pub fn info(self) -> &'static TypeInfo {
+        &TYPES[self as usize]
+    }
+
+    /// The type with this `ggml_type` number, or none if it is one we do not read.
+    pub fn from_ggml_id(id: u32) -> Option<DType> {
+        TYPES.iter().find(|info| info.ggml_id == id).map(|info| info.dtype)
+    }
 }
 
-/// Every type, in the order of [`DType`].
-pub static TYPES: &[TypeInfo] = &[];
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.info().name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_stands_in_the_order_of_the_enum() {
+        for (i, info) in TYPES.iter().enumerate() {
+            assert_eq!(info.dtype as usize, i, "{}", info.name);
+            assert_eq!(format!("{:?}", info.dtype), info.name);
+        }
+    }
+
+    #[test]
+    fn a_ggml_number_finds_its_type_and_an_unknown_one_none() {
+        for info in TYPES {
+            assert_eq!(DType::from_ggml_id(info.ggml_id), Some(info.dtype));
+        }
+        assert_eq!(DType::from_ggml_id(4), None); // Q4_2, withdrawn from the format
+        assert_eq!(DType::from_ggml_id(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_type_prints_as_llama_cpp_calls_it() {
+        assert_eq!(DType::Q4_K.to_string(), "Q4_K");
+        assert_eq!(format!("{:>6}", DType::F16), "   F16");
+    }
+}

@@ -1,0 +1,60 @@
+//! Q6_K: 256 weights of 6 bits in sixteen runs of 16, each with a scale of 8 bits, a multiple of one half.
+//! `w = d s (q - 32)`. 6.5625 bits a weight.
+
+use super::{
+    DType, GpuLayout, TypeInfo,
+    block::{self, Half},
+    dot,
+};
+use bytemuck::{Pod, Zeroable};
+
+pub const INFO: TypeInfo = TypeInfo {
+    dtype: DType::Q6_K,
+    name: "Q6_K",
+    ggml_id: 14,
+    block_len: 256,
+    block_bytes: size_of::<Q6K>(),
+    dequantize: block::dequantize::<Q6K, 256>,
+    quantize: None,
+    dot: dot::q6_k,
+    gpu: GpuLayout {
+        unit_len: 256,
+        quant_bytes: 192,
+        scale_bytes: 18,
+        wgsl: include_str!("../../shaders/lib/dequant_q6_k.wgsl"),
+        repack: |unit, quants, scales| {
+            quants.copy_from_slice(&unit[..192]);
+            scales.copy_from_slice(&unit[192..]);
+        },
+    },
+};
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Q6K {
+    /// Low four bits. Each half of the block (128 weights, four groups of 32) has 64 bytes: groups 0 and 1 in the low
+    /// nibbles of the first and second 32 bytes, groups 2 and 3 in their high nibbles.
+    pub ql: [u8; 128],
+    /// High two bits. Each half of the block has 32 bytes: group `j` in bits `2j` and `2j + 1`.
+    pub qh: [u8; 64],
+    /// Scale of every 16 weights.
+    pub scales: [i8; 16],
+    /// Scale of the scales.
+    pub d: Half,
+}
+
+impl block::Block<256> for Q6K {
+    fn dequantize(&self, weights: &mut [f32; 256]) {
+        let d = self.d.to_f32();
+        for (g, weights) in weights.chunks_exact_mut(32).enumerate() {
+            let (half, j) = (g / 4, g % 4);
+            let ql = &self.ql[64 * half + 32 * (j % 2)..];
+            let qh = &self.qh[32 * half..];
+            for (l, w) in weights.iter_mut().enumerate() {
+                let q = (ql[l] >> (4 * (j / 2)) & 15) | (qh[l] >> (2 * j) & 3) << 4;
+                let scale = d * f32::from(self.scales[2 * g + l / 16]);
+                *w = scale * (f32::from(q) - 32.0);
+            }
+        }
+    }
+}
