@@ -1,7 +1,5 @@
 // The sampling parameters as the page offers them: names, ranges, and what each does in a sentence.
 
-import { samplingDefaults } from "../lib/intab.js";
-
 /**
  * @typedef {object} Parameter
  * @property {"maxNewTokens" | "temperature" | "topK" | "topP" | "minP" | "repetitionPenalty" | "presencePenalty" | "frequencyPenalty"} name
@@ -25,7 +23,7 @@ export const groups = [
         min: 0,
         max: 2,
         step: 0.05,
-        initial: samplingDefaults.temperature,
+        initial: 0.8,
         explanation: "How daring the choice is. 0 always takes the likeliest token; above 1 it gets wild.",
       },
       {
@@ -34,7 +32,7 @@ export const groups = [
         min: 0,
         max: 200,
         step: 1,
-        initial: samplingDefaults.topK,
+        initial: 40,
         explanation: "Choose among the k likeliest tokens only. 0 turns this off.",
       },
       {
@@ -43,7 +41,7 @@ export const groups = [
         min: 0.05,
         max: 1,
         step: 0.05,
-        initial: samplingDefaults.topP,
+        initial: 0.95,
         explanation: "Choose among the likeliest tokens that together reach this probability. 1 turns this off.",
       },
       {
@@ -52,7 +50,7 @@ export const groups = [
         min: 0,
         max: 0.5,
         step: 0.01,
-        initial: samplingDefaults.minP,
+        initial: 0.05,
         explanation: "Drop tokens less likely than this share of the likeliest one. 0 turns this off.",
       },
     ],
@@ -66,7 +64,7 @@ export const groups = [
         min: 0.5,
         max: 2,
         step: 0.05,
-        initial: samplingDefaults.repetitionPenalty,
+        initial: 1,
         explanation: "Makes tokens that occurred less likely, the more so the higher it is. 1 turns this off.",
       },
       {
@@ -75,7 +73,7 @@ export const groups = [
         min: -2,
         max: 2,
         step: 0.1,
-        initial: samplingDefaults.presencePenalty,
+        initial: 0,
         explanation: "Taken once from the score of every token that occurred: leads to new subjects. 0 turns this off.",
       },
       {
@@ -84,7 +82,7 @@ export const groups = [
         min: -2,
         max: 2,
         step: 0.1,
-        initial: samplingDefaults.frequencyPenalty,
+        initial: 0,
         explanation: "Taken from a token's score for each time it occurred: fewer repeats. 0 turns this off.",
       },
     ],
@@ -98,7 +96,7 @@ export const groups = [
         min: 1,
         max: 2048,
         step: 1,
-        initial: samplingDefaults.maxNewTokens,
+        initial: 256,
         explanation: "Stop after so many tokens. A token is a short word or a piece of one.",
       },
     ],

@@ -111,9 +111,9 @@ export class Session {
         : model.generate(prompt, { ...options, onPrefill });
       this.#generation = generation;
       let shownAt = 0;
-      for await (const { text } of generation.tokens()) {
+      for await (const { id, text } of generation.tokens()) {
         const now = performance.now();
-        running = { ...running, tokens: running.tokens + 1, firstTokenAt: running.firstTokenAt ?? now };
+        running = { ...running, tokens: running.tokens + (id === null ? 0 : 1), firstTokenAt: running.firstTokenAt ?? now };
         onText(text);
         if (now - shownAt < SHOW_EVERY_MS) continue;
         shownAt = now;
@@ -140,7 +140,12 @@ export class Session {
       ...device,
       signal,
       onProgress: (/** @type {import("../lib/intab.js").Progress} */ progress) => {
-        if (!signal.aborted) this.#store.set({ loading: { label, ...progress } });
+        const { loading } = this.#store.state;
+        if (signal.aborted || !loading) return;
+        // The two take turns; the longer one is what a person waits for.
+        const isDownloading = loading.stage === "download" && loading.loaded < loading.total;
+        if (isDownloading && progress.stage === "weights") return;
+        this.#store.set({ loading: { label, ...progress } });
       },
     };
     try {

@@ -18,7 +18,8 @@ export function showLoading({ loading }) {
   if (loading.total > 0) {
     loadBar.max = loading.total;
     loadBar.value = loading.loaded;
-    loadBytes.textContent = `${size(loading.loaded)} of ${size(loading.total)}`;
+    const isBytes = loading.stage !== "prepare";
+    loadBytes.textContent = isBytes ? `${size(loading.loaded)} of ${size(loading.total)}` : "";
   } else {
     loadBar.removeAttribute("value");
     loadBytes.textContent = loading.loaded > 0 ? size(loading.loaded) : "";

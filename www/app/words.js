@@ -77,11 +77,18 @@ export const endings = {
   abort: "you stopped it",
 };
 
-const stages = /** @type {Record<string, string>} */ ({ "": "Starting", runtime: "Starting the engine" });
+/** @type {Record<string, string>} */
+const stages = {
+  "": "Starting",
+  runtime: "Starting the engine",
+  download: "Downloading",
+  weights: "Reading the weights",
+  prepare: "Getting ready",
+};
 
 /** @param {string} stage */
 export function stageWords(stage) {
-  return stages[stage] ?? stage.charAt(0).toUpperCase() + stage.slice(1);
+  return stages[stage] ?? stage;
 }
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
