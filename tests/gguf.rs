@@ -5,15 +5,18 @@ mod gguf {
 }
 
 use std::{
+    cell::Cell,
     fs,
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use gguf::inputs::{FIELDS, every_value, file, open, patched, small, source, split};
 use intab::{
     Error,
     format::{
-        self, Checkpoint, FileSource, Source, gguf::ValueType, gguf_writer::GgufWriter, metadata::Value,
+        self, Checkpoint, FileSource, LocalFuture, Source, gguf::ValueType, gguf_writer::GgufWriter,
+        metadata::Value,
     },
     quant::DType,
 };
@@ -280,6 +283,64 @@ fn a_file_that_is_no_model_is_told_by_its_kind() {
         assert_eq!((field.as_str(), offset), ("magic", 0));
         assert!(problem.contains(kind), "{problem}");
     }
+}
+
+/// A file of zeros behind a header, which counts what is asked of it.
+struct Counted {
+    header: Vec<u8>,
+    len: u64,
+    requests: Cell<u64>,
+    bytes: Cell<u64>,
+    /// Answers with one byte less.
+    short: bool,
+}
+
+impl Source for Counted {
+    fn name(&self) -> &str {
+        "counted.gguf"
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>, Error>> {
+        assert!(offset + len as u64 <= self.len);
+        self.requests.update(|n| n + 1);
+        self.bytes.update(|n| n + len as u64);
+        let mut bytes = self.header[(offset as usize).min(self.header.len())..].to_vec();
+        bytes.resize(len - usize::from(self.short), 0);
+        Box::pin(std::future::ready(Ok(bytes)))
+    }
+}
+
+/// A model with a vocabulary of 100,000 tokens and a gigabyte of weights.
+fn large(short: bool) -> Rc<Counted> {
+    let mut writer = GgufWriter::new();
+    let tokens = (0..100_000).map(|i| format!("token{i}")).collect();
+    writer.put("tokenizer.ggml.tokens", &Value::Strings(tokens)).unwrap();
+    writer.tensor("w", DType::F32, &[1 << 14, 1 << 14]).unwrap();
+    let mut header = Vec::new();
+    writer.start(&mut header).unwrap();
+    let len = header.len() as u64 + (4 << 28);
+    Rc::new(Counted { header, len, requests: Cell::new(0), bytes: Cell::new(0), short })
+}
+
+#[test]
+fn a_large_header_takes_few_requests_and_no_weights() {
+    let file = large(false);
+    let checkpoint = pollster::block_on(format::open(vec![file.clone()])).unwrap();
+    let tokens = checkpoint.metadata.opt_strings("tokenizer.ggml.tokens").unwrap().unwrap();
+    assert_eq!((tokens.len(), &tokens[99_999]), (100_000, "token99999"));
+    assert_eq!(checkpoint.tensors["w"].offset, file.header.len() as u64);
+    assert!(file.requests.get() <= 4, "{} requests", file.requests.get());
+    assert!(file.bytes.get() <= 2 * file.header.len() as u64, "{} bytes", file.bytes.get());
+}
+
+#[test]
+fn a_source_that_gives_less_than_asked_is_an_error() {
+    let error = pollster::block_on(format::open(vec![large(true)])).map(|_| ()).unwrap_err();
+    assert!(matches!(&error, Error::Source { source_name, .. } if source_name == "counted.gguf"), "{error}");
 }
 
 fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint, Error> {

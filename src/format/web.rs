@@ -69,7 +69,7 @@ pub struct HttpSource {
 impl HttpSource {
     /// Asks for the beginning of the file at `url`. The answer decides: a source by ranges, or, where the server has
     /// none, the whole file downloaded into a `Blob`. `progress(loaded, total)` tells of that download, in bytes;
-    /// `total` is 0 where it is unknown. `signal` also ends later reads.
+    /// `total` is 0 where it is unknown, and equals `loaded` at the end. `signal` also ends later reads.
     ///
     /// # Errors
     /// [`Error::Source`] for a status that is no success, a failed connection or a body shorter than promised;
@@ -109,7 +109,7 @@ impl HttpSource {
     }
 
     /// `len` bytes from `offset` out of the first answer, where it has them; else it is dropped.
-    fn from_start(&self, offset: u64, len: usize) -> Option<Vec<u8>> {
+    fn kept_start(&self, offset: u64, len: usize) -> Option<Vec<u8>> {
         let mut start = self.start.borrow_mut();
         let from = usize::try_from(offset).ok()?;
         let bytes = from.checked_add(len).and_then(|to| start.get(from..to)).map(<[u8]>::to_vec);
@@ -137,7 +137,7 @@ impl Source for HttpSource {
             if len == 0 {
                 return Ok(Vec::new());
             }
-            if let Some(bytes) = self.from_start(offset, len) {
+            if let Some(bytes) = self.kept_start(offset, len) {
                 return Ok(bytes);
             }
             let answer = request.fetch(Some((offset, len as u64))).await?;

@@ -129,7 +129,7 @@ impl Answer<'_> {
             progress(0, total.unwrap_or(0));
             while let Some(chunk) = next_chunk(&reader, &request).await? {
                 gathered.push(&chunk).map_err(|error| request.failed(&error, "no room to keep the file"))?;
-                if gathered.loaded - told >= PROGRESS_BYTES || Some(gathered.loaded) == total {
+                if gathered.loaded - told >= PROGRESS_BYTES {
                     told = gathered.loaded;
                     progress(told, total.unwrap_or(0));
                 }
@@ -140,6 +140,7 @@ impl Answer<'_> {
             let problem = format!("it ended after {loaded} of {total} bytes: try again");
             return Err(Error::Source { source_name: request.name.to_string(), problem });
         }
+        progress(loaded, loaded);
         gathered.finish().map_err(|error| request.failed(&error, "no room to keep the file"))
     }
 }
