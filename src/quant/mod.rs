@@ -6,6 +6,7 @@
 
 mod block;
 mod dot;
+mod fit;
 mod info;
 
 mod bf16;
