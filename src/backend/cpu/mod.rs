@@ -1,0 +1,222 @@
+//! The CPU backend interprets a [`Plan`] step by step. It is the reference that the GPU's kernels are held to,
+//! and what runs where there is no GPU; there, quantized dots use wasm SIMD (`quant::dot`).
+
+mod ops;
+mod sample;
+
+pub use sample::{penalize, pick};
+
+use std::collections::HashMap;
+
+use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sampled};
+use crate::{
+    error::{Error, Result},
+    format::LocalFuture,
+    plan::{Plan, Run, Stage, Storage, Value},
+};
+use ops::Matrix;
+
+/// f32 or u32 memory of one value.
+type Cells = Vec<f32>;
+
+/// Runs plans on the CPU.
+#[derive(Default)]
+pub struct Cpu {
+    matrices: HashMap<String, Matrix>,
+    /// Vectors, constants and f32 states, by name.
+    floats: HashMap<String, Cells>,
+    /// u32 states, by name.
+    words: HashMap<String, Vec<u32>>,
+    plans: Vec<Plan>,
+    /// Activations of each plan, indexed by value.
+    scratch: Vec<Vec<Cells>>,
+    destroyed: bool,
+}
+
+impl Cpu {
+    /// An empty backend.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn alive(&self) -> Result<()> {
+        if self.destroyed { Err(Error::Unloaded) } else { Ok(()) }
+    }
+
+    /// Makes what one value needs, unless another plan already did.
+    fn declare(&mut self, plan: &Plan, value: Value) -> Result<()> {
+        let info = &plan[value];
+        let len = info.rows * info.cols;
+        match &info.storage {
+            Storage::Matrix { .. } if !self.matrices.contains_key(&info.name) => {
+                return Err(no_such("weight", &info.name));
+            }
+            Storage::Vector if !self.floats.contains_key(&info.name) => {
+                return Err(no_such("weight", &info.name));
+            }
+            Storage::Constant(numbers) if !self.floats.contains_key(&info.name) => {
+                self.floats.insert(info.name.clone(), numbers.to_vec());
+            }
+            Storage::State if !self.floats.contains_key(&info.name) => {
+                self.floats.insert(info.name.clone(), zeros(&info.name, len)?);
+            }
+            Storage::StateU32 if !self.words.contains_key(&info.name) => {
+                self.words.insert(info.name.clone(), vec![0; len]);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Zeros, or a typed error where the memory cannot be had.
+fn zeros(name: &str, len: usize) -> Result<Cells> {
+    let mut cells = Vec::new();
+    cells.try_reserve_exact(len).map_err(|_| out_of_memory(name, len * 4))?;
+    cells.resize(len, 0.0);
+    Ok(cells)
+}
+
+fn out_of_memory(name: &str, bytes: usize) -> Error {
+    Error::OutOfMemory { device: "CPU", what: name.into(), bytes: bytes as u64 }
+}
+
+impl Backend for Cpu {
+    fn info(&self) -> Info {
+        let simd = cfg!(all(target_arch = "wasm32", target_feature = "simd128"));
+        let features = if simd { vec!["simd128".to_owned()] } else { Vec::new() };
+        Info { kind: Kind::Cpu, device: std::env::consts::ARCH.to_owned(), features }
+    }
+
+    fn counters(&self) -> Counters {
+        let matrices = self.matrices.values().map(|m| m.bytes.len());
+        let floats = self.floats.values().chain(self.scratch.iter().flatten()).map(|v| v.len() * 4);
+        let words = self.words.values().map(|v| v.len() * 4);
+        let sizes: Vec<usize> = matrices.chain(floats).chain(words).filter(|n| *n > 0).collect();
+        Counters { buffers: sizes.len() as u64, bytes: sizes.iter().sum::<usize>() as u64 }
+    }
+
+    fn write_weight(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()> {
+        self.alive()?;
+        if spec.vector {
+            let mut numbers = vec![0.0; spec.cols];
+            spec.dtype.info().dequantize_row(bytes, &mut numbers);
+            self.floats.insert(spec.name.to_owned(), numbers);
+            return Ok(());
+        }
+        if first_row == 0 {
+            let total = spec.rows * spec.dtype.info().row_bytes(spec.cols);
+            let mut room = Vec::new();
+            room.try_reserve_exact(total).map_err(|_| out_of_memory(spec.name, total))?;
+            self.matrices.insert(
+                spec.name.to_owned(),
+                Matrix { dtype: spec.dtype, n_out: spec.rows, n_in: spec.cols, bytes: room },
+            );
+        }
+        let matrix = self.matrices.get_mut(spec.name).ok_or_else(|| no_such("weight", spec.name))?;
+        matrix.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn prepare<'a>(&'a mut self, plan: &'a Plan) -> LocalFuture<'a, Result<Prepared>> {
+        Box::pin(std::future::ready(self.prepare_now(plan)))
+    }
+
+    fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {
+        self.alive()?;
+        let plan = &self.plans[prepared.0];
+        let scratch = &mut self.scratch[prepared.0];
+        let mut memory = ops::Memory {
+            plan,
+            matrices: &self.matrices,
+            floats: &mut self.floats,
+            words: &mut self.words,
+            scratch,
+        };
+        for step in plan.steps.iter().take_while(|step| step.stage <= until) {
+            memory.step(&step.op, run);
+        }
+        Ok(())
+    }
+
+    fn dispatches(&self, prepared: Prepared) -> usize {
+        self.plans[prepared.0].steps.len()
+    }
+
+    fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
+        self.alive()?;
+        let words = self.words.get_mut(state).ok_or_else(|| no_such("state", state))?;
+        words[start..start + values.len()].copy_from_slice(values);
+        Ok(())
+    }
+
+    fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
+        self.alive()?;
+        let info = &self.plans[prepared.0][value];
+        let cells = match info.storage {
+            Storage::Activation => &mut self.scratch[prepared.0][value.0 as usize],
+            _ => self.floats.get_mut(&info.name).ok_or_else(|| no_such("state", &info.name))?,
+        };
+        cells[..numbers.len()].copy_from_slice(numbers);
+        Ok(())
+    }
+
+    fn read_value(
+        &mut self,
+        prepared: Prepared,
+        value: Value,
+        start: usize,
+        len: usize,
+    ) -> LocalFuture<'static, Result<Vec<f32>>> {
+        let numbers = self.alive().and_then(|()| {
+            let info = &self.plans[prepared.0][value];
+            let cells = match info.storage {
+                Storage::Activation => &self.scratch[prepared.0][value.0 as usize],
+                _ => self.floats.get(&info.name).ok_or_else(|| no_such("state", &info.name))?,
+            };
+            Ok(cells[start..start + len].to_vec())
+        });
+        Box::pin(std::future::ready(numbers))
+    }
+
+    fn run_for_token(
+        &mut self,
+        prepared: Prepared,
+        run: &Run,
+        ids: &str,
+    ) -> Result<LocalFuture<'static, Result<u32>>> {
+        self.run(prepared, run, Stage::Sample)?;
+        let token = sampled(self.words.get(ids).ok_or_else(|| no_such("state", ids))?[0]);
+        Ok(Box::pin(std::future::ready(token)))
+    }
+
+    fn settle(&mut self) -> LocalFuture<'static, Result<()>> {
+        Box::pin(std::future::ready(self.alive()))
+    }
+
+    fn depth(&self) -> usize {
+        1
+    }
+
+    fn destroy(&mut self) {
+        *self = Cpu { destroyed: true, ..Cpu::default() };
+    }
+}
+
+impl Cpu {
+    fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
+        self.alive()?;
+        for i in 0..plan.values.len() {
+            self.declare(plan, Value(i as u32))?;
+        }
+        let scratch = plan.values.iter().map(|info| match info.storage {
+            Storage::Activation => zeros(&info.name, info.rows * info.stride()),
+            _ => Ok(Vec::new()),
+        });
+        let scratch = scratch.collect::<Result<_>>()?;
+        self.scratch.push(scratch);
+        // Constants now live in `floats`; the plan's own copies are not needed again.
+        self.plans.push(plan.clone());
+        Ok(Prepared(self.plans.len() - 1))
+    }
+}

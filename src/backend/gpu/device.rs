@@ -1,0 +1,126 @@
+//! The device: what is asked of it, and how its errors, which arrive late and from the side, reach the caller.
+
+use std::sync::{Arc, Mutex};
+
+use crate::error::{Error, Result};
+
+/// A GPU, its queue, and the first error that it reported.
+#[derive(Clone)]
+pub struct Device {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub info: wgpu::AdapterInfo,
+    fault: Arc<Mutex<Option<Error>>>,
+}
+
+impl Device {
+    /// The best adapter's device. Where `default_limits` is set, no more than what WebGPU promises everywhere is
+    /// asked for, which is how the smallest tier is tested on larger devices.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] where there is none.
+    pub async fn open(default_limits: bool) -> Result<Device> {
+        let none = |problem: String| Error::NoDevice { backend: "gpu", problem };
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let options = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::HighPerformance,
+            ..Default::default()
+        };
+        let adapter = instance.request_adapter(&options).await.map_err(|e| none(e.to_string()))?;
+        let mut limits = wgpu::Limits::default();
+        if !default_limits {
+            let best = adapter.limits();
+            limits.max_buffer_size = best.max_buffer_size.max(limits.max_buffer_size);
+            limits.max_storage_buffer_binding_size =
+                best.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
+        }
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("intab"), required_limits: limits, ..Default::default() };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| none(e.to_string()))?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let keep = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&keep, from_wgpu(&error))));
+        let keep = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                note(&keep, Error::DeviceLost { reason: message });
+            }
+        });
+        Ok(Device { device, queue, info: adapter.get_info(), fault })
+    }
+
+    /// Fails with the first error that the device reported, if any; a device that failed stays failed.
+    pub fn check(&self) -> Result<()> {
+        // A poisoned lock means that another thread panicked while noting a fault: nothing to add.
+        match self.fault.lock() {
+            Ok(fault) => fault.clone().map_or(Ok(()), Err),
+            Err(_) => Err(Error::DeviceLost { reason: "its error handler panicked".into() }),
+        }
+    }
+
+    /// Resolves when the device has done what it was given so far.
+    pub async fn settle(&self) -> Result<()> {
+        let (done, wait) = oneshot();
+        self.queue.on_submitted_work_done(move || done(()));
+        self.poll();
+        wait.await;
+        self.check()
+    }
+
+    /// Lets native devices make progress; in a browser the event loop does.
+    pub fn poll(&self) {
+        if cfg!(not(target_arch = "wasm32")) {
+            // What poll reports here (a lost device) also reaches the lost callback.
+            let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        }
+    }
+
+    /// Whether it is software that emulates a GPU, which our own CPU code outruns.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+}
+
+fn note(fault: &Mutex<Option<Error>>, error: Error) {
+    if let Ok(mut fault) = fault.lock() {
+        fault.get_or_insert(error);
+    }
+}
+
+fn from_wgpu(error: &wgpu::Error) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => {
+            Error::OutOfMemory { device: "GPU", what: "a buffer".into(), bytes: 0 }
+        }
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            Error::Device { what: "a command".into(), problem: description.clone() }
+        }
+    }
+}
+
+/// A callback to call once and a future that resolves with what it was given.
+pub fn oneshot<T: Send + 'static>() -> (impl FnOnce(T) + Send + 'static, impl Future<Output = T>) {
+    type Shared<T> = Arc<Mutex<(Option<T>, Option<std::task::Waker>)>>;
+    let shared: Shared<T> = Arc::new(Mutex::new((None, None)));
+    let sender = shared.clone();
+    let send = move |value| {
+        // The lock is held for assignments only, which cannot panic.
+        let mut slot = sender.lock().expect("not poisoned");
+        slot.0 = Some(value);
+        if let Some(waker) = slot.1.take() {
+            waker.wake();
+        }
+    };
+    let receive = std::future::poll_fn(move |context| {
+        let mut slot = shared.lock().expect("not poisoned");
+        match slot.0.take() {
+            Some(value) => std::task::Poll::Ready(value),
+            None => {
+                slot.1 = Some(context.waker().clone());
+                std::task::Poll::Pending
+            }
+        }
+    });
+    (send, receive)
+}

@@ -1,0 +1,180 @@
+//! Buffers: counted, destroyed by hand (dropping frees nothing in a browser), weights repacked as they arrive.
+
+use std::{cell::Cell, rc::Rc};
+
+use super::device::Device;
+use crate::{
+    backend::{Counters, WeightSpec},
+    error::{Error, Result},
+    quant::TypeInfo,
+};
+
+/// Offsets of bindings must be multiples of it: WebGPU's default `minStorageBufferOffsetAlignment`.
+const ALIGNMENT: u64 = 256;
+
+thread_local! {
+    /// All buffers of this thread's backends, dead ones included: what leaks shows here.
+    static TOTAL: Cell<Counters> = const { Cell::new(Counters { buffers: 0, bytes: 0 }) };
+}
+
+/// Buffers alive in all backends of this thread.
+pub fn total() -> Counters {
+    TOTAL.get()
+}
+
+/// A buffer that is counted while it lives and destroyed when it is dropped.
+pub struct Buffer {
+    pub raw: wgpu::Buffer,
+    counters: Rc<Cell<Counters>>,
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        self.raw.destroy();
+        let size = self.raw.size();
+        let less = |c: Counters| Counters { buffers: c.buffers - 1, bytes: c.bytes - size };
+        self.counters.set(less(self.counters.get()));
+        TOTAL.set(less(TOTAL.get()));
+    }
+}
+
+/// Makes buffers and counts them.
+#[derive(Clone)]
+pub struct Allocator {
+    device: Device,
+    counters: Rc<Cell<Counters>>,
+}
+
+impl Allocator {
+    pub fn new(device: Device) -> Self {
+        Allocator { device, counters: Rc::default() }
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    /// A zeroed buffer of `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if the device promises no buffer of this size. Whether there was room in
+    /// fact shows when the device is next settled.
+    pub fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Rc<Buffer>> {
+        let size = bytes.next_multiple_of(4).max(16);
+        if size > self.device.device.limits().max_buffer_size {
+            return Err(Error::OutOfMemory { device: "GPU", what: label.into(), bytes: size });
+        }
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let raw = self.device.device.create_buffer(&descriptor);
+        let more = |c: Counters| Counters { buffers: c.buffers + 1, bytes: c.bytes + size };
+        self.counters.set(more(self.counters.get()));
+        TOTAL.set(more(TOTAL.get()));
+        Ok(Rc::new(Buffer { raw, counters: self.counters.clone() }))
+    }
+
+    /// A buffer that kernels read and write whole, so no larger than one binding.
+    pub fn storage(&self, label: &str, bytes: u64) -> Result<Rc<Buffer>> {
+        if bytes > self.max_binding() {
+            return Err(Error::OutOfMemory { device: "GPU", what: label.into(), bytes });
+        }
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        self.buffer(label, bytes, usage)
+    }
+
+    fn max_binding(&self) -> u64 {
+        self.device.device.limits().max_storage_buffer_binding_size
+    }
+}
+
+/// Rows of a weight matrix in one buffer: quants first, then scales.
+pub struct Part {
+    pub first_row: usize,
+    pub n_rows: usize,
+    pub buffer: Rc<Buffer>,
+    pub quants: u64,        // bytes of quants
+    pub scales_start: u64,  // where scales begin
+    pub scales: u64,        // bytes of scales; 0 if the type has none
+}
+
+/// A weight matrix on the GPU, in as many parts as the size of a binding makes necessary.
+pub struct Matrix {
+    pub info: &'static TypeInfo,
+    pub cols: usize,
+    pub parts: Vec<Part>,
+}
+
+impl Matrix {
+    /// Room for a weight, not yet written.
+    pub fn allocate(allocator: &Allocator, spec: &WeightSpec) -> Result<Matrix> {
+        let info = spec.dtype.info();
+        let units = spec.cols.div_ceil(info.gpu.unit_len) as u64;
+        let row_quants = units * info.gpu.quant_bytes as u64;
+        let row_scales = units * info.gpu.scale_bytes as u64;
+        // Parts begin at even rows, where scales of two bytes begin a new word.
+        let limit = allocator.max_binding().min(allocator.device.device.limits().max_buffer_size / 2);
+        let most = (limit / row_quants.max(row_scales)) as usize & !1;
+        if most == 0 {
+            return Err(Error::OutOfMemory { device: "GPU", what: spec.name.into(), bytes: row_quants });
+        }
+        let mut parts = Vec::new();
+        for first_row in (0..spec.rows).step_by(most) {
+            let n_rows = most.min(spec.rows - first_row);
+            let quants = row_quants * n_rows as u64;
+            let scales = row_scales * n_rows as u64;
+            let scales_start = quants.next_multiple_of(ALIGNMENT);
+            let size = if scales > 0 { scales_start + scales } else { quants };
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            let buffer = allocator.buffer(spec.name, size, usage)?;
+            parts.push(Part { first_row, n_rows, buffer, quants, scales_start, scales });
+        }
+        Ok(Matrix { info, cols: spec.cols, parts })
+    }
+
+    /// Repacks rows as the file has them and writes them to their places.
+    pub fn write(&self, queue: &wgpu::Queue, first_row: usize, bytes: &[u8]) {
+        let row_bytes = self.info.row_bytes(self.cols);
+        let end = first_row + bytes.len() / row_bytes;
+        for part in &self.parts {
+            let from = first_row.max(part.first_row);
+            let to = end.min(part.first_row + part.n_rows);
+            if from < to {
+                let rows = &bytes[(from - first_row) * row_bytes..(to - first_row) * row_bytes];
+                let (quants, scales) = self.repack(rows, row_bytes);
+                let start = (from - part.first_row) as u64;
+                let n_rows = part.n_rows as u64;
+                queue.write_buffer(&part.buffer.raw, part.quants / n_rows * start, &quants);
+                if !scales.is_empty() {
+                    let at = part.scales_start + part.scales / n_rows * start;
+                    queue.write_buffer(&part.buffer.raw, at, &scales);
+                }
+            }
+        }
+    }
+
+    /// The two arrays of some rows. Scales are padded to whole words.
+    fn repack(&self, rows: &[u8], row_bytes: usize) -> (Vec<u8>, Vec<u8>) {
+        let gpu = &self.info.gpu;
+        let units = self.cols.div_ceil(gpu.unit_len);
+        let n_rows = rows.len() / row_bytes;
+        let unit_bytes = gpu.unit_len / self.info.block_len * self.info.block_bytes;
+        let mut quants = vec![0; n_rows * units * gpu.quant_bytes];
+        let mut scales = vec![0; (n_rows * units * gpu.scale_bytes).next_multiple_of(4)];
+        let mut padded = vec![0; unit_bytes];
+        for (r, row) in rows.chunks_exact(row_bytes).enumerate() {
+            for (u, unit) in row.chunks(unit_bytes).enumerate() {
+                let at = r * units + u;
+                let quants = &mut quants[at * gpu.quant_bytes..][..gpu.quant_bytes];
+                let scales = &mut scales[at * gpu.scale_bytes..][..gpu.scale_bytes];
+                if unit.len() == unit_bytes {
+                    (gpu.repack)(unit, quants, scales);
+                } else {
+                    padded.fill(0);
+                    padded[..unit.len()].copy_from_slice(unit);
+                    (gpu.repack)(&padded, quants, scales);
+                }
+            }
+        }
+        (quants, scales)
+    }
+}

@@ -1,0 +1,422 @@
+//! The GPU backend: a plan becomes pipelines, buffers and bind groups once; a run is one small write, one encoder,
+//! one pass and one submission. `wgpu` is named in this folder alone.
+
+mod device;
+mod lower;
+mod memory;
+mod readback;
+mod shader;
+
+pub use memory::total as live_buffers;
+pub use shader::{Flags, Texts, Variant};
+
+use std::{collections::HashMap, rc::Rc};
+
+use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sampled};
+use crate::{
+    error::{Error, Result},
+    format::LocalFuture,
+    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
+};
+use device::Device;
+use lower::{Binding, Dispatch, Grid, PartShape};
+use memory::{Allocator, Buffer, Matrix};
+use readback::Readback;
+
+/// How many tokens are submitted before the first is read back: enough to hide the way to the host and back.
+const DEPTH: usize = 3;
+
+/// What the caller may ask of the device.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Ask for no more than what WebGPU promises on every device.
+    pub default_limits: bool,
+}
+
+/// Runs plans on a GPU.
+pub struct Gpu {
+    device: Device,
+    allocator: Allocator,
+    /// The run's parameters, as in `shaders/lib/run.wgsl`.
+    run: Rc<Buffer>,
+    matrices: HashMap<String, Matrix>,
+    /// Vectors, constants and states, by name.
+    shared: HashMap<String, Rc<Buffer>>,
+    plans: Vec<Exec>,
+    texts: Texts,
+    pipelines: HashMap<PipelineKey, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>,
+    readback: Readback,
+    destroyed: bool,
+}
+
+/// A prepared plan.
+struct Exec {
+    commands: Vec<Command>,
+    /// Buffers of all values that are no matrices.
+    values: HashMap<Value, Rc<Buffer>>,
+}
+
+/// A step ready to be encoded.
+struct Command {
+    stage: Stage,
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    grid: Grid,
+    /// Keeps the buffers of the bind group.
+    _buffers: Vec<Rc<Buffer>>,
+}
+
+/// Pipelines are the same where the text, the constants and the access to each binding are.
+#[derive(PartialEq, Eq, Hash)]
+struct PipelineKey {
+    variant: Variant,
+    constants: Vec<(&'static str, u64)>,
+}
+
+/// A piece of a buffer, for one binding.
+struct Piece {
+    buffer: Rc<Buffer>,
+    start: u64,
+    size: u64,
+}
+
+impl Gpu {
+    /// Opens the best device there is.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] where there is none.
+    pub async fn open(options: Options) -> Result<Gpu> {
+        let device = Device::open(options.default_limits).await?;
+        let allocator = Allocator::new(device.clone());
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let run = allocator.buffer("run", size_of::<Run>() as u64, usage)?;
+        let readback = Readback::new(device.clone(), allocator.clone());
+        Ok(Gpu {
+            device,
+            allocator,
+            run,
+            matrices: HashMap::new(),
+            shared: HashMap::new(),
+            plans: Vec::new(),
+            texts: Texts::default(),
+            pipelines: HashMap::new(),
+            readback,
+            destroyed: false,
+        })
+    }
+
+    /// Whether the device is software that emulates a GPU, which the CPU backend outruns.
+    pub fn is_software(&self) -> bool {
+        self.device.is_software()
+    }
+
+    fn alive(&self) -> Result<()> {
+        if self.destroyed { Err(Error::Unloaded) } else { self.device.check() }
+    }
+
+    fn shared(&self, name: &str) -> Result<&Rc<Buffer>> {
+        self.shared.get(name).ok_or_else(|| no_such("state", name))
+    }
+
+    fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
+        let buffer = self.plans[prepared.0].values.get(&value);
+        buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
+    }
+
+    /// Makes what outlives the plan and is not there yet.
+    fn declare(&mut self, plan: &Plan) -> Result<()> {
+        for info in &plan.values {
+            let known = match info.storage {
+                Storage::Activation => true,
+                Storage::Matrix { .. } => self.matrices.contains_key(&info.name),
+                _ => self.shared.contains_key(&info.name),
+            };
+            match &info.storage {
+                _ if known => {}
+                Storage::Matrix { .. } | Storage::Vector => return Err(no_such("weight", &info.name)),
+                Storage::Constant(numbers) => {
+                    let buffer = self.allocator.storage(&info.name, 4 * numbers.len() as u64)?;
+                    self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
+                    self.shared.insert(info.name.clone(), buffer);
+                }
+                Storage::State | Storage::StateU32 | Storage::Activation => {
+                    let buffer = self.allocator.storage(&info.name, 4 * (info.rows * info.cols) as u64)?;
+                    self.shared.insert(info.name.clone(), buffer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
+        self.alive()?;
+        self.declare(plan)?;
+        let mut values: HashMap<Value, Rc<Buffer>> = HashMap::new();
+        for slot in assign_slots(plan) {
+            let buffer = self.allocator.storage("scratch", 4 * slot.len as u64)?;
+            values.extend(slot.values.iter().map(|value| (*value, buffer.clone())));
+        }
+        for (info, i) in plan.values.iter().zip(0..) {
+            if let Some(buffer) = self.shared.get(&info.name) {
+                values.entry(Value(i)).or_insert_with(|| buffer.clone());
+            }
+        }
+        let mut commands = Vec::new();
+        for step in &plan.steps {
+            for dispatch in lower::lower(plan, step, |w| self.part_shapes(plan, w)) {
+                commands.push(self.command(plan, step.stage, &dispatch, &values)?);
+            }
+        }
+        self.plans.push(Exec { commands, values });
+        Ok(Prepared(self.plans.len() - 1))
+    }
+
+    fn part_shapes(&self, plan: &Plan, w: Value) -> Vec<PartShape> {
+        let shape = |part: &memory::Part| PartShape { first_row: part.first_row, n_rows: part.n_rows };
+        self.matrices[&plan[w].name].parts.iter().map(shape).collect()
+    }
+
+    fn command(
+        &mut self,
+        plan: &Plan,
+        stage: Stage,
+        dispatch: &Dispatch,
+        values: &HashMap<Value, Rc<Buffer>>,
+    ) -> Result<Command> {
+        let (pipeline, layout) = self.pipeline(dispatch);
+        let mut pieces = vec![Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 }];
+        for binding in &dispatch.bindings {
+            pieces.push(self.piece(plan, *binding, values)?);
+        }
+        let entries: Vec<_> = pieces
+            .iter()
+            .zip(0..)
+            .map(|(piece, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &piece.buffer.raw,
+                    offset: piece.start,
+                    size: wgpu::BufferSize::new(piece.size),
+                }),
+            })
+            .collect();
+        let bind_group = self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(dispatch.variant.kernel),
+            layout: &layout,
+            entries: &entries,
+        });
+        let buffers = pieces.into_iter().map(|piece| piece.buffer).collect();
+        Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
+    }
+
+    fn piece(&self, plan: &Plan, binding: Binding, values: &HashMap<Value, Rc<Buffer>>) -> Result<Piece> {
+        let whole = |buffer: &Rc<Buffer>| Piece { buffer: buffer.clone(), start: 0, size: buffer.raw.size() };
+        let part = |w: Value, i: usize| &self.matrices[&plan[w].name].parts[i];
+        Ok(match binding {
+            Binding::Read(value) | Binding::Write(value) => {
+                whole(values.get(&value).ok_or_else(|| no_such("value", &plan[value].name))?)
+            }
+            Binding::Quants(w, i) => {
+                let part = part(w, i);
+                Piece { buffer: part.buffer.clone(), start: 0, size: part.quants }
+            }
+            Binding::Scales(w, i) => {
+                let part = part(w, i);
+                match part.scales {
+                    // The type has none and its text reads none, but the layout wants something bound.
+                    0 => Piece { buffer: part.buffer.clone(), start: 0, size: 16 },
+                    n => Piece {
+                        buffer: part.buffer.clone(),
+                        start: part.scales_start,
+                        size: n.next_multiple_of(4),
+                    },
+                }
+            }
+        })
+    }
+
+    fn pipeline(&mut self, dispatch: &Dispatch) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
+        let constants = dispatch.constants.iter().map(|(name, x)| (*name, x.to_bits())).collect();
+        let key = PipelineKey { variant: dispatch.variant, constants };
+        if let Some(made) = self.pipelines.get(&key) {
+            return made.clone();
+        }
+        let device = &self.device.device;
+        let label = Some(dispatch.variant.kernel);
+        let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
+        let storage = dispatch.bindings.iter().map(|binding| {
+            let read_only = !matches!(binding, Binding::Write(_));
+            buffer(wgpu::BufferBindingType::Storage { read_only })
+        });
+        let entries: Vec<_> = std::iter::once(buffer(wgpu::BufferBindingType::Uniform))
+            .chain(storage)
+            .zip(0..)
+            .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty,
+                count: None,
+            })
+            .collect();
+        let layout =
+            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let text = self.texts.get(dispatch.variant);
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label,
+            source: wgpu::ShaderSource::Wgsl((&*text).into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &dispatch.constants,
+                zero_initialize_workgroup_memory: true,
+            },
+            cache: None,
+        });
+        self.pipelines.insert(key, (pipeline.clone(), layout.clone()));
+        (pipeline, layout)
+    }
+
+    /// Writes the run's parameters and encodes the plan's steps up to `until`.
+    fn encode(&self, prepared: Prepared, run: &Run, until: Stage) -> wgpu::CommandEncoder {
+        self.device.queue.write_buffer(&self.run.raw, 0, bytemuck::bytes_of(run));
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for command in self.plans[prepared.0].commands.iter().filter(|command| command.stage <= until) {
+            let [x, y, z] = command.grid.size(run);
+            pass.set_pipeline(&command.pipeline);
+            pass.set_bind_group(0, &command.bind_group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+        drop(pass);
+        encoder
+    }
+}
+
+impl Backend for Gpu {
+    fn info(&self) -> Info {
+        let info = &self.device.info;
+        let device = match (info.name.is_empty(), info.driver.is_empty()) {
+            (true, true) => "a GPU that does not tell its name".to_owned(),
+            (true, false) => info.driver.clone(),
+            (false, _) => info.name.clone(),
+        };
+        Info { kind: Kind::Gpu, device, features: Vec::new() }
+    }
+
+    fn counters(&self) -> Counters {
+        self.allocator.counters()
+    }
+
+    fn write_weight(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()> {
+        self.alive()?;
+        if spec.vector {
+            let mut numbers = vec![0f32; spec.cols];
+            spec.dtype.info().dequantize_row(bytes, &mut numbers);
+            let buffer = self.allocator.storage(spec.name, 4 * spec.cols as u64)?;
+            self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(&numbers));
+            self.shared.insert(spec.name.to_owned(), buffer);
+            return Ok(());
+        }
+        if first_row == 0 {
+            let matrix = Matrix::allocate(&self.allocator, spec)?;
+            self.matrices.insert(spec.name.to_owned(), matrix);
+        }
+        let matrix = self.matrices.get(spec.name).ok_or_else(|| no_such("weight", spec.name))?;
+        matrix.write(&self.device.queue, first_row, bytes);
+        Ok(())
+    }
+
+    fn prepare<'a>(&'a mut self, plan: &'a Plan) -> LocalFuture<'a, Result<Prepared>> {
+        Box::pin(async move {
+            let prepared = self.prepare_now(plan)?;
+            self.device.settle().await?;
+            Ok(prepared)
+        })
+    }
+
+    fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {
+        self.alive()?;
+        let encoder = self.encode(prepared, run, until);
+        self.device.queue.submit([encoder.finish()]);
+        Ok(())
+    }
+
+    fn run_for_token(
+        &mut self,
+        prepared: Prepared,
+        run: &Run,
+        ids: &str,
+    ) -> Result<LocalFuture<'static, Result<u32>>> {
+        self.alive()?;
+        let encoder = self.encode(prepared, run, Stage::Sample);
+        let ids = self.shared(ids)?.clone();
+        let words = self.readback.read(encoder, &ids, 0, 4)?;
+        Ok(Box::pin(async move { sampled(bytemuck::pod_read_unaligned(&words.await?)) }))
+    }
+
+    fn settle(&mut self) -> LocalFuture<'static, Result<()>> {
+        let device = self.device.clone();
+        let alive = self.alive();
+        Box::pin(async move {
+            alive?;
+            device.settle().await
+        })
+    }
+
+    fn dispatches(&self, prepared: Prepared) -> usize {
+        self.plans[prepared.0].commands.len()
+    }
+
+    fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
+        self.alive()?;
+        let buffer = self.shared(state)?;
+        self.device.queue.write_buffer(&buffer.raw, 4 * start as u64, bytemuck::cast_slice(values));
+        Ok(())
+    }
+
+    fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
+        self.alive()?;
+        let buffer = self.value_buffer(prepared, value)?;
+        self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
+        Ok(())
+    }
+
+    fn read_value(
+        &mut self,
+        prepared: Prepared,
+        value: Value,
+        start: usize,
+        len: usize,
+    ) -> LocalFuture<'static, Result<Vec<f32>>> {
+        let read = self.alive().and_then(|()| {
+            let buffer = self.value_buffer(prepared, value)?;
+            let encoder = self.device.device.create_command_encoder(&Default::default());
+            self.readback.read(encoder, &buffer, 4 * start as u64, 4 * len as u64)
+        });
+        Box::pin(async move { Ok(bytemuck::pod_collect_to_vec(&read?.await?)) })
+    }
+
+    fn depth(&self) -> usize {
+        DEPTH
+    }
+
+    fn destroy(&mut self) {
+        self.plans.clear();
+        self.pipelines.clear();
+        self.matrices.clear();
+        self.shared.clear();
+        self.readback.clear();
+        self.run.raw.destroy();
+        self.device.device.destroy();
+        self.destroyed = true;
+    }
+}

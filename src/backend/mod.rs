@@ -1,0 +1,140 @@
+//! Where plans run. A [`Backend`] holds a model's weights and states, prepares plans once and replays them.
+//! The CPU backend is the reference; the GPU backend must agree with it.
+
+pub mod cpu;
+pub mod gpu;
+
+use crate::{
+    error::{Error, Result},
+    format::LocalFuture,
+    plan::{Plan, Run, Stage, Value},
+    quant::DType,
+};
+
+/// Which kind of device a model runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Our own scalar and SIMD code.
+    Cpu,
+    /// WGSL compute shaders.
+    Gpu,
+}
+
+impl Kind {
+    /// As options and messages spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Cpu => "cpu",
+            Kind::Gpu => "gpu",
+        }
+    }
+}
+
+/// What a backend says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Info {
+    /// CPU or GPU.
+    pub kind: Kind,
+    /// The device's own name, as far as it tells.
+    pub device: String,
+    /// Features in use, e.g. `simd128` or `subgroups`.
+    pub features: Vec<String>,
+}
+
+/// Counts of what a backend holds and did, for tests and benchmarks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Buffers alive.
+    pub buffers: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A prepared plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Prepared(pub(crate) usize);
+
+/// A weight that is about to be written.
+#[derive(Debug, Clone)]
+pub struct WeightSpec<'a> {
+    /// The tensor's name.
+    pub name: &'a str,
+    /// Its type in the file.
+    pub dtype: DType,
+    /// Rows: `n_out`, 1 for a vector.
+    pub rows: usize,
+    /// Numbers in a row.
+    pub cols: usize,
+    /// Whether to widen it to f32: norm weights and biases.
+    pub vector: bool,
+}
+
+/// A device that runs plans. Calls are ordered: a run sees all writes made before it.
+pub trait Backend {
+    /// What it is.
+    fn info(&self) -> Info;
+
+    /// What it holds now.
+    fn counters(&self) -> Counters;
+
+    /// The next rows of a weight: `bytes` are whole rows as the file has them, from `first_row` on. The first
+    /// call for a name (with `first_row` 0) makes room for all rows. `first_row` is even, so that a device which
+    /// packs two rows' scales into one word can write them without reading.
+    fn write_weight(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()>;
+
+    /// Makes everything a plan needs: buffers, pipelines, bind groups. Its weights must have been written.
+    fn prepare<'a>(&'a mut self, plan: &'a Plan) -> LocalFuture<'a, Result<Prepared>>;
+
+    /// Runs a plan's steps up to and including `until`. Does not wait for the device.
+    fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()>;
+
+    /// Kernel launches of a whole run of one row; steps where nothing is launched.
+    fn dispatches(&self, prepared: Prepared) -> usize;
+
+    /// Writes part of a `u32` state, e.g. the token ids of a chunk.
+    fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()>;
+
+    /// Writes the first numbers of an activation or f32 state, rows at [`crate::plan::ValueInfo::stride`].
+    fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()>;
+
+    /// Reads `len` numbers of an activation or f32 state from `start`, once all runs before are done. The memory of an
+    /// activation may have been given to a later one meanwhile: see [`crate::plan::assign_slots`].
+    fn read_value(
+        &mut self,
+        prepared: Prepared,
+        value: Value,
+        start: usize,
+        len: usize,
+    ) -> LocalFuture<'static, Result<Vec<f32>>>;
+
+    /// Runs a whole plan and gives the token it sampled: `ids[0]` as this run leaves it, though later runs may be
+    /// submitted before the future is awaited. [`Run::NOT_FINITE`] becomes [`Error::NotFinite`].
+    fn run_for_token(
+        &mut self,
+        prepared: Prepared,
+        run: &Run,
+        ids: &str,
+    ) -> Result<LocalFuture<'static, Result<u32>>>;
+
+    /// Waits until the device has done all it was given, and reports what went wrong meanwhile.
+    fn settle(&mut self) -> LocalFuture<'static, Result<()>>;
+
+    /// How many tokens it pays to submit before the first is read back.
+    fn depth(&self) -> usize;
+
+    /// Gives all memory back. Every later call fails with [`Error::Unloaded`].
+    fn destroy(&mut self);
+}
+
+/// The error of a state or weight that a caller names and no plan declared.
+pub(crate) fn no_such(what: &'static str, name: &str) -> Error {
+    Error::input(what, format!("`{name}` was never declared"))
+}
+
+/// The token a sampler left, unless the scores were not finite.
+pub(crate) fn sampled(word: u32) -> Result<u32> {
+    match word {
+        Run::NOT_FINITE => Err(Error::NotFinite { place: "the logits".into() }),
+        id => Ok(id),
+    }
+}

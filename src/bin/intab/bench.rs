@@ -1,0 +1,82 @@
+//! `intab bench`: one JSON line for each backend. Figures to compare within one machine, never a test.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use intab::{
+    Error, Result, format,
+    run::{Engine, GenerateOptions},
+};
+use serde_json::json;
+
+use super::{BackendArg, DeviceArgs, generate::stream, load_checkpoint, print};
+
+#[derive(Args)]
+pub struct BenchArgs {
+    #[arg(default_value = "models/intab-stories.gguf")]
+    model: PathBuf,
+    /// Tokens of the prompt
+    #[arg(long, default_value_t = 128)]
+    prompt_tokens: usize,
+    /// Tokens generated
+    #[arg(long, default_value_t = 64)]
+    new_tokens: usize,
+    /// Runs, of which the best counts
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+}
+
+pub async fn bench(args: &BenchArgs) -> Result<()> {
+    for backend in [BackendArg::Cpu, BackendArg::Gpu] {
+        let checkpoint = format::open_path(&args.model).await?;
+        let device = DeviceArgs { backend, context: None };
+        match load_checkpoint(&checkpoint, &device).await {
+            Ok(mut engine) => print(&measure(&mut engine, args).await?.to_string())?,
+            Err(Error::NoDevice { problem, .. }) => eprintln!("no GPU to measure: {problem}"),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Value> {
+    let n_vocab = engine.facts().config.n_vocab;
+    let mut best: Option<(f64, f64, f64, f64)> = None;
+    for run in 0..=args.runs {
+        // Another prompt each time, so that the cache's prefix does not help; the first run warms up.
+        let ids: Vec<u32> =
+            (0..args.prompt_tokens).map(|i| ((i * 7919 + run * 104_729 + 1) % n_vocab) as u32).collect();
+        let options = GenerateOptions {
+            max_new_tokens: Some(args.new_tokens),
+            temperature: 0.0,
+            ignore_eos: true,
+            ..GenerateOptions::default()
+        };
+        let output = stream(engine, &ids, options, |_| {}).await?;
+        let times = output.timings;
+        let prefill = args.prompt_tokens as f64 * 1e3 / times.first_token_ms;
+        let decoded = (output.tokens.len() - 1) as f64;
+        let decode = decoded * 1e3 / times.decode_ms;
+        let figures = (prefill, decode, times.encode_ms / decoded, times.first_token_ms);
+        if run > 0 && best.is_none_or(|best| decode > best.1) {
+            best = Some(figures);
+        }
+    }
+    let (prefill, decode, encode_ms, first_token_ms) =
+        best.ok_or_else(|| Error::input("runs", "at least one is needed"))?;
+    let facts = engine.facts();
+    Ok(json!({
+        "bench": "native",
+        "model": facts.name,
+        "backend": facts.backend.name(),
+        "device": facts.device,
+        "prompt_tokens": args.prompt_tokens,
+        "new_tokens": args.new_tokens,
+        "prefill_tokens_per_second": prefill,
+        "decode_tokens_per_second": decode,
+        "first_token_ms": first_token_ms,
+        "encode_ms_per_token": encode_ms,
+        "dispatches_per_token": facts.dispatches_per_token,
+        "bytes_per_token": facts.bytes_per_token,
+    }))
+}

@@ -1,0 +1,164 @@
+//! Between Rust's types and plain JavaScript objects.
+
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    error::Error,
+    format::metadata::{Metadata, Value},
+    run::{GenerateOptions, Output, Prefer},
+};
+
+/// Options of `Model.load`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct LoadArguments {
+    backend: Option<String>,
+    pub context_length: Option<usize>,
+    pub default_limits: bool,
+}
+
+impl LoadArguments {
+    pub fn prefer(&self) -> Result<Prefer, Error> {
+        match self.backend.as_deref() {
+            None | Some("auto") => Ok(Prefer::Auto),
+            Some("cpu") => Ok(Prefer::Cpu),
+            Some("gpu") => Ok(Prefer::Gpu),
+            Some(other) => Err(Error::input("backend", format!("`{other}` is not auto, cpu or gpu"))),
+        }
+    }
+}
+
+/// Options of `Model.generate`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct GenerateArguments {
+    max_new_tokens: Option<usize>,
+    temperature: Option<f32>,
+    top_k: Option<u32>,
+    top_p: Option<f32>,
+    min_p: Option<f32>,
+    repetition_penalty: Option<f32>,
+    presence_penalty: Option<f32>,
+    frequency_penalty: Option<f32>,
+    seed: Option<u64>,
+    stop: Vec<String>,
+    ignore_eos: bool,
+    pub parse_special: bool,
+}
+
+impl GenerateArguments {
+    /// With this crate's defaults, and a fresh seed, where nothing is said.
+    pub fn options(self) -> GenerateOptions {
+        let d = GenerateOptions::default();
+        GenerateOptions {
+            max_new_tokens: self.max_new_tokens,
+            temperature: self.temperature.unwrap_or(d.temperature),
+            top_k: self.top_k.unwrap_or(d.top_k),
+            top_p: self.top_p.unwrap_or(d.top_p),
+            min_p: self.min_p.unwrap_or(d.min_p),
+            repetition_penalty: self.repetition_penalty.unwrap_or(d.repetition_penalty),
+            presence_penalty: self.presence_penalty.unwrap_or(d.presence_penalty),
+            frequency_penalty: self.frequency_penalty.unwrap_or(d.frequency_penalty),
+            seed: self.seed.unwrap_or_else(|| (js_sys::Math::random() * 2f64.powi(53)) as u64),
+            stop: self.stop,
+            ignore_eos: self.ignore_eos,
+        }
+    }
+}
+
+/// A plain object into Rust; what does not fit is an `InputError`.
+pub fn arguments<T: for<'a> Deserialize<'a> + Default>(value: JsValue) -> Result<T, Error> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(T::default());
+    }
+    serde_wasm_bindgen::from_value(value).map_err(|e| Error::input("options", e.to_string()))
+}
+
+/// Anything serializable to a plain object, maps as objects too.
+pub fn to_js<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    Ok(value.serialize(&serializer)?)
+}
+
+/// An `Error` whose `name` is the class and whose `details` are the variant's fields.
+pub fn throw(error: Error) -> JsValue {
+    let object = js_sys::Error::new(&error.to_string());
+    object.set_name(error.class());
+    let details = to_js(&error).unwrap_or(JsValue::NULL);
+    // Setting a property of a fresh error object cannot fail.
+    let _ = Reflect::set(&object, &"details".into(), &details);
+    object.into()
+}
+
+/// The bytes of an `ArrayBuffer` or `Uint8Array`.
+pub fn bytes(value: &JsValue) -> Option<Vec<u8>> {
+    if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {
+        return Some(Uint8Array::new(buffer).to_vec());
+    }
+    value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+}
+
+/// A `GenerateResult`.
+pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
+    let (usage, times) = (output.usage, output.timings);
+    let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
+    let object = to_js(&serde_json::json!({
+        "text": output.text,
+        "finishReason": output.finish_reason.name(),
+        "stopText": output.stop,
+        "usage": {
+            "promptTokens": usage.prompt,
+            "cachedTokens": usage.cached,
+            "completionTokens": usage.completion,
+            "totalTokens": usage.prompt + usage.completion,
+        },
+        "timings": {
+            "firstTokenMs": times.first_token_ms,
+            "decodeMs": times.decode_ms,
+            "encodeMs": times.encode_ms,
+            "totalMs": times.total_ms,
+            "promptTokensPerSecond": per_second(usage.prompt - usage.cached, times.first_token_ms),
+            "tokensPerSecond": per_second(usage.completion.saturating_sub(1), times.decode_ms),
+        },
+        "seed": seed,
+    }))?;
+    let tokens = js_sys::Uint32Array::from(&output.tokens[..]);
+    Reflect::set(&object, &"tokens".into(), &tokens)?;
+    Ok(object)
+}
+
+/// Longer arrays of metadata, like vocabularies, are told by their length alone.
+const LONGEST_SHOWN: usize = 16;
+
+/// Metadata as a plain object for showing.
+pub fn metadata(metadata: &Metadata) -> Result<JsValue, JsValue> {
+    let object = Object::new();
+    for (key, value) in &metadata.values {
+        Reflect::set(&object, &key.into(), &shown(value))?;
+    }
+    Ok(object.into())
+}
+
+fn shown(value: &Value) -> JsValue {
+    let list = |n: usize, items: &mut dyn Iterator<Item = JsValue>| match n {
+        0..=LONGEST_SHOWN => items.collect::<Array>().into(),
+        n => format!("[{n} values]").into(),
+    };
+    match value {
+        Value::Uint(x) => (*x as f64).into(),
+        Value::Int(x) => (*x as f64).into(),
+        Value::Float(x) => (*x).into(),
+        Value::Bool(x) => (*x).into(),
+        Value::String(x) => x.into(),
+        Value::Uints(x) => list(x.len(), &mut x.iter().map(|x| (*x as f64).into())),
+        Value::Ints(x) => list(x.len(), &mut x.iter().map(|x| (*x as f64).into())),
+        Value::Floats(x) => list(x.len(), &mut x.iter().map(|x| f64::from(*x).into())),
+        Value::Bools(x) => list(x.len(), &mut x.iter().map(|x| (*x).into())),
+        Value::Strings(x) => list(x.len(), &mut x.iter().map(JsValue::from)),
+        Value::Arrays(x) => list(x.len(), &mut x.iter().map(shown)),
+    }
+}

@@ -1,0 +1,128 @@
+//! A [`Plan`] is a network as data: an ordered list of [`Step`]s over [`Value`]s, made once per model and
+//! replayed for every token. It knows no device: the CPU backend interprets it, the GPU backend turns each
+//! step into a dispatch with buffers made beforehand. It prints as a table ([`std::fmt::Display`]).
+
+mod builder;
+mod display;
+mod memory;
+mod op;
+mod run;
+
+pub use builder::Builder;
+pub use memory::{Slot, assign_slots};
+pub use op::{AttentionShape, Op, RopeStyle};
+pub use run::{Run, Sampling};
+
+use std::rc::Rc;
+
+use crate::quant::DType;
+
+/// A handle to one array of a plan; `plan[value]` tells what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub(crate) u32);
+
+/// Where a value's memory comes from and how long it lives.
+#[derive(Debug, Clone)]
+pub enum Storage {
+    /// A matrix of the checkpoint, in the type that its file has: `[n_out, n_in]`, rows contiguous.
+    Matrix {
+        /// The type of its blocks.
+        dtype: DType,
+    },
+    /// A vector of the checkpoint (norm weights, biases), widened to f32.
+    Vector,
+    /// Numbers computed when the plan was built, e.g. the rotation table of RoPE.
+    Constant(Rc<[f32]>),
+    /// f32 memory that outlives the plan and is shared by name with the model's other plans, e.g. the KV cache.
+    State,
+    /// Like [`Storage::State`], of `u32`: token ids and counts.
+    StateU32,
+    /// f32 scratch that lives from its first to its last use within one run.
+    Activation,
+}
+
+/// What a value is.
+#[derive(Debug, Clone)]
+pub struct ValueInfo {
+    /// The tensor's name in the checkpoint for weights, the shared name for states, a label otherwise.
+    pub name: String,
+    /// Where it lives.
+    pub storage: Storage,
+    /// Rows: `n_out` of a matrix, the chunk's rows of an activation, positions of a cache.
+    pub rows: usize,
+    /// Numbers in a row.
+    pub cols: usize,
+}
+
+impl ValueInfo {
+    /// Distance between rows in numbers. Activations are padded with zeros to whole groups of 32, the unit in
+    /// which kernels read weights, so that a partial group multiplies zeros.
+    pub fn stride(&self) -> usize {
+        match self.storage {
+            Storage::Activation => self.cols.next_multiple_of(32),
+            _ => self.cols,
+        }
+    }
+}
+
+/// Parts of a plan that can be run alone: a prefill chunk that is not the last stops after the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// All layers; fills the KV cache.
+    Body,
+    /// Logits.
+    Logits,
+    /// Choose the next token.
+    Sample,
+}
+
+/// One operation and the part of the plan it belongs to.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What is computed.
+    pub op: Op,
+    /// The part of the plan.
+    pub stage: Stage,
+}
+
+/// The whole network, ready to be prepared by a backend.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// `decode`, `prefill`, …: for messages and profiles.
+    pub name: String,
+    /// The most rows (tokens) that one run takes.
+    pub max_rows: usize,
+    /// All arrays.
+    pub values: Vec<ValueInfo>,
+    /// All operations in order.
+    pub steps: Vec<Step>,
+}
+
+impl std::ops::Index<Value> for Plan {
+    type Output = ValueInfo;
+
+    fn index(&self, value: Value) -> &ValueInfo {
+        &self.values[value.0 as usize]
+    }
+}
+
+impl Plan {
+    /// The value called `name`, e.g. a state that is read back.
+    pub fn find(&self, name: &str) -> Option<Value> {
+        self.values.iter().position(|info| info.name == name).map(|i| Value(i as u32))
+    }
+
+    /// Bytes of weights that one run reads: every matrix once, of a table the rows looked up.
+    pub fn weight_bytes(&self, n_rows: usize) -> u64 {
+        let bytes = |w: Value, rows: usize| match self[w].storage {
+            Storage::Matrix { dtype } => (rows * dtype.info().row_bytes(self[w].cols)) as u64,
+            _ => 0,
+        };
+        let read = |step: &Step| match step.op {
+            Op::Embed { table, .. } => bytes(table, n_rows),
+            Op::Linear { w, .. } => bytes(w, self[w].rows),
+            _ => 0,
+        };
+        self.steps.iter().map(read).sum()
+    }
+}

@@ -1,0 +1,186 @@
+// A server of another origin that behaves as servers in the world do, well and badly. The first part of the path
+// says how, the rest which file: `${url}cut/model.gguf?after=1000`.
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A browser may use what this server sends from any page, also from an isolated one. */
+const SHARED = {
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Allow-Headers": "Range, If-Range",
+  "Access-Control-Expose-Headers": "Accept-Ranges, Content-Length, Content-Range, ETag",
+  "Cross-Origin-Resource-Policy": "cross-origin",
+  "Cache-Control": "no-store",
+};
+
+const PAGE = "<!doctype html><title>Sign in</title><p>Please sign in to download this file.";
+
+/** Bytes of a slow answer sent at a time. */
+const DRIP = 1024;
+
+/**
+ * One request as the server saw it.
+ * @typedef {object} Seen
+ * @property {string} method
+ * @property {string} path behaviour and file, without the query
+ * @property {string | undefined} range the `Range` header
+ * @property {boolean} finished the answer was sent to its end; false while under way, or when the client left
+ */
+
+/**
+ * Starts the server on a free port of 127.0.0.1. Its behaviours:
+ * - `good/F`: single ranges, ETag, HEAD.
+ * - `no-range/F`: always 200 and the whole file, with no word on ranges.
+ * - `missing/F`: 404 with a small HTML page. `broken/F`: 500.
+ * - `html/F`: 200 and an HTML page in place of the file.
+ * - `cut/F?after=N`: announces all of the answer and breaks the connection after N bytes of it (default: half).
+ * - `slow/F?rate=N`: as `good`, at N bytes per second (default: 64 KiB).
+ * - `wrong-length/F?length=N`: the whole file under `Content-Length: N` (default: half).
+ * - `wrong-total/F?total=N`: as `good`, but `Content-Range` claims N bytes in all (default: twice the length).
+ * - `wrong-part/F`: answers a range with 206 and the bytes from the file's start, whatever was asked for.
+ * - `unshared/F`: as `good`, without the headers by which another origin may read it.
+ * - `redirect/F`: leads to `good/F`.
+ * @param {Record<string, Uint8Array | string>} files by name
+ * @returns {Promise<{url: string, origin: string, seen: Seen[], stop: () => Promise<void>}>} `url` ends in a slash
+ */
+export async function startModelServer(files) {
+  /** @type {Seen[]} */
+  const seen = [];
+  const bodies = new Map(Object.entries(files).map(([name, body]) => [name, Buffer.from(body)]));
+  const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+    const [, behaviour, ...rest] = pathname.split("/").map(decodeURIComponent);
+    const entry = { method: request.method ?? "", path: pathname, range: request.headers.range, finished: false };
+    if (entry.method !== "OPTIONS") seen.push(entry);
+    response.on("finish", () => (entry.finished = true));
+    response.on("error", () => {}); // The client left; `finished` stays false.
+    answer({ behaviour, body: bodies.get(rest.join("/")), request, response, query: searchParams });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    origin: `http://127.0.0.1:${port}`,
+    seen,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+/**
+ * @param {object} exchange
+ * @param {string | undefined} exchange.behaviour
+ * @param {Buffer | undefined} exchange.body
+ * @param {import("node:http").IncomingMessage} exchange.request
+ * @param {import("node:http").ServerResponse} exchange.response
+ * @param {URLSearchParams} exchange.query
+ */
+function answer({ behaviour, body, request, response, query }) {
+  const number = (name, otherwise) => (query.has(name) ? Number(query.get(name)) : otherwise);
+  if (behaviour !== "unshared") setHeaders(response, SHARED);
+  if (request.method === "OPTIONS") return void response.writeHead(204).end();
+  if (behaviour === "missing" || body === undefined) return sendPage(response, 404);
+  if (behaviour === "broken") return sendPage(response, 500);
+  if (behaviour === "html") return sendPage(response, 200);
+
+  response.setHeader("Content-Type", "application/octet-stream");
+  switch (behaviour) {
+    case "good":
+    case "unshared":
+      return void endWith(response, request, part(request, response, body));
+    case "no-range":
+      response.setHeader("Content-Length", body.length);
+      return void endWith(response, request, body);
+    case "cut": {
+      const bytes = part(request, response, body);
+      const after = number("after", bytes.length >> 1);
+      return void response.write(bytes.subarray(0, after), () => response.destroy());
+    }
+    case "slow":
+      return void drip(response, part(request, response, body), number("rate", 64 << 10));
+    case "wrong-length": {
+      // Node refuses to send another length than it announces, so this goes past it.
+      const head = Object.entries({ ...SHARED, "Content-Length": number("length", body.length >> 1) });
+      const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+      const { socket } = request;
+      socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\n${lines}\r\n`);
+      return void socket.end(body);
+    }
+    case "wrong-total": {
+      const bytes = part(request, response, body);
+      const place = response.getHeader("Content-Range");
+      if (place) {
+        const total = number("total", body.length * 2);
+        response.setHeader("Content-Range", String(place).replace(/\d+$/, String(total)));
+      }
+      return void endWith(response, request, bytes);
+    }
+    case "wrong-part": {
+      const bytes = part(request, response, body);
+      return void endWith(response, request, body.subarray(0, bytes.length));
+    }
+    case "redirect": {
+      const target = (request.url ?? "").replace("/redirect/", "/good/");
+      return void response.writeHead(302, { Location: target }).end();
+    }
+    default:
+      return sendPage(response, 404);
+  }
+}
+
+/**
+ * Sets status and headers for the range that was asked for, and returns its bytes.
+ * @param {import("node:http").IncomingMessage} request
+ * @param {import("node:http").ServerResponse} response
+ * @param {Buffer} body
+ */
+function part(request, response, body) {
+  response.setHeader("Accept-Ranges", "bytes");
+  response.setHeader("ETag", `"${body.length}"`);
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
+  if (!first && !last) {
+    response.setHeader("Content-Length", body.length);
+    return body;
+  }
+  const start = first ? Number(first) : Math.max(0, body.length - Number(last));
+  const end = first && last ? Math.min(Number(last) + 1, body.length) : body.length;
+  if (start >= end) {
+    response.statusCode = 416;
+    setHeaders(response, { "Content-Range": `bytes */${body.length}`, "Content-Length": 0 });
+    return body.subarray(0, 0);
+  }
+  response.statusCode = 206;
+  setHeaders(response, {
+    "Content-Range": `bytes ${start}-${end - 1}/${body.length}`,
+    "Content-Length": end - start,
+  });
+  return body.subarray(start, end);
+}
+
+/** @param {import("node:http").ServerResponse} response @param {Record<string, string | number>} headers */
+function setHeaders(response, headers) {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+}
+
+function endWith(response, request, bytes) {
+  response.end(request.method === "HEAD" ? undefined : bytes);
+}
+
+function sendPage(response, status) {
+  response.statusCode = status;
+  setHeaders(response, { "Content-Type": "text/html", "Content-Length": Buffer.byteLength(PAGE) });
+  response.end(PAGE);
+}
+
+async function drip(response, bytes, rate) {
+  for (let at = 0; at < bytes.length; at += DRIP) {
+    if (response.destroyed) return;
+    response.write(bytes.subarray(at, at + DRIP));
+    await sleep((DRIP / rate) * 1000);
+  }
+  if (!response.destroyed) response.end();
+}

@@ -1,0 +1,190 @@
+//! Whole models against the reference: Hugging Face transformers in float32 for the fixtures, float32 arithmetic on
+//! the dequantized weights for the quantized ones. Both backends: logits within 1e-3 of the row's range, greedy ids equal.
+
+mod common;
+
+use std::path::Path;
+
+use intab::{
+    Error, format,
+    run::{Engine, Event, GenerateOptions, LoadOptions, Output, Prefer, load},
+};
+use pollster::block_on;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Expected {
+    input_ids: Vec<u32>,
+    last_logits: Vec<f32>,
+    greedy: Vec<u32>,
+}
+
+fn expected(path: &Path) -> Expected {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// `None` where the machine has no GPU.
+fn engine(model: &Path, prefer: Prefer) -> Option<Engine> {
+    let options = LoadOptions { prefer, ..LoadOptions::default() };
+    let checkpoint = block_on(format::open_path(model)).unwrap();
+    match block_on(load(&checkpoint, &options)) {
+        Ok(engine) => Some(engine),
+        Err(error @ Error::NoDevice { .. }) => {
+            common::no_gpu(&error);
+            None
+        }
+        Err(error) => panic!("{}: {error}", model.display()),
+    }
+}
+
+fn greedy(n: usize) -> GenerateOptions {
+    GenerateOptions {
+        temperature: 0.0,
+        max_new_tokens: Some(n),
+        ignore_eos: true,
+        ..GenerateOptions::default()
+    }
+}
+
+fn generate(engine: &mut Engine, ids: &[u32], options: GenerateOptions) -> Output {
+    let mut generation = engine.generate(ids, options).unwrap();
+    loop {
+        if let Event::Done { output, .. } = block_on(generation.step(engine)).unwrap() {
+            return output;
+        }
+    }
+}
+
+fn argmax(row: &[f32]) -> u32 {
+    (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap() as u32
+}
+
+/// Logits, then the same greedy ids in three ways: generated, token by token with the prefix reused, and read off one
+/// scoring of the whole text.
+fn agrees(model: &Path, expected: &Expected, prefer: Prefer) {
+    let Some(mut engine) = engine(model, prefer) else { return };
+    let name = format!("{} on {}", model.display(), engine.facts().backend.name());
+    let ids = &expected.input_ids;
+    let n_vocab = engine.facts().config.n_vocab;
+
+    let logits = block_on(engine.logits(ids)).unwrap();
+    assert_eq!(logits.len(), ids.len() * n_vocab);
+    let last = &logits[(ids.len() - 1) * n_vocab..];
+    let (min, max) = expected.last_logits.iter().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+    let worst = last.iter().zip(&expected.last_logits).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(worst <= 1e-3 * (max - min), "{name}: logits differ by {worst} in a range of {}", max - min);
+
+    let n = expected.greedy.len();
+    let output = generate(&mut engine, ids, greedy(n));
+    assert_eq!(output.tokens, expected.greedy, "{name}: generated");
+    assert_eq!(output.usage.cached, ids.len() - 1, "{name}: the scored text is in the cache");
+
+    let mut text = ids.clone();
+    for (i, id) in expected.greedy.iter().enumerate() {
+        let output = generate(&mut engine, &text, greedy(1));
+        assert_eq!(output.tokens, [*id], "{name}: token {i} alone");
+        assert_eq!(output.usage.cached, text.len() - 1, "{name}: token {i} reuses the prefix");
+        text.push(*id);
+    }
+
+    let logits = block_on(engine.logits(&text)).unwrap();
+    let rows = logits.chunks_exact(n_vocab).skip(ids.len() - 1).take(n);
+    let scored: Vec<u32> = rows.map(argmax).collect();
+    assert_eq!(scored, expected.greedy, "{name}: in one prefill");
+}
+
+fn fixture_agrees(name: &str) {
+    let (Some(model), Some(folder)) = (
+        common::shared(&format!("fixtures/{name}.gguf")),
+        common::shared(&format!("fixtures/{name}/expected.json")),
+    ) else {
+        return;
+    };
+    let expected = expected(&folder);
+    agrees(&model, &expected, Prefer::Cpu);
+    agrees(&model, &expected, Prefer::Gpu);
+}
+
+fn quantized_agrees(name: &str) {
+    let Some(model) = common::shared(&format!("fixtures/quants/{name}.gguf")) else { return };
+    let expected = expected(&model.with_extension("json"));
+    agrees(&model, &expected, Prefer::Cpu);
+    agrees(&model, &expected, Prefer::Gpu);
+}
+
+#[test]
+fn llama_agrees_with_the_reference() {
+    fixture_agrees("llama");
+}
+
+#[test]
+fn llama_with_scaled_rope_agrees_with_the_reference() {
+    fixture_agrees("llama3-rope");
+}
+
+#[test]
+fn qwen2_agrees_with_the_reference() {
+    fixture_agrees("qwen2");
+}
+
+#[test]
+fn f16_weights_agree_with_the_reference() {
+    quantized_agrees("F16");
+}
+
+#[test]
+fn q8_0_weights_agree_with_the_reference() {
+    quantized_agrees("Q8_0");
+}
+
+#[test]
+fn q4_0_weights_agree_with_the_reference() {
+    quantized_agrees("Q4_0");
+}
+
+#[test]
+fn q4_k_m_weights_agree_with_the_reference() {
+    quantized_agrees("Q4_K_M");
+}
+
+#[test]
+fn q6_k_weights_agree_with_the_reference() {
+    quantized_agrees("Q6_K");
+}
+
+#[test]
+fn q2_k_weights_agree_with_the_reference() {
+    quantized_agrees("Q2_K");
+}
+
+#[test]
+fn q5_k_m_weights_agree_with_the_reference() {
+    quantized_agrees("Q5_K_M");
+}
+
+#[test]
+fn the_default_model_agrees_with_its_own_reference() {
+    let expected = expected(&common::repo("models/expected.json"));
+    let model = common::repo("models/intab-stories.gguf");
+    agrees(&model, &expected, Prefer::Cpu);
+    agrees(&model, &expected, Prefer::Gpu);
+}
+
+#[test]
+fn a_prompt_longer_than_a_chunk_gives_the_same_on_both_backends() {
+    let model = common::repo("models/intab-stories.gguf");
+    let Some(mut gpu) = engine(&model, Prefer::Gpu) else { return };
+    let mut cpu = engine(&model, Prefer::Cpu).unwrap();
+    let n_vocab = cpu.facts().config.n_vocab as u32;
+    let mut rng = common::rng();
+    let ids: Vec<u32> = (0..300).map(|_| rng.u32(0..n_vocab)).collect();
+    let scored = block_on(cpu.logits(&ids)).unwrap();
+    let nmse = common::nmse(&scored, &block_on(gpu.logits(&ids)).unwrap());
+    assert!(nmse < 1e-7, "NMSE {nmse}");
+    // Prefill in chunks ends in the same token as scoring.
+    let best = argmax(&scored[299 * n_vocab as usize..]);
+    for engine in [&mut cpu, &mut gpu] {
+        block_on(engine.logits(&ids[..1])).unwrap(); // forgets all but the first token
+        assert_eq!(generate(engine, &ids, greedy(1)).tokens, [best]);
+    }
+}

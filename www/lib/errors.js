@@ -1,0 +1,138 @@
+// The errors that intab throws, one class per kind, named as in the Rust crate (`Error::class`).
+// An aborted call throws its signal's reason, as the platform's own functions do.
+
+/** Base of every error class below: `error instanceof IntabError` tells ours from the platform's. */
+export class IntabError extends Error {
+  /**
+   * @param {string} message What is wrong, where, and what to do.
+   * @param {Record<string, unknown>} [details] The values that the message was made of, by field name.
+   */
+  constructor(message, details = {}) {
+    super(message);
+    this.name = "IntabError";
+    /** The values that the message was made of, by field name. @type {Record<string, unknown>} */
+    this.details = details;
+  }
+}
+
+/** A model file does not say what its format demands. Details: `file`, `field`, `offset`, `problem`. */
+export class FormatError extends IntabError {
+  name = "FormatError";
+}
+
+/** The file is well formed but names something that this version does not run. Details: `what`, `found`, `hint`. */
+export class UnsupportedError extends IntabError {
+  name = "UnsupportedError";
+}
+
+/** Bytes could not be had: HTTP status, network failure, a body shorter than promised. Details: `source_name`, `problem`. */
+export class SourceError extends IntabError {
+  name = "SourceError";
+}
+
+/** An argument is outside what the function accepts. Details: `what`, `problem`. */
+export class InputError extends IntabError {
+  name = "InputError";
+}
+
+/** Text could not be turned into ids or back. Details: `problem`. */
+export class TokenizerError extends IntabError {
+  name = "TokenizerError";
+}
+
+/** A chat template is missing, malformed, hostile or refuses these messages. Details: `problem`. */
+export class TemplateError extends IntabError {
+  name = "TemplateError";
+}
+
+/** The prompt alone does not fit the context. Details: `n_prompt`, `n_ctx`, in tokens. */
+export class ContextFullError extends IntabError {
+  name = "ContextFullError";
+}
+
+/** The model's numbers became NaN or infinite. Details: `place`. */
+export class NotFiniteError extends IntabError {
+  name = "NotFiniteError";
+}
+
+/** There is no usable device of the kind asked for. Details: `backend`, `problem`. */
+export class NoDeviceError extends IntabError {
+  name = "NoDeviceError";
+}
+
+/** The device has not enough memory. Details: `device`, `what`, `bytes`. */
+export class OutOfMemoryError extends IntabError {
+  name = "OutOfMemoryError";
+}
+
+/** The device went away (driver reset, GPU process crash): load the model again. Details: `reason`. */
+export class DeviceLostError extends IntabError {
+  name = "DeviceLostError";
+}
+
+/** The device refused what it was sent: a bug of intab, worth a report. Details: `what`, `problem`. */
+export class DeviceError extends IntabError {
+  name = "DeviceError";
+}
+
+/** The model was unloaded. */
+export class UnloadedError extends IntabError {
+  name = "UnloadedError";
+}
+
+/** The worker that ran the model has ended; its models are gone, and the next `load` starts a new one. Details: `problem`. */
+export class WorkerCrashedError extends IntabError {
+  name = "WorkerCrashedError";
+}
+
+/** @type {Map<string, typeof IntabError>} */
+const classes = new Map(
+  Object.entries({
+    FormatError,
+    UnsupportedError,
+    SourceError,
+    InputError,
+    TokenizerError,
+    TemplateError,
+    ContextFullError,
+    NotFiniteError,
+    NoDeviceError,
+    OutOfMemoryError,
+    DeviceLostError,
+    DeviceError,
+    UnloadedError,
+    WorkerCrashedError,
+  }),
+);
+
+/**
+ * An error in the form in which it crosses from the worker to the page.
+ * @typedef {{name: string, message: string, details?: Record<string, unknown>}} WireError
+ */
+
+/**
+ * @param {unknown} error Whatever was thrown.
+ * @returns {WireError}
+ */
+export function toWire(error) {
+  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
+  const details = /** @type {{details?: Record<string, unknown>}} */ (error).details;
+  return { name: error.name, message: error.message, details };
+}
+
+/**
+ * The named error again. A name that is none of ours (a `TypeError` of the platform) becomes an `IntabError` that
+ * says the name in its message.
+ * @param {WireError} wire
+ * @returns {Error}
+ */
+export function fromWire({ name, message, details }) {
+  if (name === "AbortError") return abortError();
+  const Class = classes.get(name);
+  return Class ? new Class(message, details) : new IntabError(`${name}: ${message}`, details);
+}
+
+/** The `DOMException` that the platform throws when a call is aborted without a reason. */
+export function abortError() {
+  return new DOMException("The operation was aborted", "AbortError");
+}

@@ -1,0 +1,79 @@
+// intab: language models in a browser tab. This is the package's only entry.
+//
+//   import { load } from "intab";
+//   const model = await load("models/intab-stories.gguf");
+//   for await (const piece of model.generate("Once upon a time")) document.body.append(piece);
+
+import { clientFor, liveClients } from "./client.js";
+import { Model } from "./model.js";
+import { checkLoadOptions, checkSource } from "./options.js";
+
+export * from "./errors.js";
+export { Generation } from "./generation.js";
+export { samplingDefaults } from "./options.js";
+export { Model };
+
+/**
+ * @typedef {import("./types.js").Backend} Backend
+ * @typedef {import("./types.js").ChatOptions} ChatOptions
+ * @typedef {import("./types.js").GenerateOptions} GenerateOptions
+ * @typedef {import("./types.js").GenerateResult} GenerateResult
+ * @typedef {import("./types.js").LoadOptions} LoadOptions
+ * @typedef {import("./types.js").MemoryUse} MemoryUse
+ * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./types.js").ModelInfo} ModelInfo
+ * @typedef {import("./types.js").Progress} Progress
+ * @typedef {import("./types.js").Source} Source
+ * @typedef {import("./generation.js").Token} Token
+ */
+
+/**
+ * Loads a model. All of its work happens in one worker, which is started by the first call and shared by all models;
+ * several models may be loaded at a time. Nothing is requested but what `source` names and intab's own files.
+ * @param {Source} source
+ * @param {LoadOptions} [options]
+ * @returns {Promise<Model>} Rejects with `InputError` (wrong argument), `SourceError` (not found, network), `FormatError`
+ *   (not a model, or damaged), `UnsupportedError`, `NoDeviceError`, `OutOfMemoryError`, `DeviceLostError`, `DeviceError`,
+ *   `WorkerCrashedError`, or the reason of an aborted signal. After an error the next load works as the first.
+ */
+export async function load(source, options = {}) {
+  const { signal, onProgress, workerUrl, glueUrl, wasmUrl, ...engine } = checkLoadOptions(options);
+  const from = checkSource(source);
+  signal?.throwIfAborted();
+  const client = clientFor({
+    workerUrl: /** @type {string | undefined} */ (workerUrl),
+    glueUrl: /** @type {string | undefined} */ (glueUrl),
+    wasmUrl: /** @type {string | undefined} */ (wasmUrl),
+  });
+  const { id, reply } = client.call("load", { source: from, options: engine }, onProgress);
+  const onAbort = () => client.cancel(id, signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return new Model(client, id, await reply);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
+ * Memory held now by all models of this page. The figures remain after `unload`, so they tell whether all came back.
+ * @returns {Promise<MemoryUse>} Zeros while no worker runs.
+ */
+export async function memory() {
+  const total = { wasmBytes: 0, gpuBytes: 0, gpuBuffers: 0 };
+  for (const client of liveClients()) {
+    const { wasmBytes, gpuBytes, gpuBuffers } = await client.call("memory", {}).reply;
+    total.wasmBytes += wasmBytes;
+    total.gpuBytes += gpuBytes;
+    total.gpuBuffers += gpuBuffers;
+  }
+  return total;
+}
+
+/**
+ * Ends the worker and with it gives back all memory, the WebAssembly module's too, which unloading alone does not. Models
+ * that are still loaded fail with `UnloadedError` from then on; the next `load` starts anew.
+ */
+export function release() {
+  for (const client of liveClients()) client.release();
+}

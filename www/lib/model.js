@@ -1,0 +1,159 @@
+// A loaded model as the page sees it: a thin handle; the model itself is in the worker.
+
+import { UnloadedError, WorkerCrashedError } from "./errors.js";
+import { Generation } from "./generation.js";
+import * as options from "./options.js";
+
+/**
+ * @typedef {import("./types.js").ModelInfo} ModelInfo
+ * @typedef {import("./types.js").GenerateOptions} GenerateOptions
+ * @typedef {import("./types.js").ChatOptions} ChatOptions
+ * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./client.js").Client} Client
+ */
+
+/**
+ * A loaded model. Requests on one model run one after another in the order of the calls; `tokenize`, `detokenize` and
+ * `chatPrompt` run between the tokens of a generation. After `unload` every call fails with `UnloadedError`, after the
+ * worker has died with `WorkerCrashedError`. Wrong arguments throw or reject with `InputError`.
+ */
+export class Model {
+  /** What is known of the model: name, shape, backend, sizes. */
+  info;
+  #client;
+  #id;
+  /** @type {Promise<void> | null} */
+  #unloading = null;
+
+  /**
+   * @param {Client} client
+   * @param {number} id
+   * @param {ModelInfo} info
+   * @hideconstructor
+   */
+  constructor(client, id, info) {
+    this.#client = client;
+    this.#id = id;
+    this.info = info;
+  }
+
+  /**
+   * Continues a text.
+   * ```js
+   * for await (const piece of model.generate("Once upon a time")) print(piece);
+   * ```
+   * @param {string | Uint32Array | readonly number[]} prompt Text, or token ids taken as they are. With a text the
+   *   special tokens that the model wants around it (such as BOS) are added.
+   * @param {GenerateOptions} [generateOptions]
+   * @returns {Generation} Iterating it, or its `result`, throws `ContextFullError` where the prompt does not fit,
+   *   `InputError` where it is empty, and the device's errors.
+   * @throws {InputError} At once, for an unknown option or a value out of range.
+   */
+  generate(prompt, generateOptions = {}) {
+    const call = options.checkGenerateOptions(generateOptions);
+    const input = typeof prompt === "string" ? prompt : options.checkIds("prompt", prompt, this.info.nVocab);
+    return this.#stream("generate", { prompt: input, sampling: call.sampling }, call);
+  }
+
+  /**
+   * Answers a conversation: the model's chat template makes the prompt, special tokens in it are read as such, and the
+   * answer ends where the model ends its turn.
+   * @param {readonly Message[]} messages
+   * @param {ChatOptions} [chatOptions] As for `generate`, and `template`: values for the template.
+   * @returns {Generation} As `generate`; `TemplateError` where the model has no template or it refuses the messages.
+   * @throws {InputError} At once, for an unknown option or a value out of range.
+   */
+  chat(messages, chatOptions = {}) {
+    const { template, ...call } = options.checkChatOptions(chatOptions);
+    return this.#stream("chat", { messages: options.checkMessages(messages), template, sampling: call.sampling }, call);
+  }
+
+  /**
+   * The prompt that `chat` would make.
+   * @param {readonly Message[]} messages
+   * @param {import("./types.js").TemplateOptions} [templateOptions]
+   * @returns {Promise<string>} Rejects with `TemplateError`.
+   */
+  async chatPrompt(messages, templateOptions = {}) {
+    const template = options.checkTemplateOptions(templateOptions);
+    return this.#call("chatPrompt", { messages: options.checkMessages(messages), template }).reply;
+  }
+
+  /**
+   * @param {string} text
+   * @param {{addSpecial?: boolean, parseSpecial?: boolean}} [tokenizeOptions] `addSpecial` (default true): add the
+   *   tokens that the model wants around a text, such as BOS. `parseSpecial` (default false): read `<|name|>` and the
+   *   like as the special tokens they name.
+   * @returns {Promise<Uint32Array>} Token ids. Rejects with `TokenizerError`.
+   */
+  async tokenize(text, tokenizeOptions = {}) {
+    const flags = options.checkTokenizeOptions(tokenizeOptions);
+    return this.#call("tokenize", { text: options.checkText("text", text), ...flags }).reply;
+  }
+
+  /**
+   * @param {Uint32Array | readonly number[]} ids
+   * @param {{skipSpecial?: boolean}} [detokenizeOptions] `skipSpecial` (default true): leave special tokens out.
+   * @returns {Promise<string>} Rejects with `TokenizerError`.
+   */
+  async detokenize(ids, detokenizeOptions = {}) {
+    const flags = options.checkDetokenizeOptions(detokenizeOptions);
+    return this.#call("detokenize", { ids: options.checkIds("ids", ids, this.info.nVocab), ...flags }).reply;
+  }
+
+  /**
+   * The model's raw scores of every possible next token, after each token of `ids`.
+   * @param {Uint32Array | readonly number[]} ids
+   * @returns {Promise<Float32Array>} Row-major, [ids.length, info.nVocab]. Rejects with `ContextFullError`, and with
+   *   the device's errors.
+   */
+  async logits(ids) {
+    return this.#call("logits", { ids: options.checkIds("ids", ids, this.info.nVocab) }).reply;
+  }
+
+  /**
+   * Memory held now by all models of this model's worker.
+   * @returns {Promise<import("./types.js").MemoryUse>}
+   */
+  async memory() {
+    return this.#call("memory", {}).reply;
+  }
+
+  /**
+   * Destroys the model: its memory and its GPU buffers. A running generation ends with `UnloadedError`. May be called
+   * again.
+   * @returns {Promise<void>} Resolves when all is destroyed; so it does where the worker has died.
+   */
+  unload() {
+    this.#unloading ??= this.#client.call("unload", { model: this.#id }).reply.catch((error) => {
+      const isGone = error instanceof WorkerCrashedError || error instanceof UnloadedError;
+      if (!isGone) throw error;
+    });
+    return this.#unloading;
+  }
+
+  /**
+   * @param {string} op
+   * @param {object} args
+   * @param {{sampling: {seed: number}, signal?: AbortSignal, onPrefill?: (progress: {done: number, total: number}) => void}} call
+   */
+  #stream(op, args, { sampling, signal, onPrefill }) {
+    return new Generation(
+      (onStep) => {
+        const { id, reply } = this.#call(op, args, onStep);
+        return { reply, abort: () => this.#client.abort(id) };
+      },
+      { seed: sampling.seed, signal, onPrefill },
+    );
+  }
+
+  /**
+   * @param {string} op
+   * @param {object} args
+   * @param {(event: any) => void} [onEvent]
+   */
+  #call(op, args, onEvent) {
+    if (this.#unloading) return { id: 0, reply: Promise.reject(new UnloadedError("the model was unloaded")) };
+    return this.#client.call(op, { model: this.#id, ...args }, onEvent);
+  }
+}

@@ -1,0 +1,281 @@
+// Checks at the boundary: every option has a name, a type and a range, and nothing else is accepted.
+
+import { InputError } from "./errors.js";
+
+/**
+ * @typedef {import("./types.js").Source} Source
+ * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./types.js").SamplingOptions} SamplingOptions
+ * @typedef {import("./types.js").WireSource} WireSource
+ */
+
+/** A check takes the value and gives it normalised, or the words for what was expected. @typedef {(value: any) => {value: any} | {expected: string}} Check */
+
+/**
+ * @param {number} min
+ * @param {number} max
+ * @param {{integer?: boolean, aboveMin?: boolean}} [kind] `aboveMin` leaves out `min` itself.
+ * @returns {Check}
+ */
+function number(min, max, { integer = false, aboveMin = false } = {}) {
+  const from = aboveMin ? `above ${min}, up to ${max}` : `from ${min} to ${max}`;
+  const expected = `expected ${integer ? "an integer" : "a number"} ${from}`;
+  return (value) => {
+    const fits =
+      typeof value === "number" &&
+      (integer ? Number.isInteger(value) : Number.isFinite(value)) &&
+      (aboveMin ? value > min : value >= min) &&
+      value <= max;
+    return fits ? { value } : { expected };
+  };
+}
+
+/** @type {Check} */
+const boolean = (value) => (typeof value === "boolean" ? { value } : { expected: "expected true or false" });
+
+/** @type {Check} */
+const callback = (value) => (typeof value === "function" ? { value } : { expected: "expected a function" });
+
+/** @type {Check} */
+const signal = (value) => (value instanceof AbortSignal ? { value } : { expected: "expected an AbortSignal" });
+
+/** @type {Check} */
+const plainObject = (value) => (isPlainObject(value) ? { value } : { expected: "expected an object of named values" });
+
+/** @type {Check} */
+const url = (value) => {
+  const href = typeof value === "string" || value instanceof URL ? resolve(value) : null;
+  return href === null ? { expected: "expected a URL" } : { value: href };
+};
+
+/** @param {readonly string[]} names @returns {Check} */
+function oneOf(names) {
+  const expected = `expected one of ${names.map((name) => `"${name}"`).join(", ")}`;
+  return (value) => (names.includes(value) ? { value } : { expected });
+}
+
+const MAX_STOPS = 16;
+
+/** @type {Check} */
+const stops = (value) => {
+  const list = typeof value === "string" ? [value] : value;
+  const fits =
+    Array.isArray(list) &&
+    list.length <= MAX_STOPS &&
+    list.every((text) => typeof text === "string" && text.length > 0);
+  return fits ? { value: [...list] } : { expected: `expected a text or up to ${MAX_STOPS} texts, none of them empty` };
+};
+
+const MAX_TOKENS = 2 ** 20;
+
+/** @type {Record<string, Check>} */
+const loadChecks = {
+  backend: oneOf(["auto", "gpu", "cpu"]),
+  contextLength: number(1, MAX_TOKENS, { integer: true }),
+  onProgress: callback,
+  signal,
+  workerUrl: url,
+  glueUrl: url,
+  wasmUrl: url,
+};
+
+/** @type {Record<string, Check>} */
+const samplingChecks = {
+  maxNewTokens: number(1, MAX_TOKENS, { integer: true }),
+  temperature: number(0, 100),
+  topK: number(0, 2 ** 31 - 1, { integer: true }),
+  topP: number(0, 1, { aboveMin: true }),
+  minP: number(0, 1),
+  repetitionPenalty: number(0, 10, { aboveMin: true }),
+  presencePenalty: number(-2, 2),
+  frequencyPenalty: number(-2, 2),
+  seed: number(0, Number.MAX_SAFE_INTEGER, { integer: true }),
+  stop: stops,
+  ignoreEos: boolean,
+};
+
+/** @type {Record<string, Check>} */
+const callChecks = { signal, onPrefill: callback };
+
+/** What `generate` does where an option is left out; the seed is drawn anew each time. */
+export const samplingDefaults = Object.freeze({
+  maxNewTokens: 256,
+  temperature: 0.8,
+  topK: 40,
+  topP: 0.95,
+  minP: 0.05,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  stop: Object.freeze(/** @type {string[]} */ ([])),
+  ignoreEos: false,
+});
+
+/**
+ * @param {unknown} options
+ * @returns {import("./types.js").LoadOptions & {backend: import("./types.js").Backend}}
+ */
+export function checkLoadOptions(options) {
+  return { backend: "auto", ...check("load", options, loadChecks) };
+}
+
+/**
+ * @typedef {object} CheckedCall
+ * @property {SamplingOptions} sampling
+ * @property {AbortSignal} [signal]
+ * @property {(progress: {done: number, total: number}) => void} [onPrefill]
+ */
+
+/** @param {unknown} options @returns {CheckedCall} */
+export function checkGenerateOptions(options) {
+  return splitCall(check("generate", options, { ...samplingChecks, ...callChecks, parseSpecial: boolean }));
+}
+
+/** @param {unknown} options @returns {CheckedCall & {template: Record<string, unknown>}} */
+export function checkChatOptions(options) {
+  const { template = {}, ...rest } = check("chat", options, { ...samplingChecks, ...callChecks, template: plainObject });
+  return { ...splitCall(rest), template };
+}
+
+/** @param {unknown} options @returns {{addSpecial: boolean, parseSpecial: boolean}} */
+export function checkTokenizeOptions(options) {
+  return { addSpecial: true, parseSpecial: false, ...check("tokenize", options, { addSpecial: boolean, parseSpecial: boolean }) };
+}
+
+/** @param {unknown} options @returns {{skipSpecial: boolean}} */
+export function checkDetokenizeOptions(options) {
+  return { skipSpecial: true, ...check("detokenize", options, { skipSpecial: boolean }) };
+}
+
+/** @param {unknown} options @returns {Record<string, unknown>} */
+export function checkTemplateOptions(options) {
+  if (!isPlainObject(options)) throw input("chatPrompt options", "expected an object of named values", options);
+  return options;
+}
+
+/** @param {string} what @param {unknown} value @returns {string} */
+export function checkText(what, value) {
+  if (typeof value !== "string") throw input(what, "expected a string", value);
+  return value;
+}
+
+/**
+ * @param {string} what
+ * @param {unknown} value A `Uint32Array` or an array of numbers.
+ * @param {number} nVocab Every id must be below it.
+ * @returns {Uint32Array} A copy.
+ */
+export function checkIds(what, value, nVocab) {
+  if (!(value instanceof Uint32Array || Array.isArray(value))) {
+    throw input(what, "expected a Uint32Array or an array of token ids", value);
+  }
+  for (const [at, id] of value.entries()) {
+    const fits = Number.isInteger(id) && id >= 0 && id < nVocab;
+    if (!fits) throw input(`${what}[${at}]`, `expected a token id from 0 to ${nVocab - 1}`, id);
+  }
+  return Uint32Array.from(value);
+}
+
+/** @param {unknown} messages @returns {Message[]} */
+export function checkMessages(messages) {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw input("messages", "expected an array of at least one {role, content}", messages);
+  }
+  return messages.map((message, at) => {
+    const what = `messages[${at}]`;
+    if (!isPlainObject(message)) throw input(what, "expected {role, content}", message);
+    for (const key of Object.keys(message)) {
+      if (key !== "role" && key !== "content") throw unknownName(what, key, ["role", "content"]);
+    }
+    return {
+      role: checkText(`${what}.role`, message.role),
+      content: checkText(`${what}.content`, message.content),
+    };
+  });
+}
+
+/**
+ * @param {unknown} source
+ * @returns {WireSource} A URL comes out absolute, since the worker's base is not the page's.
+ */
+export function checkSource(source) {
+  if (typeof source === "string" || source instanceof URL) {
+    const href = source === "" ? null : resolve(source);
+    if (href === null) throw input("source", "expected a URL that can be resolved from this page", String(source));
+    return href;
+  }
+  if (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array) return source;
+  const isList = Array.isArray(source) || (typeof FileList !== "undefined" && source instanceof FileList);
+  const files = isList ? Array.from(/** @type {Iterable<unknown>} */ (source)) : [];
+  if (files.length === 0 || !files.every((file) => file instanceof File)) {
+    throw input("source", "expected a URL, a File or Blob, an array of Files, an ArrayBuffer or a Uint8Array", source);
+  }
+  return /** @type {File[]} */ (files);
+}
+
+/**
+ * @param {string} call The function whose options these are.
+ * @param {unknown} options
+ * @param {Record<string, Check>} checks
+ * @returns {Record<string, any>} The options that are given, normalised.
+ */
+function check(call, options, checks) {
+  if (!isPlainObject(options)) throw input(`${call} options`, "expected an object", options);
+  /** @type {Record<string, unknown>} */
+  const checked = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(checks, name)) throw unknownName(`${call} options`, name, Object.keys(checks));
+    if (value === undefined) continue;
+    const outcome = checks[name](value);
+    if ("expected" in outcome) throw input(name, outcome.expected, value);
+    checked[name] = outcome.value;
+  }
+  return checked;
+}
+
+/** @param {Record<string, any>} checked @returns {CheckedCall} */
+function splitCall({ signal, onPrefill, ...sampling }) {
+  const given = /** @type {Partial<SamplingOptions>} */ (sampling);
+  return { sampling: { ...samplingDefaults, stop: [], seed: randomSeed(), ...given }, signal, onPrefill };
+}
+
+function randomSeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0];
+}
+
+/** @param {unknown} value @returns {value is Record<string, unknown>} */
+function isPlainObject(value) {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** @param {string | URL} value @returns {string | null} */
+function resolve(value) {
+  try {
+    return new URL(value, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} what @param {string} expected @param {unknown} value */
+function input(what, expected, value) {
+  const problem = `${expected}, got ${describe(value)}`;
+  return new InputError(`${what}: ${problem}`, { what, problem });
+}
+
+/** @param {string} what @param {string} name @param {string[]} known */
+function unknownName(what, name, known) {
+  const problem = `unknown name "${name}"; known are ${known.join(", ")}`;
+  return new InputError(`${what}: ${problem}`, { what, problem });
+}
+
+/** @param {unknown} value @returns {string} A short text for a message; never throws. */
+function describe(value) {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value === "function") return "a function";
+  return String(value);
+}

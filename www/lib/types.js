@@ -1,0 +1,144 @@
+// The shapes that the public functions take and give. Types only: this module has no code.
+
+/**
+ * Which device runs the model. `"auto"` takes a real GPU where WebGPU offers one that can hold the model, else the
+ * CPU; `"gpu"` insists on WebGPU, a software adapter included; `"cpu"` never touches the GPU.
+ * @typedef {"auto" | "gpu" | "cpu"} Backend
+ */
+
+/**
+ * Where a model comes from: a URL (absolute, or relative to the page), a file, all the files of a split GGUF in any
+ * order, or the bytes themselves. Bytes are copied to the worker; the caller's buffer stays usable.
+ * @typedef {string | URL | Blob | readonly File[] | FileList | ArrayBuffer | Uint8Array} Source
+ */
+
+/**
+ * How far a load has come.
+ * @typedef {object} Progress
+ * @property {string} stage What is being done, in one or two words: `"runtime"` while the worker and the WebAssembly
+ *   module start, then the engine's own stages. `loaded` restarts at 0 with each stage.
+ * @property {number} loaded Bytes done of this stage.
+ * @property {number} total Bytes in this stage; 0 while unknown.
+ */
+
+/**
+ * @typedef {object} LoadOptions
+ * @property {Backend} [backend] Default `"auto"`.
+ * @property {number} [contextLength] Tokens that the context holds, prompt and answer together: 1 to 2^20. Default:
+ *   the length that the model was trained with, or less where memory is short; `model.info.contextLength` says.
+ * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
+ * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
+ * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page.
+ * @property {string | URL} [glueUrl] Another place for the wasm-bindgen module `pkg/intab.js`.
+ * @property {string | URL} [wasmUrl] Another place for `pkg/intab_bg.wasm`.
+ */
+
+/**
+ * What is known of a loaded model.
+ * @typedef {object} ModelInfo
+ * @property {string} name The name in the file, else the file's name.
+ * @property {string} architecture As the file names it: `"llama"`, `"qwen2"`…
+ * @property {"gpu" | "cpu"} backend What runs it.
+ * @property {string} backendReason Why that one, as a sentence.
+ * @property {string} device The device's own name.
+ * @property {number} parameters Count of weights.
+ * @property {number} bytes Bytes of the weights as they lie in memory.
+ * @property {number} fileBytes Bytes of the file, or of all its parts.
+ * @property {Record<string, number>} types How many tensors there are of each type: `{Q4_0: 42, F32: 13}`.
+ * @property {number} nLayers
+ * @property {number} nEmbd Width of the residual stream.
+ * @property {number} nHeads Attention heads per layer.
+ * @property {number} nKvHeads Key and value heads per layer.
+ * @property {number} nVocab Size of the vocabulary.
+ * @property {number} contextLength Tokens that this load holds.
+ * @property {number} trainedContextLength Tokens that the model was trained with.
+ * @property {boolean} hasChatTemplate Whether `chat` and `chatPrompt` work.
+ * @property {Record<string, unknown>} metadata The file's own metadata.
+ * @property {string} [license] As the file names it.
+ */
+
+/**
+ * How text is made, and when it ends.
+ * @typedef {object} GenerateOptions
+ * @property {number} [maxNewTokens] Stop after so many tokens: 1 to 2^20. Default 256.
+ * @property {number} [temperature] 0 to 100; 0 always takes the likeliest token, 1 samples what the model says, more
+ *   is wilder. Default 0.8.
+ * @property {number} [topK] Keep the k likeliest tokens: an integer from 0; 0 keeps all. Default 40.
+ * @property {number} [topP] Keep the likeliest tokens that together reach this probability: above 0, to 1; 1 keeps
+ *   all. Default 0.95.
+ * @property {number} [minP] Drop tokens less likely than this share of the likeliest one: 0 to 1; 0 keeps all.
+ *   Default 0.05.
+ * @property {number} [repetitionPenalty] Divides the score of tokens that occurred: above 0, to 10; 1 is off.
+ *   Default 1.
+ * @property {number} [presencePenalty] Subtracted once from the score of tokens that occurred: -2 to 2; 0 is off.
+ *   Default 0.
+ * @property {number} [frequencyPenalty] Subtracted from a token's score for each time it occurred: -2 to 2; 0 is off.
+ *   Default 0.
+ * @property {number} [seed] An integer, 0 to 2^53 - 1: the same seed on the same device gives the same text. Default: a
+ *   random one, told in the result.
+ * @property {string | readonly string[]} [stop] Up to 16 texts that end the answer; they are not part of it.
+ *   Default none.
+ * @property {boolean} [ignoreEos] Go on past the model's own end of text. Default false.
+ * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
+ *   Default false: they are plain text.
+ * @property {AbortSignal} [signal] Ends the generation within one token; see `Generation`.
+ * @property {(progress: {done: number, total: number}) => void} [onPrefill] How many tokens of the prompt have been read.
+ */
+
+/**
+ * What a generation came to.
+ * @typedef {object} GenerateResult
+ * @property {string} text All of the new text, without a stop text that ended it.
+ * @property {Uint32Array} tokens The ids of the new tokens.
+ * @property {"stop" | "length" | "eos" | "context" | "abort"} finishReason A stop text, `maxNewTokens`, the model's own
+ *   end, a full context, or the caller.
+ * @property {string} [stopText] The stop text that ended it.
+ * @property {{promptTokens: number, cachedTokens: number, completionTokens: number, totalTokens: number}} usage
+ *   `cachedTokens` of the prompt were still in the context from the call before.
+ * @property {Timings} timings
+ * @property {number} seed The seed that would give the same again.
+ */
+
+/**
+ * @typedef {object} Timings
+ * @property {number} promptMs Milliseconds spent on the prompt.
+ * @property {number} firstTokenMs Milliseconds from the start to the first token.
+ * @property {number} decodeMs Milliseconds from the first token to the last.
+ * @property {number} promptTokensPerSecond
+ * @property {number} tokensPerSecond
+ * @property {number} totalMs Milliseconds from the start to the end.
+ */
+
+/**
+ * @typedef {object} Message
+ * @property {string} role `"system"`, `"user"`, `"assistant"`, or what else the template knows.
+ * @property {string} content
+ */
+
+/**
+ * Values for the chat template besides the messages, by the names that the template uses.
+ * @typedef {Record<string, unknown>} TemplateOptions
+ */
+
+/** @typedef {GenerateOptions & {template?: TemplateOptions}} ChatOptions `parseSpecial` is always on in a chat. */
+
+/**
+ * Memory held now by all models of a worker.
+ * @typedef {object} MemoryUse
+ * @property {number} wasmBytes Size of the WebAssembly memory; it grows and never shrinks while the worker lives.
+ * @property {number} gpuBytes Bytes in GPU buffers.
+ * @property {number} gpuBuffers Count of GPU buffers.
+ */
+
+/**
+ * A source as it reaches the worker: URLs are absolute.
+ * @typedef {string | Blob | File[] | ArrayBuffer | Uint8Array} WireSource
+ */
+
+/**
+ * The options that reach the sampler: checked and complete (`parseSpecial` may be left out), without what stays on the
+ * page.
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "seed"> & {stop: string[], seed: number}} SamplingOptions
+ */
+
+export {};

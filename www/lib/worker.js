@@ -1,0 +1,216 @@
+// The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
+
+import { UnloadedError, toWire } from "./errors.js";
+import { Lane } from "./lane.js";
+
+/**
+ * @typedef {typeof import("./wasm.js")} Wasm
+ * @typedef {import("./client.js").Request} Request
+ * @typedef {import("./client.js").Reply} Reply
+ * @typedef {{signal: AbortSignal, emit: (event: object) => void}} Call What an operation gets besides its arguments.
+ * @typedef {{wasm: import("./wasm.js").Model, lane: Lane}} Loaded
+ */
+
+// Typed by hand: the DOM and the worker type libraries cannot be used in one program.
+const scope = /** @type {{postMessage(message: Reply, transfer?: Transferable[]): void} & EventTarget} */ (
+  /** @type {unknown} */ (globalThis)
+);
+
+/** @type {Promise<Wasm>} */
+let runtime;
+
+/** Loaded models by the id of the request that loaded them. @type {Map<number, Loaded>} */
+const models = new Map();
+
+/** Requests that have not been answered. @type {Map<number, AbortController>} */
+const running = new Map();
+
+const turn = new MessageChannel();
+/** @type {(() => void)[]} */
+const turns = [];
+turn.port1.onmessage = () => turns.shift()?.();
+
+/** Lets the event loop turn once: messages that have arrived are handled before this resolves. */
+function nextTask() {
+  return /** @type {Promise<void>} */ (
+    new Promise((resolve) => {
+      turns.push(resolve);
+      turn.port2.postMessage(null);
+    })
+  );
+}
+
+/** @type {Record<string, (args: any, call: Call, id: number) => Promise<unknown>>} */
+const operations = {
+  async load({ source, options }, { signal, emit }, id) {
+    emit({ stage: "runtime", loaded: 0, total: 0 });
+    const { Model } = await runtime;
+    const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
+      emit({ stage, loaded, total });
+    const wasm = await Model.load(source, options, onProgress, signal);
+    if (signal.aborted) {
+      destroy(wasm);
+      throw signal.reason;
+    }
+    models.set(id, { wasm, lane: new Lane(nextTask) });
+    return wasm.info();
+  },
+
+  async unload({ model }) {
+    const loaded = models.get(model);
+    if (!loaded) return;
+    models.delete(model);
+    await loaded.lane.close(unloaded());
+    destroy(loaded.wasm);
+  },
+
+  async generate({ model, prompt, sampling }, call) {
+    const { wasm, lane } = find(model);
+    return lane.run((breathe) => stream(wasm, prompt, sampling, breathe, call), call.signal);
+  },
+
+  // As the template's text says all special tokens itself, none are added.
+  async chat({ model, messages, template, sampling }, call) {
+    const { wasm, lane } = find(model);
+    return lane.run((breathe) => {
+      const prompt = wasm.tokenize(wasm.chatPrompt(messages, template), false, true);
+      return stream(wasm, prompt, sampling, breathe, call);
+    }, call.signal);
+  },
+
+  async logits({ model, ids }) {
+    const { wasm, lane } = find(model);
+    return lane.run(() => wasm.logits(ids));
+  },
+
+  async tokenize({ model, text, addSpecial, parseSpecial }) {
+    const { wasm, lane } = find(model);
+    return lane.between(() => wasm.tokenize(text, addSpecial, parseSpecial));
+  },
+
+  async detokenize({ model, ids, skipSpecial }) {
+    const { wasm, lane } = find(model);
+    return lane.between(() => wasm.detokenize(ids, skipSpecial));
+  },
+
+  async chatPrompt({ model, messages, template }) {
+    const { wasm, lane } = find(model);
+    return lane.between(() => wasm.chatPrompt(messages, template));
+  },
+
+  async memory() {
+    return (await runtime).memory();
+  },
+};
+
+/**
+ * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
+ * @param {import("./wasm.js").Model} wasm
+ * @param {string | Uint32Array} prompt
+ * @param {import("./types.js").SamplingOptions} sampling
+ * @param {() => Promise<void>} breathe
+ * @param {Call} call
+ */
+async function stream(wasm, prompt, sampling, breathe, { signal, emit }) {
+  const generation = await wasm.generate(prompt, sampling);
+  try {
+    let aborting = false;
+    for (;;) {
+      await breathe();
+      if (signal.aborted && !aborting) {
+        generation.abort();
+        aborting = true;
+      }
+      const step = await generation.next();
+      if (step.type === "done") {
+        generation.free();
+        return step.result;
+      }
+      emit(step);
+    }
+  } catch (error) {
+    // After a trap the object is still borrowed, and freeing it would hide the trap behind an error of its own.
+    if (!isTrap(error)) generation.free();
+    throw error;
+  }
+}
+
+/** @param {import("./wasm.js").Model} wasm */
+function destroy(wasm) {
+  wasm.unload();
+  wasm.free();
+}
+
+/** @param {number} id */
+function find(id) {
+  const loaded = models.get(id);
+  if (!loaded) throw unloaded();
+  return loaded;
+}
+
+function unloaded() {
+  return new UnloadedError("the model was unloaded");
+}
+
+/**
+ * Whether WebAssembly itself has failed, after which its memory is in no state to go on with.
+ * @param {unknown} error
+ */
+function isTrap(error) {
+  const isStackOverflow =
+    error instanceof RangeError ? /call stack/i.test(error.message) : error instanceof Error && error.name === "InternalError";
+  return error instanceof WebAssembly.RuntimeError || isStackOverflow;
+}
+
+/** @param {unknown} error */
+function crash(error) {
+  scope.postMessage({ crash: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+}
+
+/** @param {Request} request */
+async function answer({ id, op, args }) {
+  const controller = new AbortController();
+  running.set(id, controller);
+  const emit = (/** @type {object} */ event) => scope.postMessage({ id, event });
+  try {
+    const value = await operations[op](args, { signal: controller.signal, emit }, id);
+    // Logits may be large, and the copy in this worker is of no more use.
+    scope.postMessage({ id, value }, value instanceof Float32Array ? [value.buffer] : []);
+  } catch (error) {
+    if (isTrap(error)) crash(error);
+    else scope.postMessage({ id, error: toWire(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+/**
+ * @param {number} id A request. Where it was a load that has ended already, its model goes: the page gave up on it.
+ */
+function abort(id) {
+  const controller = running.get(id);
+  if (controller) controller.abort();
+  else if (models.has(id)) void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
+}
+
+/** @param {{glueUrl?: string, wasmUrl?: string}} urls */
+async function start({ glueUrl, wasmUrl }) {
+  const wasm = /** @type {Wasm} */ (await import(glueUrl ?? new URL("../pkg/intab.js", import.meta.url).href));
+  await wasm.default(wasmUrl === undefined ? undefined : { module_or_path: wasmUrl });
+  return wasm;
+}
+
+scope.addEventListener("message", (event) => {
+  const request = /** @type {MessageEvent<Request>} */ (event).data;
+  if (request.op === "start") {
+    runtime = start(request.args);
+    runtime.catch(crash);
+  } else if (request.op === "abort") abort(request.id);
+  else void answer(request);
+});
+
+// A trap inside a promise of the WebAssembly module reaches nobody who waits; without this the page would wait forever.
+scope.addEventListener("unhandledrejection", (event) => {
+  const { reason } = /** @type {PromiseRejectionEvent} */ (event);
+  if (isTrap(reason)) crash(reason);
+});

@@ -1,0 +1,173 @@
+//! `cargo xtask sizes`: how much a visitor downloads, raw and as servers compress it.
+
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use crate::settings::Settings;
+use crate::wasm;
+
+/// The size of a file in bytes. Its JSON form is one line of `cargo xtask sizes`.
+#[derive(Debug, Serialize)]
+pub struct Size {
+    /// What kind of measurement a line of JSON is; always "size".
+    measure: &'static str,
+    file: String,
+    raw: usize,
+    /// gzip at its highest level.
+    gzip: usize,
+    /// Brotli at its highest level, with a window of 4 MiB.
+    brotli: usize,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kib = |bytes: usize| bytes as f64 / 1024.0;
+        write!(
+            f,
+            "{:<24} {:>8.1} KiB  gzip {:>7.1} KiB  brotli {:>7.1} KiB",
+            self.file,
+            kib(self.raw),
+            kib(self.gzip),
+            kib(self.brotli)
+        )
+    }
+}
+
+/// The files of a build that a page downloads.
+pub fn build_outputs(root: &Path, settings: &Settings) -> Vec<PathBuf> {
+    let out_dir = root.join(&settings.out_dir);
+    vec![wasm::wasm_file(&out_dir, settings), wasm::js_file(&out_dir, settings)]
+}
+
+/// All that a page downloads to use intab: the build and the JavaScript package in `www/lib`.
+pub fn downloads(root: &Path, settings: &Settings) -> Result<Vec<PathBuf>> {
+    let mut files = build_outputs(root, settings);
+    let library = root.join("www/lib");
+    if library.is_dir() {
+        let mut scripts = Vec::new();
+        collect_scripts(&library, &mut scripts)?;
+        scripts.sort();
+        files.extend(scripts);
+    }
+    Ok(files)
+}
+
+fn collect_scripts(directory: &Path, scripts: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = std::fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect_scripts(&path, scripts)?;
+        } else if path.extension().is_some_and(|extension| extension == "js") {
+            scripts.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Measures each file and, as the last entry, their sum.
+pub fn measure(files: &[PathBuf]) -> Result<Vec<Size>> {
+    let mut sizes = Vec::with_capacity(files.len() + 1);
+    for file in files {
+        let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        sizes.push(Size {
+            measure: "size",
+            file: name,
+            raw: bytes.len(),
+            gzip: gzip(&bytes)?,
+            brotli: brotli(&bytes)?,
+        });
+    }
+    let total = |of: fn(&Size) -> usize| sizes.iter().map(of).sum();
+    sizes.push(Size {
+        measure: "size",
+        file: "total".to_owned(),
+        raw: total(|size| size.raw),
+        gzip: total(|size| size.gzip),
+        brotli: total(|size| size.brotli),
+    });
+    Ok(sizes)
+}
+
+/// Prints the sizes of everything a page downloads as JSON lines to standard output.
+pub fn print(root: &Path) -> Result<()> {
+    wasm::require_built(root)?;
+    for size in measure(&downloads(root, &Settings::read(root)?)?)? {
+        println!("{}", serde_json::to_string(&size)?);
+    }
+    Ok(())
+}
+
+fn gzip(bytes: &[u8]) -> Result<usize> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len())
+}
+
+fn brotli(bytes: &[u8]) -> Result<usize> {
+    const BUFFER: usize = 64 << 10;
+    const QUALITY: u32 = 11;
+    const WINDOW_BITS: u32 = 22;
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), BUFFER, QUALITY, WINDOW_BITS);
+    encoder.write_all(bytes)?;
+    Ok(encoder.into_inner().len())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_u32;
+        std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        })
+        .take(len)
+        .collect()
+    }
+
+    #[test]
+    fn repetition_compresses_and_noise_does_not() {
+        let text = b"the same words again ".repeat(500);
+        let noise = noise(10_000);
+        assert!(gzip(&text).unwrap() < text.len() / 20);
+        assert!(brotli(&text).unwrap() < text.len() / 20);
+        assert!(gzip(&noise).unwrap() >= noise.len());
+        assert!(brotli(&noise).unwrap() >= noise.len());
+    }
+
+    #[test]
+    fn the_brotli_size_is_that_of_a_whole_stream() {
+        let text = b"a text to be had back ".repeat(100);
+        let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 11, 22);
+        encoder.write_all(&text).unwrap();
+        let stream = encoder.into_inner();
+        assert_eq!(stream.len(), brotli(&text).unwrap());
+        let mut back = Vec::new();
+        brotli::Decompressor::new(&stream[..], 4096).read_to_end(&mut back).unwrap();
+        assert_eq!(back, text);
+    }
+
+    #[test]
+    fn the_last_line_is_the_sum_of_the_others() {
+        let sizes = measure(&[
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sizes.rs"),
+        ])
+        .unwrap();
+        let [manifest, source, total] = &sizes[..] else { panic!("{} lines", sizes.len()) };
+        assert_eq!(total.file, "total");
+        assert_eq!(total.raw, manifest.raw + source.raw);
+        assert_eq!(total.brotli, manifest.brotli + source.brotli);
+    }
+}

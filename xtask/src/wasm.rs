@@ -1,0 +1,212 @@
+//! `cargo xtask build`: the crate → WebAssembly → JavaScript glue in `www/pkg`.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, anyhow, bail};
+use serde::Deserialize;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::settings::{BindgenTarget, Settings};
+use crate::{optimize, process, sizes};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The file in the output folder that says what it was made from.
+const STAMP: &str = ".stamp";
+
+/// Builds the module into the output folder of `wasm-pack.toml`, doing only what is out of date.
+/// `dev`: the faster build with checks and names. Progress goes to standard error.
+pub fn build(root: &Path, dev: bool) -> Result<()> {
+    let mut settings = Settings::read(root)?;
+    if dev {
+        settings.profile = settings.dev_profile.clone();
+        settings.debug = true;
+        settings.keep_names = true;
+        settings.wasm_opt = false;
+    }
+    install_target(root)?;
+    let module = compile(root, &settings)?;
+    let wasm = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+
+    let optimizer = if settings.wasm_opt { optimize::find(root) } else { None };
+    if settings.wasm_opt && optimizer.is_none() {
+        eprintln!(
+            "wasm-opt is neither on the PATH nor in tests/browser/node_modules: skipped, the module is larger"
+        );
+    }
+
+    let out_dir = root.join(&settings.out_dir);
+    let stamp = stamp(&wasm, &settings, optimizer.as_deref());
+    if is_current(&out_dir, &settings, &stamp) {
+        eprintln!("{} is up to date", settings.out_dir);
+        return Ok(());
+    }
+    // Gone first, so that a build which is cut short is not taken for a finished one.
+    let stamp_file = out_dir.join(STAMP);
+    if stamp_file.exists() {
+        std::fs::remove_file(&stamp_file).with_context(|| format!("removing {}", stamp_file.display()))?;
+    }
+    bind(wasm, &settings, &out_dir)?;
+    if let Some(optimizer) = optimizer {
+        optimize::run(&optimizer, &wasm_file(&out_dir, &settings), &settings)?;
+    }
+    std::fs::write(&stamp_file, stamp).with_context(|| format!("writing {}", stamp_file.display()))?;
+    for size in sizes::measure(&sizes::build_outputs(root, &settings))? {
+        eprintln!("{size}");
+    }
+    Ok(())
+}
+
+/// Adds the wasm target through rustup where the toolchain lacks it.
+fn install_target(root: &Path) -> Result<()> {
+    let mut rustc = std::process::Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.current_dir(root).args(["--print", "target-libdir", "--target", TARGET]);
+    let library = process::output(&mut rustc)?;
+    if Path::new(library.trim()).is_dir() {
+        return Ok(());
+    }
+    eprintln!("adding the Rust target {TARGET}");
+    process::run(std::process::Command::new("rustup").current_dir(root).args(["target", "add", TARGET]))
+        .with_context(|| format!("this Rust cannot compile for {TARGET}; install that target and try again"))
+}
+
+/// A line of `cargo build --message-format=json`; only what is needed of it.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    target: Option<MessageTarget>,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct MessageTarget {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Compiles the library and returns the path of its `.wasm`.
+fn compile(root: &Path, settings: &Settings) -> Result<PathBuf> {
+    let mut cargo = process::cargo(root);
+    cargo.args(["build", "--package", "intab", "--lib", "--target", TARGET]);
+    cargo.args(["--profile", &settings.profile, "--message-format", "json-render-diagnostics"]);
+    if !settings.default_features {
+        cargo.arg("--no-default-features");
+    }
+    if !settings.features.is_empty() {
+        cargo.args(["--features", &settings.features.join(",")]);
+    }
+    // Takes the place of the flags in .cargo/config.toml, which would else be added to these.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", settings.rustflags().join("\u{1f}"));
+    cargo.stdin(Stdio::null());
+    let messages = process::output(&mut cargo)?;
+    find_module(&messages).ok_or_else(|| anyhow!("cargo build named no .wasm file: is the library a cdylib?"))
+}
+
+fn find_module(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+        .filter(|message| message.reason == "compiler-artifact")
+        .filter(|message| {
+            message.target.as_ref().is_some_and(|target| {
+                target.name == "intab" && target.kind.iter().any(|kind| kind == "cdylib")
+            })
+        })
+        .flat_map(|message| message.filenames)
+        .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
+}
+
+/// Writes the JavaScript, its types and the module made ready for them.
+fn bind(wasm: Vec<u8>, settings: &Settings, out_dir: &Path) -> Result<()> {
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_bytes(&settings.out_name, wasm)
+        .out_name(&settings.out_name)
+        .typescript(settings.typescript)
+        // The script finds the module beside itself unless told otherwise.
+        .omit_default_module_path(false)
+        .debug(settings.debug)
+        .keep_debug(settings.keep_names)
+        .remove_name_section(!settings.keep_names)
+        .remove_producers_section(!settings.keep_names);
+    match settings.target {
+        BindgenTarget::Web => bindgen.web(true),
+        BindgenTarget::NoModules => bindgen.no_modules(true),
+        BindgenTarget::Bundler => bindgen.bundler(true),
+        BindgenTarget::Deno => bindgen.deno(true),
+    }?;
+    bindgen.generate(out_dir).with_context(|| format!("wasm-bindgen, writing to {}", out_dir.display()))
+}
+
+/// The module in the output folder.
+pub fn wasm_file(out_dir: &Path, settings: &Settings) -> PathBuf {
+    out_dir.join(format!("{}_bg.wasm", settings.out_name))
+}
+
+/// The JavaScript in the output folder.
+pub fn js_file(out_dir: &Path, settings: &Settings) -> PathBuf {
+    out_dir.join(format!("{}.js", settings.out_name))
+}
+
+/// What the output is made from, as a text to compare: all settings, the compiled module, and the optimiser.
+fn stamp(wasm: &[u8], settings: &Settings, optimizer: Option<&Path>) -> String {
+    let mut hasher = DefaultHasher::new();
+    wasm.hash(&mut hasher);
+    format!("{:016x} {} {optimizer:?}\n{settings:?}\n", hasher.finish(), wasm.len())
+}
+
+fn is_current(out_dir: &Path, settings: &Settings, stamp: &str) -> bool {
+    std::fs::read_to_string(out_dir.join(STAMP)).is_ok_and(|written| written == stamp)
+        && wasm_file(out_dir, settings).is_file()
+        && js_file(out_dir, settings).is_file()
+}
+
+/// Fails with the command to type if there is nothing built to serve or measure.
+pub fn require_built(root: &Path) -> Result<()> {
+    let settings = Settings::read(root)?;
+    let out_dir = root.join(&settings.out_dir);
+    if !wasm_file(&out_dir, &settings).is_file() || !js_file(&out_dir, &settings).is_file() {
+        bail!("{} holds no module: run `cargo xtask build` first", settings.out_dir);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_module_is_the_cdylib_that_cargo_names() {
+        let messages = r#"
+{"reason":"compiler-artifact","target":{"name":"half","kind":["lib"]},"filenames":["/t/libhalf.rlib"]}
+{"reason":"compiler-artifact","target":{"name":"intab","kind":["cdylib","rlib"]},"filenames":["/t/libintab.rlib","/t/intab.wasm"]}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(find_module(messages), Some(PathBuf::from("/t/intab.wasm")));
+    }
+
+    #[test]
+    fn a_build_without_a_cdylib_names_no_module() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"intab","kind":["rlib"]},"filenames":["/t/a.wasm"]}"#;
+        assert_eq!(find_module(messages), None);
+    }
+
+    #[test]
+    fn a_changed_module_setting_or_optimiser_changes_the_stamp() {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let settings = Settings::read(root).unwrap();
+        let mut other = settings.clone();
+        other.debug = !other.debug;
+        let stamps = [
+            stamp(b"module", &settings, None),
+            stamp(b"modulo", &settings, None),
+            stamp(b"module", &other, None),
+            stamp(b"module", &settings, Some(Path::new("wasm-opt"))),
+        ];
+        for (index, stamp) in stamps.iter().enumerate() {
+            assert!(!stamps[..index].contains(stamp), "{stamp}");
+        }
+    }
+}
