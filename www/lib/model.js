@@ -51,7 +51,7 @@ export class Model {
    */
   generate(prompt, generateOptions = {}) {
     const call = options.checkGenerateOptions(generateOptions);
-    const input = typeof prompt === "string" ? prompt : options.checkIds("prompt", prompt, this.info.nVocab);
+    const input = options.checkPrompt(prompt, this.info.nVocab);
     return this.#stream("generate", { prompt: input, sampling: call.sampling }, call);
   }
 

@@ -123,6 +123,7 @@ async function stream(wasm, prompt, sampling, breathe, { signal, emit }) {
       }
       const step = await generation.next();
       if (step.type === "done") {
+        if (step.text !== "") emit({ type: "token", id: null, text: step.text });
         generation.free();
         return step.result;
       }
