@@ -102,8 +102,11 @@ const errorMessage = byId("error-message", HTMLElement);
 const noModel = byId("no-model", HTMLElement);
 const errorReload = byId("error-reload", HTMLButtonElement);
 
-/** @param {State} state */
-export function showProblem({ problem, model, loading }) {
+/**
+ * @param {State} state
+ * @param {State} before
+ */
+export function showProblem({ problem, model, loading }, before) {
   errorBox.hidden = problem === null;
   noModel.hidden = problem !== null || model !== null || loading !== null;
   if (!problem) return;
@@ -113,6 +116,7 @@ export function showProblem({ problem, model, loading }) {
   errorName.textContent = words.name;
   errorMessage.textContent = words.message;
   errorReload.hidden = model !== null || loading !== null;
+  if (problem !== before.problem) errorBox.scrollIntoView({ block: "nearest" });
 }
 
 const generate = byId("generate", HTMLButtonElement);
