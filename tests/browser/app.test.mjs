@@ -76,7 +76,10 @@ class App {
   }
 
   fact(term) {
-    return this.page.locator("#facts div", { has: this.page.getByText(term, { exact: true }) }).locator("dd").textContent();
+    return this.page
+      .locator("#facts div", { has: this.page.getByText(term, { exact: true }) })
+      .locator("dd")
+      .textContent();
   }
 }
 
@@ -84,13 +87,16 @@ for (const webgpu of [true, false]) {
   test(`a first visit ${webgpu ? "with" : "without"} WebGPU tells a story without a click, and asks only its own origin`, async () => {
     const chromium = await launchChromium({ webgpu });
     try {
-      await inApp(async (app) => {
-        assert.ok((await app.written()).length > 40);
-        assert.equal(await app.fact("Architecture"), "llama");
-        assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: CPU .*\./);
-        assert.match(await app.page.locator("#stats").textContent(), /tokens\/s.*First token after.*(ms|s)/);
-        assertNothingBad(app.watch, [server.origin]);
-      }, { chromium });
+      await inApp(
+        async (app) => {
+          assert.ok((await app.written()).length > 40);
+          assert.equal(await app.fact("Architecture"), "llama");
+          assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: CPU .*\./);
+          assert.match(await app.page.locator("#stats").textContent(), /tokens\/s.*First token after.*(ms|s)/);
+          assertNothingBad(app.watch, [server.origin]);
+        },
+        { chromium },
+      );
     } finally {
       await chromium.close();
     }
@@ -98,12 +104,15 @@ for (const webgpu of [true, false]) {
 }
 
 test("text streams: it grows while Stop is offered", async () => {
-  await inApp(async (app) => {
-    await app.stop.waitFor({ timeout: 60_000 });
-    await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 10);
-    const early = (await app.written()).length;
-    await app.page.waitForFunction((length) => document.getElementById("written").textContent.length > length, early);
-  }, { ready: false });
+  await inApp(
+    async (app) => {
+      await app.stop.waitFor({ timeout: 60_000 });
+      await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 10);
+      const early = (await app.written()).length;
+      await app.page.waitForFunction((length) => document.getElementById("written").textContent.length > length, early);
+    },
+    { ready: false },
+  );
 });
 
 test("Stop, and the Escape key, end the text and keep it; the keyboard's focus stays on the button", async () => {
@@ -177,7 +186,9 @@ test("every control has a name, and every parameter an explanation", async () =>
       [...document.querySelectorAll("input, textarea, button, select, progress")]
         .filter((control) => {
           const isNamed = control.labels?.length > 0 || control.ariaLabel || control.textContent.trim();
-          const isExplained = !control.closest(".parameter") || document.getElementById(control.getAttribute("aria-describedby"))?.textContent;
+          const isExplained =
+            !control.closest(".parameter") ||
+            document.getElementById(control.getAttribute("aria-describedby"))?.textContent;
           return !(isNamed || control.getAttribute("aria-labelledby")) || !isExplained;
         })
         .map((control) => control.outerHTML),
@@ -207,7 +218,10 @@ test("what looks like HTML is shown as text", async () => {
 test("a model that cannot be had is told in plain words with the error's name, and the one before goes on", async () => {
   await inApp(async (app) => {
     await app.page.getByText("Load another model").click();
-    for (const [path, name] of [["missing/other.gguf", "SourceError"], ["html/other.gguf", "FormatError"]]) {
+    for (const [path, name] of [
+      ["missing/other.gguf", "SourceError"],
+      ["html/other.gguf", "FormatError"],
+    ]) {
       await app.page.getByLabel("From a web address").fill(world.url + path);
       await app.page.getByRole("button", { name: "Load", exact: true }).click();
       await app.alert.getByText(name).waitFor({ timeout: 30_000 });
@@ -236,7 +250,10 @@ test("a model loads by address, from a picked file, and from a dropped one", asy
   await inApp(async (app) => {
     await app.set("Most new tokens", 5);
     await app.page.getByText("Load another model").click();
-    const ready = () => app.page.waitForFunction(() => document.getElementById("load-progress").hidden && !document.getElementById("generate").disabled);
+    const ready = () =>
+      app.page.waitForFunction(
+        () => document.getElementById("load-progress").hidden && !document.getElementById("generate").disabled,
+      );
     const loads = [
       async () => {
         await app.page.getByLabel("From a web address").fill(`${world.url}good/other.gguf`);
@@ -291,10 +308,15 @@ test("the backend and the context length can be chosen", async () => {
 
 for (const width of [320, 360, 768, 1280, 1920]) {
   test(`nothing is wider than a window of ${width} pixels`, async () => {
-    await inApp(async (app) => {
-      await app.page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
-      const over = await app.page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(over, 0);
-    }, { visit: { viewport: { width, height: 700 } } });
+    await inApp(
+      async (app) => {
+        await app.page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        const over = await app.page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.equal(over, 0);
+      },
+      { visit: { viewport: { width, height: 700 } } },
+    );
   });
 }

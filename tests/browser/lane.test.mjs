@@ -17,7 +17,11 @@ const steps = (log, name, count) => async (breathe) => {
 test("jobs run one after another, in the order in which they came", async () => {
   const lane = new Lane(nextTask);
   const log = [];
-  const results = await Promise.all([lane.run(steps(log, "a", 2)), lane.run(steps(log, "b", 1)), lane.run(steps(log, "c", 1))]);
+  const results = await Promise.all([
+    lane.run(steps(log, "a", 2)),
+    lane.run(steps(log, "b", 1)),
+    lane.run(steps(log, "c", 1)),
+  ]);
   assert.deepEqual(results, ["a", "b", "c"]);
   assert.deepEqual(log, ["a1", "a2", "b1", "c1"]);
 });
@@ -65,8 +69,14 @@ test("closing ends the running job at its next step and rejects the rest", async
   ]);
   await lane.close(new Error("closed"));
   for (const { reason } of await outcomes) assert.equal(reason?.message, "closed");
-  await assert.rejects(lane.run(async () => {}), /closed/);
-  await assert.rejects(lane.between(() => {}), /closed/);
+  await assert.rejects(
+    lane.run(async () => {}),
+    /closed/,
+  );
+  await assert.rejects(
+    lane.between(() => {}),
+    /closed/,
+  );
   assert.deepEqual(log, []);
 });
 

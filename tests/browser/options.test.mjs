@@ -45,7 +45,8 @@ const ranges = {
 for (const [name, { fit, not }] of Object.entries(ranges)) {
   test(`${name}: values in range are taken, others refused by name`, () => {
     for (const value of fit) options.checkGenerateOptions({ [name]: value });
-    for (const value of not) refuses(() => options.checkGenerateOptions({ [name]: value }), new RegExp(`^${name}: expected`));
+    for (const value of not)
+      refuses(() => options.checkGenerateOptions({ [name]: value }), new RegExp(`^${name}: expected`));
   });
 }
 
@@ -60,7 +61,14 @@ test("one stop text stands for a list of one", () => {
 });
 
 test("load options: values out of range are refused by name", () => {
-  for (const bad of [{ backend: "tpu" }, { contextLength: 1 }, { contextLength: 2.5 }, { defaultLimits: 1 }, { onProgress: 3 }, { wasmUrl: 4 }]) {
+  for (const bad of [
+    { backend: "tpu" },
+    { contextLength: 1 },
+    { contextLength: 2.5 },
+    { defaultLimits: 1 },
+    { onProgress: 3 },
+    { wasmUrl: 4 },
+  ]) {
     refuses(() => options.checkLoadOptions(bad), new RegExp(`^${Object.keys(bad)[0]}: expected`));
   }
   refuses(() => options.checkLoadOptions(null), /^load options: expected an object/);
@@ -81,13 +89,18 @@ test("messages need a role and a content, and nothing else", () => {
   assert.deepEqual(options.checkMessages([{ role: "user", content: "hi" }]), [{ role: "user", content: "hi" }]);
   refuses(() => options.checkMessages([]), /^messages: .*at least one/);
   refuses(() => options.checkMessages([{ role: "user" }]), /^messages\[0\]\.content: expected a string/);
-  refuses(() => options.checkMessages([{ role: "user", content: "", name: "x" }]), /^messages\[0\]: unknown name "name"/);
+  refuses(
+    () => options.checkMessages([{ role: "user", content: "", name: "x" }]),
+    /^messages\[0\]: unknown name "name"/,
+  );
 });
 
 test("a source is a URL, a file, files or bytes", () => {
   const file = new File(["x"], "model.gguf");
-  for (const source of [file, new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)]) assert.equal(options.checkSource(source), source);
+  for (const source of [file, new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)])
+    assert.equal(options.checkSource(source), source);
   assert.deepEqual(options.checkSource([file, file]), [file, file]);
   assert.equal(options.checkSource(new URL("https://example.org/m.gguf")), "https://example.org/m.gguf");
-  for (const bad of [undefined, null, 5, "", [], [new Blob(["x"])], {}]) refuses(() => options.checkSource(bad), /^source: expected/);
+  for (const bad of [undefined, null, 5, "", [], [new Blob(["x"])], {}])
+    refuses(() => options.checkSource(bad), /^source: expected/);
 });

@@ -65,7 +65,11 @@ async function inPage(body) {
     await page.evaluate(async () => {
       globalThis.intab = await import("/lib/intab.js");
       globalThis.loadDouble = () => intab.load("/any", { glueUrl: "/double.js" });
-      globalThis.nameOf = (promise) => Promise.resolve(promise).then(() => "none", (error) => error.name);
+      globalThis.nameOf = (promise) =>
+        Promise.resolve(promise).then(
+          () => "none",
+          (error) => error.name,
+        );
     });
     return await page.evaluate(body);
   } finally {
@@ -79,7 +83,11 @@ test("a trap fails all that waits with WorkerCrashedError, and the next load sta
     const generation = model.generate("busy");
     const trap = nameOf(model.tokenize("trap"));
     const waiting = nameOf(model.logits([1]));
-    const iterating = nameOf((async () => { for await (const _ of generation); })());
+    const iterating = nameOf(
+      (async () => {
+        for await (const _ of generation);
+      })(),
+    );
     const failed = [await trap, await waiting, await iterating, await nameOf(generation.result)];
     const later = [await nameOf(model.tokenize("a")), await nameOf(model.unload())];
     const again = await loadDouble();
@@ -112,7 +120,11 @@ test("an abort takes effect within a few tokens though the engine never waits", 
     const controller = new AbortController();
     const generation = model.generate("busy", { signal: controller.signal });
     let seen = 0;
-    const thrown = await nameOf((async () => { for await (const _ of generation) if (++seen === 3) controller.abort(); })());
+    const thrown = await nameOf(
+      (async () => {
+        for await (const _ of generation) if (++seen === 3) controller.abort();
+      })(),
+    );
     const { tokens, finishReason } = await generation.result;
     return { seen, made: tokens.length, reason: finishReason, thrown };
   });
@@ -130,7 +142,12 @@ test("the signal's own reason is what iteration throws", async () => {
     const late = model.generate("busy", { signal: controller.signal });
     const early = model.generate("busy", { signal: AbortSignal.abort(new RangeError("before")) });
     controller.abort(new TypeError("during"));
-    const name = (generation) => nameOf((async () => { for await (const _ of generation); })());
+    const name = (generation) =>
+      nameOf(
+        (async () => {
+          for await (const _ of generation);
+        })(),
+      );
     return [await name(late), await name(early), (await late.result).finishReason, (await early.result).finishReason];
   });
   assert.deepEqual(seen, ["TypeError", "RangeError", "abort", "abort"]);
@@ -148,10 +165,17 @@ test("leaving the loop, and stop(), end the generation quietly", async () => {
       if (text.length === 2) stopped.stop();
     }
     const results = [await left.result, await stopped.result];
-    return { reasons: results.map(({ finishReason }) => finishReason), lengths: results.map(({ text }) => text.length), same: text === results[1].text };
+    return {
+      reasons: results.map(({ finishReason }) => finishReason),
+      lengths: results.map(({ text }) => text.length),
+      same: text === results[1].text,
+    };
   });
   assert.deepEqual(seen.reasons, ["abort", "abort"]);
-  assert.ok(seen.lengths.every((length) => length < 20), String(seen.lengths));
+  assert.ok(
+    seen.lengths.every((length) => length < 20),
+    String(seen.lengths),
+  );
   assert.equal(seen.same, true);
 });
 
@@ -163,14 +187,24 @@ test("text that was held back until the end is streamed too", async () => {
     for await (const token of generation.tokens()) tokens.push(token);
     return { tokens, text: (await generation.result).text };
   });
-  assert.deepEqual(seen, { tokens: [{ id: 1, text: "x" }, { id: null, text: "!" }], text: "x!" });
+  assert.deepEqual(seen, {
+    tokens: [
+      { id: 1, text: "x" },
+      { id: null, text: "!" },
+    ],
+    text: "x!",
+  });
 });
 
 test("a generation can be iterated again, from its start", async () => {
   const texts = await inPage(async () => {
     const model = await loadDouble();
     const generation = model.generate("held back");
-    const read = async () => { let text = ""; for await (const piece of generation) text += piece; return text; };
+    const read = async () => {
+      let text = "";
+      for await (const piece of generation) text += piece;
+      return text;
+    };
     return [await read(), await read()];
   });
   assert.deepEqual(texts, ["x!", "x!"]);
@@ -187,7 +221,10 @@ test("while one generation runs, ids are counted, logits wait, and another that 
       first.result.then(() => order.push("generation")),
       second.result.then(({ finishReason }) => order.push(`waiting one: ${finishReason}`)),
       model.logits([1]).then(() => order.push("logits")),
-      model.tokenize("abc").then(() => { order.push("tokens"); controller.abort(); }),
+      model.tokenize("abc").then(() => {
+        order.push("tokens");
+        controller.abort();
+      }),
     ];
     await all[1];
     first.stop();
@@ -243,6 +280,8 @@ test("release ends the worker; its models say so, and the next load starts afres
 });
 
 test("a value that cannot be sent to the worker is an InputError", async () => {
-  const name = await inPage(async () => nameOf((await loadDouble()).chatPrompt([{ role: "user", content: "" }], { call() {} })));
+  const name = await inPage(async () =>
+    nameOf((await loadDouble()).chatPrompt([{ role: "user", content: "" }], { call() {} })),
+  );
   assert.equal(name, "InputError");
 });

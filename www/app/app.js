@@ -56,15 +56,22 @@ byId("error-close", HTMLButtonElement).addEventListener("click", () => {
   prompt.focus();
 });
 byId("error-reload", HTMLButtonElement).addEventListener("click", () => reload());
-byId("load-story", HTMLButtonElement).addEventListener("click", () => void session.load(DEFAULT_MODEL, chosenDevice()));
+byId("load-story", HTMLButtonElement).addEventListener("click", () => load(DEFAULT_MODEL));
 deviceForm.addEventListener("submit", (event) => {
   event.preventDefault();
   reload();
 });
-watchSources((origin) => void session.load(origin, chosenDevice()));
+watchSources(load);
+
+/** @param {import("./session.js").Origin} origin */
+function load(origin) {
+  void session.load(origin, chosenDevice());
+  // On a small screen the controls are far below from where the progress shows.
+  byId("load-progress", HTMLElement).scrollIntoView({ block: "nearest" });
+}
 
 function reload() {
-  void session.load(session.origin ?? DEFAULT_MODEL, chosenDevice());
+  load(session.origin ?? DEFAULT_MODEL);
 }
 
 addEventListener("keydown", (event) => {

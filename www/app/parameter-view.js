@@ -57,9 +57,21 @@ class NumberControl {
 export class ParameterView {
   /** @type {NumberControl[]} */
   #numbers = [];
-  #stop = element("textarea", { id: "stop-texts", rows: 2, spellcheck: "false", "aria-describedby": "stop-texts-help" });
+  #stop = element("textarea", {
+    id: "stop-texts",
+    rows: 2,
+    spellcheck: "false",
+    "aria-describedby": "stop-texts-help",
+  });
   #random = element("input", { type: "checkbox", id: "random-seed" });
-  #seed = element("input", { type: "number", id: "seed", min: 0, max: MAX_SEED, step: 1, "aria-describedby": "seed-help" });
+  #seed = element("input", {
+    type: "number",
+    id: "seed",
+    min: 0,
+    max: MAX_SEED,
+    step: 1,
+    "aria-describedby": "seed-help",
+  });
 
   /** @param {HTMLFormElement} form Is filled with the controls. */
   constructor(form) {
@@ -89,7 +101,10 @@ export class ParameterView {
     /** @type {GenerateOptions} */
     const options = {};
     for (const control of this.#numbers) options[control.name] = control.value;
-    const stop = this.#stop.value.split("\n").filter((line) => line !== "").map(unescape);
+    const stop = this.#stop.value
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(unescape);
     if (stop.length > 0) options.stop = stop;
     if (!this.#random.checked) options.seed = this.#seed.valueAsNumber;
     return options;
@@ -114,7 +129,11 @@ export class ParameterView {
       { class: "parameter" },
       element("label", { for: "stop-texts" }, "Stop texts"),
       this.#stop,
-      element("p", { class: "hint", id: "stop-texts-help" }, "End when one of these appears; one per line. \\n stands for a line break."),
+      element(
+        "p",
+        { class: "hint", id: "stop-texts-help" },
+        "End when one of these appears; one per line. \\n stands for a line break.",
+      ),
     );
   }
 
@@ -137,7 +156,11 @@ export class ParameterView {
         { class: "parameter" },
         element("label", { for: "seed" }, "Seed"),
         this.#seed,
-        element("p", { class: "hint", id: "seed-help" }, "The same seed, prompt and settings give the same text again on this device."),
+        element(
+          "p",
+          { class: "hint", id: "seed-help" },
+          "The same seed, prompt and settings give the same text again on this device.",
+        ),
       ),
     );
   }

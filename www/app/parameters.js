@@ -1,9 +1,13 @@
 // The sampling parameters as the page offers them: names, ranges, and what each does in a sentence.
 
 /**
+ * @typedef {"temperature" | "topK" | "topP" | "minP"} Filter
+ * @typedef {"repetitionPenalty" | "presencePenalty" | "frequencyPenalty"} Penalty
+ */
+
+/**
  * @typedef {object} Parameter
- * @property {"maxNewTokens" | "temperature" | "topK" | "topP" | "minP" | "repetitionPenalty" | "presencePenalty" | "frequencyPenalty"} name
- *   The option of `generate`.
+ * @property {Filter | Penalty | "maxNewTokens"} name The option of `generate`.
  * @property {string} label
  * @property {number} min
  * @property {number} max

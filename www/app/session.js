@@ -113,7 +113,11 @@ export class Session {
       let shownAt = 0;
       for await (const { id, text } of generation.tokens()) {
         const now = performance.now();
-        running = { ...running, tokens: running.tokens + (id === null ? 0 : 1), firstTokenAt: running.firstTokenAt ?? now };
+        running = {
+          ...running,
+          tokens: running.tokens + (id === null ? 0 : 1),
+          firstTokenAt: running.firstTokenAt ?? now,
+        };
         onText(text);
         if (now - shownAt < SHOW_EVERY_MS) continue;
         shownAt = now;

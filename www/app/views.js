@@ -38,16 +38,28 @@ const backends = { gpu: "GPU", cpu: "CPU" };
 export function showModel({ model, memoryBytes }) {
   running.textContent = model ? `${model.name} on the ${backends[model.backend]}` : "";
   modelName.textContent = model ? model.name : "None loaded yet";
-  backendReason.textContent = model ? `Runs on: ${backends[model.backend]} (${model.device}). ${sentence(model.backendReason)}` : "";
+  backendReason.textContent = model
+    ? `Runs on: ${backends[model.backend]} (${model.device}). ${sentence(model.backendReason)}`
+    : "";
   facts.hidden = model === null;
   if (!model) return;
   describe(facts, [
     ["Architecture", model.architecture],
     ["Parameters", roughly(model.parameters)],
-    ["Number types", Object.entries(model.types).map(([type, tensors]) => `${type} × ${count(tensors)}`).join(", ")],
+    [
+      "Number types",
+      Object.entries(model.types)
+        .map(([type, tensors]) => `${type} × ${count(tensors)}`)
+        .join(", "),
+    ],
     ["File", size(model.fileBytes)],
     ["Layers", count(model.nLayers)],
-    ["Attention heads", model.nKvHeads === model.nHeads ? count(model.nHeads) : `${model.nHeads}, sharing ${model.nKvHeads} for keys and values`],
+    [
+      "Attention heads",
+      model.nKvHeads === model.nHeads
+        ? count(model.nHeads)
+        : `${model.nHeads}, sharing ${model.nKvHeads} for keys and values`,
+    ],
     ["Width", count(model.nEmbd)],
     ["Vocabulary", `${count(model.nVocab)} tokens`],
     ["Context", contextWords(model.contextLength, model.trainedContextLength)],
@@ -102,8 +114,11 @@ const errorMessage = byId("error-message", HTMLElement);
 const noModel = byId("no-model", HTMLElement);
 const errorReload = byId("error-reload", HTMLButtonElement);
 
-/** @param {State} state */
-export function showProblem({ problem, model, loading }) {
+/**
+ * @param {State} state
+ * @param {State} before
+ */
+export function showProblem({ problem, model, loading }, before) {
   errorBox.hidden = problem === null;
   noModel.hidden = problem !== null || model !== null || loading !== null;
   if (!problem) return;
@@ -113,6 +128,7 @@ export function showProblem({ problem, model, loading }) {
   errorName.textContent = words.name;
   errorMessage.textContent = words.message;
   errorReload.hidden = model !== null || loading !== null;
+  if (problem !== before.problem) errorBox.scrollIntoView({ block: "nearest" });
 }
 
 const generate = byId("generate", HTMLButtonElement);

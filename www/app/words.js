@@ -101,7 +101,10 @@ export function count(value) {
 
 /** @param {number} value `15191712` → `15.2 million`. */
 export function roughly(value) {
-  for (const [size, word] of /** @type {const} */ ([[1e9, "billion"], [1e6, "million"]])) {
+  for (const [size, word] of /** @type {const} */ ([
+    [1e9, "billion"],
+    [1e6, "million"],
+  ])) {
     if (value >= size) return `${digits.format(value / size)} ${word}`;
   }
   return count(value);
@@ -109,7 +112,11 @@ export function roughly(value) {
 
 /** @param {number} bytes */
 export function size(bytes) {
-  for (const [unit, word] of /** @type {const} */ ([[1e9, "GB"], [1e6, "MB"], [1e3, "kB"]])) {
+  for (const [unit, word] of /** @type {const} */ ([
+    [1e9, "GB"],
+    [1e6, "MB"],
+    [1e3, "kB"],
+  ])) {
     if (bytes >= unit) return `${digits.format(bytes / unit)} ${word}`;
   }
   return `${bytes} bytes`;

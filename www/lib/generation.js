@@ -78,7 +78,7 @@ export class Generation {
    */
   async *tokens() {
     try {
-      for (let at = 0; ; ) {
+      for (let at = 0; ;) {
         if (at < this.#tokens.length) yield this.#tokens[at++];
         else if (this.#ended?.failure) throw this.#ended.failure.reason;
         else if (this.#ended) return;

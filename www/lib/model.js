@@ -135,7 +135,7 @@ export class Model {
   /**
    * @param {string} op
    * @param {object} args
-   * @param {{sampling: {seed: number}, signal?: AbortSignal, onPrefill?: (progress: {done: number, total: number}) => void}} call
+   * @param {import("./options.js").CheckedCall} call
    */
   #stream(op, args, { sampling, signal, onPrefill }) {
     return new Generation(

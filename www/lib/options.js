@@ -9,7 +9,10 @@ import { InputError } from "./errors.js";
  * @typedef {import("./types.js").WireSource} WireSource
  */
 
-/** A check takes the value and gives it normalised, or the words for what was expected. @typedef {(value: any) => {value: any} | {expected: string}} Check */
+/**
+ * A check takes the value and gives it normalised, or the words for what was expected.
+ * @typedef {(value: any) => {value: any} | {expected: string}} Check
+ */
 
 /**
  * @param {number} min
@@ -120,13 +123,21 @@ export function checkGenerateOptions(options) {
 
 /** @param {unknown} options @returns {CheckedCall & {template: Record<string, unknown>}} */
 export function checkChatOptions(options) {
-  const { template = {}, ...rest } = check("chat", options, { ...samplingChecks, ...callChecks, template: plainObject });
+  const { template = {}, ...rest } = check("chat", options, {
+    ...samplingChecks,
+    ...callChecks,
+    template: plainObject,
+  });
   return { ...splitCall(rest), template };
 }
 
 /** @param {unknown} options @returns {{addSpecial: boolean, parseSpecial: boolean}} */
 export function checkTokenizeOptions(options) {
-  return { addSpecial: true, parseSpecial: false, ...check("tokenize", options, { addSpecial: boolean, parseSpecial: boolean }) };
+  return {
+    addSpecial: true,
+    parseSpecial: false,
+    ...check("tokenize", options, { addSpecial: boolean, parseSpecial: boolean }),
+  };
 }
 
 /** @param {unknown} options @returns {{skipSpecial: boolean}} */

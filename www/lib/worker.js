@@ -159,7 +159,9 @@ function unloaded() {
  */
 function isTrap(error) {
   const isStackOverflow =
-    error instanceof RangeError ? /call stack/i.test(error.message) : error instanceof Error && error.name === "InternalError";
+    error instanceof RangeError
+      ? /call stack/i.test(error.message)
+      : error instanceof Error && error.name === "InternalError";
   return error instanceof WebAssembly.RuntimeError || isStackOverflow;
 }
 
@@ -191,7 +193,8 @@ async function answer({ id, op, args }) {
 function abort(id) {
   const controller = running.get(id);
   if (controller) controller.abort();
-  else if (models.has(id)) void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
+  else if (models.has(id))
+    void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
 }
 
 /** @param {{glueUrl?: string, wasmUrl?: string}} urls */
