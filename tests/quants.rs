@@ -1,6 +1,9 @@
 //! The quantized types, held to the `gguf` package (blocks made by `tests/data/make_quants.py`) and to themselves.
 
+mod random;
+
 use intab::quant::{DType, TYPES, TypeInfo, dot_f32};
+use random::Random;
 
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/quants");
 
@@ -10,33 +13,6 @@ fn read(name: String) -> Vec<u8> {
 
 fn read_f32(name: String) -> Vec<f32> {
     read(name).as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
-}
-
-/// Numbers that differ from run to run; the seed is printed for a failure's sake.
-struct Random(u64);
-
-impl Random {
-    fn fresh() -> Random {
-        let seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-        println!("seed {seed}");
-        Random(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let x = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
-    }
-
-    /// Between -1 and 1.
-    fn number(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
-    }
-
-    fn numbers(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.number()).collect()
-    }
 }
 
 /// Σ (a - b)² / Σ b².
@@ -104,6 +80,51 @@ fn packing_loses_no_more_than_the_bits_of_the_type_allow() {
 }
 
 #[test]
+fn weights_as_models_have_them_lose_less_in_k_types_than_in_plain_ones() {
+    // Sums of four uniform numbers are nearly normal; every 32 have a spread of their own.
+    let mut random = Random::fresh();
+    let weights: Vec<f32> = (0..128)
+        .flat_map(|_| {
+            let spread = 0.2 + random.number().abs();
+            (0..32).map(|_| spread * random.numbers(4).iter().sum::<f32>()).collect::<Vec<_>>()
+        })
+        .collect();
+    let truth: Vec<f64> = weights.iter().map(|&w| w.into()).collect();
+    let loss = |dtype: DType| {
+        let info = dtype.info();
+        let mut bytes = vec![0; info.row_bytes(weights.len())];
+        info.quantize.unwrap()(&weights, &mut bytes);
+        let mut back = vec![0.0; weights.len()];
+        info.dequantize_row(&bytes, &mut back);
+        nmse(&back.iter().map(|&w| w.into()).collect::<Vec<_>>(), &truth)
+    };
+    let (q4, q5, q6) = (loss(DType::Q4_K), loss(DType::Q5_K), loss(DType::Q6_K));
+    assert!(q4 < 0.85 * loss(DType::Q4_0), "Q4_K {q4:e}, Q4_0 {:e}", loss(DType::Q4_0));
+    assert!(q5 < 0.85 * loss(DType::Q5_0), "Q5_K {q5:e}, Q5_0 {:e}", loss(DType::Q5_0));
+    assert!(q6 < 0.4 * q5, "Q6_K {q6:e}, Q5_K {q5:e}");
+}
+
+#[test]
+fn equal_weights_zeros_and_a_lone_weight_survive_packing() {
+    let mut lone = [0.0f32; 256];
+    lone[77] = -1.5;
+    for info in TYPES {
+        let Some(quantize) = info.quantize else { continue };
+        for weights in [[0.0; 256], [0.375; 256], [-0.375; 256], lone] {
+            let mut bytes = vec![0; info.row_bytes(256)];
+            quantize(&weights, &mut bytes);
+            let mut back = [f32::NAN; 256];
+            info.dequantize_row(&bytes, &mut back);
+            let largest = weights.iter().fold(0.0f32, |most, w| most.max(w.abs()));
+            for (i, (back, truth)) in back.iter().zip(&weights).enumerate() {
+                let near = (back - truth).abs() <= 0.01 * largest;
+                assert!(near, "{} weight {i}: {back} for {truth}", info.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_dot_of_plain_numbers_is_as_exact_as_single_precision_can_be() {
     let mut random = Random::fresh();
     for n in [1, 15, 16, 17, 31, 257, 4096, 11008] {
@@ -119,23 +140,21 @@ fn a_dot_of_plain_numbers_is_as_exact_as_single_precision_can_be() {
 fn a_packed_row_times_numbers_is_the_unpacked_row_times_them() {
     let mut random = Random::fresh();
     for info in TYPES {
-        let bytes = read(format!("{}.bin", info.name));
-        // The first two blocks have ordinary scales, the others are at the ends of the range.
-        let n = 2 * info.block_len.max(25);
-        let (row, x) = match info.block_len {
-            1 => (&bytes[12 * info.block_bytes..][..n * info.block_bytes], random.numbers(n)),
-            _ => (&bytes[..info.row_bytes(n)], random.numbers(n)),
-        };
-        let mut weights = vec![0.0; n];
-        info.dequantize_row(row, &mut weights);
-        let truth: f64 = weights.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum();
-        let scale: f64 = weights.iter().zip(&x).map(|(&w, &x)| (f64::from(w) * f64::from(x)).abs()).sum();
-        for product in [(info.dot)(row, &x), info.dot_reference(row, &x)] {
-            assert!(
-                (f64::from(product) - truth).abs() <= 1e-6 * scale,
-                "{}: {product} for {truth}",
-                info.name
-            );
+        for blocks in [1, 2, 9] {
+            let n = blocks * info.block_len.max(25);
+            let row = random.blocks(info.name, info.block_bytes, n / info.block_len);
+            let x = random.numbers(n);
+            let mut weights = vec![0.0; n];
+            info.dequantize_row(&row, &mut weights);
+            let products = weights.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+            let (truth, size): (f64, f64) = (products.clone().sum(), products.map(f64::abs).sum());
+            for product in [(info.dot)(&row, &x), info.dot_reference(&row, &x)] {
+                assert!(
+                    (f64::from(product) - truth).abs() <= 1e-6 * size,
+                    "{}: {product}, {truth}",
+                    info.name
+                );
+            }
         }
     }
 }

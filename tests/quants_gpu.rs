@@ -3,7 +3,11 @@
 //! Needs a Vulkan, Metal or DirectX adapter (a software one will do). Without one the test says that it was skipped,
 //! or fails where `INTAB_REQUIRE_GPU=1` is set.
 
+mod random;
+
 use std::{collections::BTreeSet, fs};
+
+use random::Random;
 
 use intab::quant::{TYPES, TypeInfo};
 use wgpu::util::DeviceExt as _;
@@ -54,10 +58,11 @@ fn every_shader_is_valid_without_any_optional_feature() {
 #[test]
 fn the_gpu_unpacks_the_same_weights_as_the_cpu() {
     let Some((device, queue)) = device() else { return };
+    let mut random = Random::fresh();
     for info in TYPES {
         // An odd number of units, more than one, so that scales begin in the middle of words.
         let (units, gpu) = (7, &info.gpu);
-        let bytes = blocks(info, units * gpu.unit_len / info.block_len);
+        let bytes = random.blocks(info.name, info.block_bytes, units * gpu.unit_len / info.block_len);
         let mut expected = vec![0.0; units * gpu.unit_len];
         info.dequantize_row(&bytes, &mut expected);
 
@@ -73,39 +78,6 @@ fn the_gpu_unpacks_the_same_weights_as_the_cpu() {
             assert!((ours - truth).abs() <= 1e-6 * largest, "{} weight {i}: {ours} for {truth}", info.name);
         }
     }
-}
-
-/// Random blocks whose halves are numbers: no infinity is promised to survive a shader.
-fn blocks(info: &TypeInfo, n: usize) -> Vec<u8> {
-    let halves: &[usize] = match info.name {
-        "F32" | "BF16" => &[],
-        "F16" | "Q4_0" | "Q5_0" | "Q8_0" => &[0],
-        "Q4_1" | "Q5_1" | "Q4_K" | "Q5_K" => &[0, 2],
-        "Q2_K" => &[80, 82],
-        "Q3_K" => &[108],
-        "Q6_K" => &[208],
-        name => panic!("say where {name} has its scales"),
-    };
-    let mut seed = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    println!("{} seed {seed}", info.name);
-    let mut random = || {
-        seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        seed >> 33
-    };
-    let mut bytes: Vec<u8> = (0..n * info.block_bytes).map(|_| random() as u8).collect();
-    for block in bytes.chunks_exact_mut(info.block_bytes) {
-        for &at in halves {
-            // Every seventh is subnormal, and either sign comes up.
-            let exponent = if random() % 7 == 0 { 0 } else { 1 + random() % 30 };
-            block[at + 1] = block[at + 1] & 0x83 | (exponent << 2) as u8;
-        }
-        match info.name {
-            "F32" => block.copy_from_slice(&(random() as f32 / 1e9 - 1.0).to_le_bytes()),
-            "BF16" => block[1] = block[1] & 0x80 | 0x30 | (random() % 16) as u8,
-            _ => {}
-        }
-    }
-    bytes
 }
 
 fn device() -> Option<(wgpu::Device, wgpu::Queue)> {

@@ -7,6 +7,8 @@ mod bench;
 mod generate;
 #[path = "intab/inspect.rs"]
 mod inspect;
+#[path = "intab/synth.rs"]
+mod synth;
 
 use std::{
     io::{Read, Write},
@@ -74,6 +76,8 @@ enum Command {
     Generate(generate::GenerateArgs),
     /// Speeds, as JSON lines
     Bench(bench::BenchArgs),
+    /// Write a model of a known shape with random weights, to measure with
+    Synth(synth::SynthArgs),
 }
 
 /// Where and how large.
@@ -135,7 +139,6 @@ mod log {
 }
 
 fn main() -> ExitCode {
-    // A closed pipe (`intab … | head`) ends the program in silence, as other tools do.
     match pollster::block_on(run(Cli::parse().command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -156,6 +159,7 @@ async fn run(command: Command) -> Result<()> {
         Command::Logits { model, ids, last, json, device } => logits(&model, &ids, last, json, &device).await,
         Command::Generate(args) => generate::generate(&args).await,
         Command::Bench(args) => bench::bench(&args).await,
+        Command::Synth(args) => synth::synth(&args),
     }
 }
 

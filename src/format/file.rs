@@ -90,7 +90,7 @@ fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Resu
 ///
 /// # Errors
 /// Those of [`FileSource::open`] and [`super::open`].
-pub fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint> {
+pub async fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint> {
     let path = path.as_ref();
     let names = path.file_name().and_then(|name| name.to_str()).and_then(split::siblings);
     let paths: Vec<PathBuf> = match names {
@@ -98,5 +98,5 @@ pub fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint> {
         None => vec![path.to_path_buf()],
     };
     let sources = paths.iter().map(|path| Ok(Rc::new(FileSource::open(path)?) as Rc<dyn Source>));
-    pollster::block_on(super::open(sources.collect::<Result<_>>()?))
+    super::open(sources.collect::<Result<_>>()?).await
 }

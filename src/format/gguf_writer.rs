@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::{
-    gguf::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, LARGEST_ALIGNMENT, MAGIC, Packing, ValueType},
+    gguf::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, LARGEST_ALIGNMENT, MAGIC, ValueType, n_bytes},
     metadata::Value,
 };
 use crate::{
@@ -81,14 +81,10 @@ impl GgufWriter {
         if shape.len() > 4 {
             return Err(Error::input("tensor shape", format!("{name}: {shape:?} has more than 4 axes")));
         }
-        let packing = Packing::find(|packing| packing.dtype == dtype);
-        let packing =
-            packing.ok_or_else(|| Error::input("tensor type", format!("{dtype:?} has no number in GGUF")))?;
         let shape: Vec<u64> = shape.iter().map(|&n| n as u64).collect();
-        let n_bytes = packing
-            .n_bytes(&shape)
+        let n_bytes = n_bytes(dtype, &shape)
             .map_err(|problem| Error::input("tensor shape", format!("{name}: {problem}")))?;
-        self.tensors.push(Declared { name: name.to_string(), shape, ggml_id: packing.ggml_id, n_bytes });
+        self.tensors.push(Declared { name: name.to_string(), shape, ggml_id: dtype.info().ggml_id, n_bytes });
         Ok(self)
     }
 

@@ -6,11 +6,15 @@ mod checkpoint;
 mod file;
 pub mod gguf;
 pub mod gguf_writer;
+#[cfg(any(target_arch = "wasm32", test))]
+mod http_answer;
 pub mod metadata;
 mod sniff;
 mod source;
 pub mod split;
 mod strings;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 use std::rc::Rc;
 
@@ -19,6 +23,8 @@ pub use checkpoint::{Checkpoint, TensorInfo};
 pub use file::{FileSource, open_path};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
+#[cfg(target_arch = "wasm32")]
+pub use web::{BlobSource, HttpSource};
 
 use crate::error::{Error, Result};
 

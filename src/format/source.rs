@@ -7,6 +7,10 @@ use crate::error::{Error, Result};
 /// A boxed future that stays on its thread: a page's worker has only one.
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
+/// Bytes that a reader of headers asks for first: holds the whole header of a model with a small vocabulary, so that
+/// an HTTP source whose first answer has as many costs one request.
+pub(super) const FIRST_READ: usize = 256 << 10;
+
 /// Random access to the bytes of one file.
 pub trait Source {
     /// How messages name it: a path or URL.

@@ -154,6 +154,7 @@ fn shown(value: &Value) -> JsValue {
         Value::Float(x) => (*x).into(),
         Value::Bool(x) => (*x).into(),
         Value::String(x) => x.into(),
+        Value::Bytes(x) => list(x.len(), &mut x.iter().map(|x| (*x).into())),
         Value::Uints(x) => list(x.len(), &mut x.iter().map(|x| (*x as f64).into())),
         Value::Ints(x) => list(x.len(), &mut x.iter().map(|x| (*x as f64).into())),
         Value::Floats(x) => list(x.len(), &mut x.iter().map(|x| f64::from(*x).into())),

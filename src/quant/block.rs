@@ -8,11 +8,16 @@ pub trait Block<const LEN: usize>: AnyBitPattern {
     fn dequantize(&self, weights: &mut [f32; LEN]);
 }
 
+/// The whole blocks in a row's bytes.
+pub fn blocks<B: AnyBitPattern>(bytes: &[u8]) -> impl Iterator<Item = &B> {
+    const { assert!(align_of::<B>() == 1) }; // so that the view below exists wherever the bytes begin
+    bytes.chunks_exact(size_of::<B>()).map(bytemuck::from_bytes)
+}
+
 /// Whole blocks to their weights.
 pub fn dequantize<B: Block<LEN>, const LEN: usize>(bytes: &[u8], weights: &mut [f32]) {
-    let blocks = bytes.chunks_exact(size_of::<B>());
-    for (block, weights) in blocks.zip(weights.as_chunks_mut().0) {
-        bytemuck::from_bytes::<B>(block).dequantize(weights);
+    for (block, weights) in blocks::<B>(bytes).zip(weights.as_chunks_mut().0) {
+        block.dequantize(weights);
     }
 }
 

@@ -2,6 +2,9 @@
 
 use super::{DType, dot};
 
+/// Weights to whole blocks.
+pub type Quantizer = fn(weights: &[f32], bytes: &mut [u8]);
+
 /// What there is to know about a type.
 #[derive(Debug)]
 pub struct TypeInfo {
@@ -18,7 +21,7 @@ pub struct TypeInfo {
     /// Whole blocks to their weights: `[n * block_bytes] -> [n * block_len]`. The truth for every kernel.
     pub dequantize: fn(bytes: &[u8], weights: &mut [f32]),
     /// Weights to whole blocks, `[n * block_len] -> [n * block_bytes]`, or none where this crate only reads the type.
-    pub quantize: Option<fn(weights: &[f32], bytes: &mut [u8])>,
+    pub quantize: Option<Quantizer>,
     /// The dot product of one packed row with `x`, a number for each weight, by this platform's fastest way.
     pub dot: fn(row: &[u8], x: &[f32]) -> f32,
     /// Its layout on the GPU.

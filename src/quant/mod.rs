@@ -6,6 +6,7 @@
 
 mod block;
 mod dot;
+mod fit;
 mod info;
 
 mod bf16;
@@ -25,7 +26,7 @@ mod q8_0;
 use std::fmt;
 
 pub use dot::dot_f32;
-pub use info::{GpuLayout, TypeInfo};
+pub use info::{GpuLayout, Quantizer, TypeInfo};
 
 /// Makes the enum and the table from one list.
 macro_rules! types {

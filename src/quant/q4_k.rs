@@ -4,7 +4,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    dot, fit,
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -15,7 +15,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_len: 256,
     block_bytes: size_of::<Q4K>(),
     dequantize: block::dequantize::<Q4K, 256>,
-    quantize: None,
+    quantize: Some(block::quantize::<Q4K, 256>),
     dot: dot::q4_k,
     gpu: GpuLayout {
         unit_len: 256,
@@ -54,6 +54,40 @@ impl block::Block<256> for Q4K {
             }
         }
     }
+}
+
+impl block::Quantize<256> for Q4K {
+    fn quantize(weights: &[f32; 256]) -> Self {
+        let (d, dmin, scales, q) = quantize_groups(weights, 15.0);
+        let qs = std::array::from_fn(|i| q[i / 32 * 64 + i % 32] | q[i / 32 * 64 + 32 + i % 32] << 4);
+        Q4K { d, dmin, scales, qs }
+    }
+}
+
+/// Eight groups of 32 to integers in `0..=limit` with packed 6-bit scales and minima: `(d, dmin, scales, integers)`.
+pub fn quantize_groups(weights: &[f32; 256], limit: f32) -> (Half, Half, [u8; 12], [u8; 256]) {
+    let fits: [_; 8] = std::array::from_fn(|g| fit::scale_and_min(&weights[32 * g..][..32], limit));
+    let d = Half::from_f32(fits.iter().fold(0.0, |most: f32, fit| most.max(fit.0)) / 63.0);
+    let dmin = Half::from_f32(fits.iter().fold(0.0, |most: f32, fit| most.max(fit.1)) / 63.0);
+    let (inverse, inverse_min) = (block::inverse(d.to_f32()), block::inverse(dmin.to_f32()));
+    let small = fits.map(|(scale, min)| {
+        (fit::integer(scale * inverse, 0.0, 63.0) as u8, fit::integer(min * inverse_min, 0.0, 63.0) as u8)
+    });
+    let q = std::array::from_fn(|i| {
+        let (scale, min) = small[i / 32];
+        let shifted = weights[i] + dmin.to_f32() * f32::from(min);
+        fit::integer(shifted * block::inverse(d.to_f32() * f32::from(scale)), 0.0, limit) as u8
+    });
+    (d, dmin, pack_scales_and_mins(&small), q)
+}
+
+/// The reverse of [`scale_and_min`] for all groups.
+fn pack_scales_and_mins(small: &[(u8, u8); 8]) -> [u8; 12] {
+    std::array::from_fn(|i| match (i / 4, small[i % 4], small[i % 4 + 4]) {
+        (0, (scale, _), (upper, _)) => scale | upper >> 4 << 6,
+        (1, (_, min), (_, upper)) => min | upper >> 4 << 6,
+        (_, _, (scale, min)) => scale & 15 | min << 4,
+    })
 }
 
 /// Group `g`'s 6-bit scale and minimum. Groups 0..4 have their scale in the low bits of bytes 0..4 and their minimum

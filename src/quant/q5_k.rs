@@ -4,7 +4,7 @@ use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
     dot,
-    q4_k::scale_and_min,
+    q4_k::{quantize_groups, scale_and_min},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -15,7 +15,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_len: 256,
     block_bytes: size_of::<Q5K>(),
     dequantize: block::dequantize::<Q5K, 256>,
-    quantize: None,
+    quantize: Some(block::quantize::<Q5K, 256>),
     dot: dot::blocks::<Q5K, 256>,
     gpu: GpuLayout {
         unit_len: 256,
@@ -56,5 +56,14 @@ impl block::Block<256> for Q5K {
                 *w = scale * f32::from(q) - min;
             }
         }
+    }
+}
+
+impl block::Quantize<256> for Q5K {
+    fn quantize(weights: &[f32; 256]) -> Self {
+        let (d, dmin, scales, q) = quantize_groups(weights, 31.0);
+        let qh = std::array::from_fn(|l| (0..8).map(|g| q[32 * g + l] >> 4 << g).sum());
+        let qs = std::array::from_fn(|i| q[i / 32 * 64 + i % 32] & 15 | q[i / 32 * 64 + 32 + i % 32] << 4);
+        Q5K { d, dmin, scales, qh, qs }
     }
 }

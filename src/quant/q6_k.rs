@@ -4,7 +4,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    dot, fit,
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -15,7 +15,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_len: 256,
     block_bytes: size_of::<Q6K>(),
     dequantize: block::dequantize::<Q6K, 256>,
-    quantize: None,
+    quantize: Some(block::quantize::<Q6K, 256>),
     dot: dot::q6_k,
     gpu: GpuLayout {
         unit_len: 256,
@@ -56,5 +56,23 @@ impl block::Block<256> for Q6K {
                 *w = scale * (f32::from(q) - 32.0);
             }
         }
+    }
+}
+
+impl block::Quantize<256> for Q6K {
+    fn quantize(weights: &[f32; 256]) -> Self {
+        let fits: [f32; 16] = std::array::from_fn(|run| fit::scale(&weights[16 * run..][..16], 32.0));
+        let d = Half::from_f32(block::extreme(&fits) / -128.0);
+        let inverse = block::inverse(d.to_f32());
+        let scales = fits.map(|scale| fit::integer(scale * inverse, -128.0, 127.0) as i8);
+        let q = |i: usize| {
+            let scale = d.to_f32() * f32::from(scales[i / 16]);
+            (fit::integer(weights[i] * block::inverse(scale), -32.0, 31.0) + 32.0) as u8
+        };
+        // A half's groups 0 and 2 share 32 bytes, as do 1 and 3: the partner is 64 weights further on.
+        let ql = std::array::from_fn(|i| q(i / 64 * 128 + i % 64) & 15 | q(i / 64 * 128 + i % 64 + 64) << 4);
+        let qh =
+            std::array::from_fn(|i| (0..4).map(|j| q(i / 32 * 128 + 32 * j + i % 32) >> 4 << (2 * j)).sum());
+        Q6K { ql, qh, scales, d }
     }
 }

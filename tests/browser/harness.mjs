@@ -115,6 +115,9 @@ export async function openPage(browser, url, options = {}) {
   return { page, context, watch };
 }
 
+/** Chromium's word on the headers of every page at `insecureUrl`; nothing that the page did. */
+const SAID_OF_INSECURE_URL = "The Cross-Origin-Opener-Policy header has been ignored";
+
 /**
  * Watches all pages of a context, also those to come.
  * @param {import("playwright-core").BrowserContext} context
@@ -124,7 +127,7 @@ export function watchContext(context) {
   /** @type {Watch} */
   const watch = { consoleErrors: [], pageErrors: [], requests: [], failedRequests: [] };
   context.on("console", (message) => {
-    if (message.type() !== "error") return;
+    if (message.type() !== "error" || message.text().startsWith(SAID_OF_INSECURE_URL)) return;
     const { url, lineNumber } = message.location();
     watch.consoleErrors.push(`${message.text()} (${url}:${lineNumber})`);
   });

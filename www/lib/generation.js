@@ -2,8 +2,9 @@
 
 /**
  * @typedef {import("./types.js").GenerateResult} GenerateResult
- * @typedef {{id: number, text: string}} Token `text` is empty while a character is incomplete or a stop text may be
- *   starting; the texts one after another are the result's text.
+ * @typedef {{id: number | null, text: string}} Token `text` is empty while a character is incomplete or a stop text may
+ *   be starting. What was held back so when the end came is a last entry, without an id. The texts one after another are
+ *   the result's text.
  */
 
 /**
@@ -77,7 +78,7 @@ export class Generation {
    */
   async *tokens() {
     try {
-      for (let at = 0; ; ) {
+      for (let at = 0; ;) {
         if (at < this.#tokens.length) yield this.#tokens[at++];
         else if (this.#ended?.failure) throw this.#ended.failure.reason;
         else if (this.#ended) return;
@@ -121,8 +122,9 @@ function nothing(seed) {
     text: "",
     tokens: new Uint32Array(),
     finishReason: "abort",
+    stopText: null,
     usage: { promptTokens: 0, cachedTokens: 0, completionTokens: 0, totalTokens: 0 },
-    timings: { promptMs: 0, firstTokenMs: 0, decodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
+    timings: { firstTokenMs: 0, decodeMs: 0, encodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
     seed,
   };
 }

@@ -10,7 +10,6 @@ import { checkLoadOptions, checkSource } from "./options.js";
 
 export * from "./errors.js";
 export { Generation } from "./generation.js";
-export { samplingDefaults } from "./options.js";
 export { Model };
 
 /**

@@ -51,7 +51,7 @@ export class Model {
    */
   generate(prompt, generateOptions = {}) {
     const call = options.checkGenerateOptions(generateOptions);
-    const input = typeof prompt === "string" ? prompt : options.checkIds("prompt", prompt, this.info.nVocab);
+    const input = options.checkPrompt(prompt, this.info.nVocab);
     return this.#stream("generate", { prompt: input, sampling: call.sampling }, call);
   }
 
@@ -135,7 +135,7 @@ export class Model {
   /**
    * @param {string} op
    * @param {object} args
-   * @param {{sampling: {seed: number}, signal?: AbortSignal, onPrefill?: (progress: {done: number, total: number}) => void}} call
+   * @param {import("./options.js").CheckedCall} call
    */
   #stream(op, args, { sampling, signal, onPrefill }) {
     return new Generation(

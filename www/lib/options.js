@@ -9,7 +9,10 @@ import { InputError } from "./errors.js";
  * @typedef {import("./types.js").WireSource} WireSource
  */
 
-/** A check takes the value and gives it normalised, or the words for what was expected. @typedef {(value: any) => {value: any} | {expected: string}} Check */
+/**
+ * A check takes the value and gives it normalised, or the words for what was expected.
+ * @typedef {(value: any) => {value: any} | {expected: string}} Check
+ */
 
 /**
  * @param {number} min
@@ -66,12 +69,13 @@ const stops = (value) => {
   return fits ? { value: [...list] } : { expected: `expected a text or up to ${MAX_STOPS} texts, none of them empty` };
 };
 
-const MAX_TOKENS = 2 ** 20;
+const MAX_U32 = 2 ** 32 - 1;
 
 /** @type {Record<string, Check>} */
 const loadChecks = {
   backend: oneOf(["auto", "gpu", "cpu"]),
-  contextLength: number(1, MAX_TOKENS, { integer: true }),
+  contextLength: number(2, MAX_U32, { integer: true }),
+  defaultLimits: boolean,
   onProgress: callback,
   signal,
   workerUrl: url,
@@ -81,14 +85,14 @@ const loadChecks = {
 
 /** @type {Record<string, Check>} */
 const samplingChecks = {
-  maxNewTokens: number(1, MAX_TOKENS, { integer: true }),
+  maxNewTokens: number(1, MAX_U32, { integer: true }),
   temperature: number(0, 100),
-  topK: number(0, 2 ** 31 - 1, { integer: true }),
+  topK: number(0, MAX_U32, { integer: true }),
   topP: number(0, 1, { aboveMin: true }),
   minP: number(0, 1),
-  repetitionPenalty: number(0, 10, { aboveMin: true }),
-  presencePenalty: number(-2, 2),
-  frequencyPenalty: number(-2, 2),
+  repetitionPenalty: number(0, 100, { aboveMin: true }),
+  presencePenalty: number(-100, 100),
+  frequencyPenalty: number(-100, 100),
   seed: number(0, Number.MAX_SAFE_INTEGER, { integer: true }),
   stop: stops,
   ignoreEos: boolean,
@@ -96,20 +100,6 @@ const samplingChecks = {
 
 /** @type {Record<string, Check>} */
 const callChecks = { signal, onPrefill: callback };
-
-/** What `generate` does where an option is left out; the seed is drawn anew each time. */
-export const samplingDefaults = Object.freeze({
-  maxNewTokens: 256,
-  temperature: 0.8,
-  topK: 40,
-  topP: 0.95,
-  minP: 0.05,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  stop: Object.freeze(/** @type {string[]} */ ([])),
-  ignoreEos: false,
-});
 
 /**
  * @param {unknown} options
@@ -133,13 +123,21 @@ export function checkGenerateOptions(options) {
 
 /** @param {unknown} options @returns {CheckedCall & {template: Record<string, unknown>}} */
 export function checkChatOptions(options) {
-  const { template = {}, ...rest } = check("chat", options, { ...samplingChecks, ...callChecks, template: plainObject });
+  const { template = {}, ...rest } = check("chat", options, {
+    ...samplingChecks,
+    ...callChecks,
+    template: plainObject,
+  });
   return { ...splitCall(rest), template };
 }
 
 /** @param {unknown} options @returns {{addSpecial: boolean, parseSpecial: boolean}} */
 export function checkTokenizeOptions(options) {
-  return { addSpecial: true, parseSpecial: false, ...check("tokenize", options, { addSpecial: boolean, parseSpecial: boolean }) };
+  return {
+    addSpecial: true,
+    parseSpecial: false,
+    ...check("tokenize", options, { addSpecial: boolean, parseSpecial: boolean }),
+  };
 }
 
 /** @param {unknown} options @returns {{skipSpecial: boolean}} */
@@ -174,6 +172,19 @@ export function checkIds(what, value, nVocab) {
     if (!fits) throw input(`${what}[${at}]`, `expected a token id from 0 to ${nVocab - 1}`, id);
   }
   return Uint32Array.from(value);
+}
+
+/**
+ * @param {unknown} prompt
+ * @param {number} nVocab
+ * @returns {string | Uint32Array}
+ */
+export function checkPrompt(prompt, nVocab) {
+  if (typeof prompt === "string") return prompt;
+  if (!(prompt instanceof Uint32Array || Array.isArray(prompt)) || prompt.length === 0) {
+    throw input("prompt", "expected a string, or a Uint32Array or an array of at least one token id", prompt);
+  }
+  return checkIds("prompt", prompt, nVocab);
 }
 
 /** @param {unknown} messages @returns {Message[]} */
@@ -236,7 +247,7 @@ function check(call, options, checks) {
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
 function splitCall({ signal, onPrefill, ...sampling }) {
   const given = /** @type {Partial<SamplingOptions>} */ (sampling);
-  return { sampling: { ...samplingDefaults, stop: [], seed: randomSeed(), ...given }, signal, onPrefill };
+  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill };
 }
 
 function randomSeed() {

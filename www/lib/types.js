@@ -16,16 +16,19 @@
  * How far a load has come.
  * @typedef {object} Progress
  * @property {string} stage What is being done, in one or two words: `"runtime"` while the worker and the WebAssembly
- *   module start, then the engine's own stages. `loaded` restarts at 0 with each stage.
- * @property {number} loaded Bytes done of this stage.
- * @property {number} total Bytes in this stage; 0 while unknown.
+ *   module start, `"download"` while bytes come from a URL, `"weights"` while they go to the device (the two may take
+ *   turns), `"prepare"` while the device gets ready.
+ * @property {number} loaded Bytes done of this stage; steps where it is `"prepare"`.
+ * @property {number} total How many there are; 0 while unknown.
  */
 
 /**
  * @typedef {object} LoadOptions
  * @property {Backend} [backend] Default `"auto"`.
- * @property {number} [contextLength] Tokens that the context holds, prompt and answer together: 1 to 2^20. Default:
- *   the length that the model was trained with, or less where memory is short; `model.info.contextLength` says.
+ * @property {number} [contextLength] Tokens that the context holds, prompt and answer together: from 2 to what the model
+ *   was trained with. Default: as trained, but no more than 4096.
+ * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
+ *   elsewhere. Default false.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
  * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page.
@@ -41,9 +44,12 @@
  * @property {"gpu" | "cpu"} backend What runs it.
  * @property {string} backendReason Why that one, as a sentence.
  * @property {string} device The device's own name.
+ * @property {string[]} features What the device can do beyond WebGPU's baseline and is used.
+ * @property {number} bytesPerToken Bytes of weights read for each new token.
+ * @property {number} dispatchesPerToken Compute steps for each new token.
  * @property {number} parameters Count of weights.
- * @property {number} bytes Bytes of the weights as they lie in memory.
- * @property {number} fileBytes Bytes of the file, or of all its parts.
+ * @property {number} bytes Bytes that the model holds in memory.
+ * @property {number} fileBytes Bytes of the weights in the file, or in all its parts.
  * @property {Record<string, number>} types How many tensors there are of each type: `{Q4_0: 42, F32: 13}`.
  * @property {number} nLayers
  * @property {number} nEmbd Width of the residual stream.
@@ -54,25 +60,26 @@
  * @property {number} trainedContextLength Tokens that the model was trained with.
  * @property {boolean} hasChatTemplate Whether `chat` and `chatPrompt` work.
  * @property {Record<string, unknown>} metadata The file's own metadata.
- * @property {string} [license] As the file names it.
+ * @property {string | null} license As the file names it.
  */
 
 /**
- * How text is made, and when it ends.
+ * How text is made, and when it ends. What is left out samples plainly: from the model's own probabilities, until the
+ * model ends the text or the context is full.
  * @typedef {object} GenerateOptions
- * @property {number} [maxNewTokens] Stop after so many tokens: 1 to 2^20. Default 256.
+ * @property {number} [maxNewTokens] Stop after so many tokens: an integer from 1. Default: no limit but the context.
  * @property {number} [temperature] 0 to 100; 0 always takes the likeliest token, 1 samples what the model says, more
- *   is wilder. Default 0.8.
- * @property {number} [topK] Keep the k likeliest tokens: an integer from 0; 0 keeps all. Default 40.
+ *   is wilder. Default 1.
+ * @property {number} [topK] Keep the k likeliest tokens: an integer from 0; 0 keeps all. Default 0.
  * @property {number} [topP] Keep the likeliest tokens that together reach this probability: above 0, to 1; 1 keeps
- *   all. Default 0.95.
+ *   all. Default 1.
  * @property {number} [minP] Drop tokens less likely than this share of the likeliest one: 0 to 1; 0 keeps all.
- *   Default 0.05.
- * @property {number} [repetitionPenalty] Divides the score of tokens that occurred: above 0, to 10; 1 is off.
- *   Default 1.
- * @property {number} [presencePenalty] Subtracted once from the score of tokens that occurred: -2 to 2; 0 is off.
  *   Default 0.
- * @property {number} [frequencyPenalty] Subtracted from a token's score for each time it occurred: -2 to 2; 0 is off.
+ * @property {number} [repetitionPenalty] Divides the score of tokens that occurred: above 0, to 100; 1 is off.
+ *   Default 1.
+ * @property {number} [presencePenalty] Subtracted once from the score of tokens that occurred: -100 to 100; 0 is off.
+ *   Default 0.
+ * @property {number} [frequencyPenalty] Subtracted from a token's score for each time it occurred: -100 to 100; 0 is off.
  *   Default 0.
  * @property {number} [seed] An integer, 0 to 2^53 - 1: the same seed on the same device gives the same text. Default: a
  *   random one, told in the result.
@@ -92,7 +99,7 @@
  * @property {Uint32Array} tokens The ids of the new tokens.
  * @property {"stop" | "length" | "eos" | "context" | "abort"} finishReason A stop text, `maxNewTokens`, the model's own
  *   end, a full context, or the caller.
- * @property {string} [stopText] The stop text that ended it.
+ * @property {string | null} stopText The stop text that ended it.
  * @property {{promptTokens: number, cachedTokens: number, completionTokens: number, totalTokens: number}} usage
  *   `cachedTokens` of the prompt were still in the context from the call before.
  * @property {Timings} timings
@@ -101,9 +108,9 @@
 
 /**
  * @typedef {object} Timings
- * @property {number} promptMs Milliseconds spent on the prompt.
  * @property {number} firstTokenMs Milliseconds from the start to the first token.
  * @property {number} decodeMs Milliseconds from the first token to the last.
+ * @property {number} encodeMs Milliseconds that the host spent on handing the device its work, for all tokens together.
  * @property {number} promptTokensPerSecond
  * @property {number} tokensPerSecond
  * @property {number} totalMs Milliseconds from the start to the end.
@@ -136,9 +143,8 @@
  */
 
 /**
- * The options that reach the sampler: checked and complete (`parseSpecial` may be left out), without what stays on the
- * page.
- * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "seed"> & {stop: string[], seed: number}} SamplingOptions
+ * The options that reach the sampler: checked, with a seed, without what stays on the page.
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop"> & {stop: string[], seed: number}} SamplingOptions
  */
 
 export {};

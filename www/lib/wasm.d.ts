@@ -21,7 +21,7 @@ export class Model {
   private constructor();
   static load(
     source: WireSource,
-    options: { backend: Backend; contextLength?: number },
+    options: { backend: Backend; contextLength?: number; defaultLimits?: boolean },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<Model>;
@@ -47,8 +47,11 @@ export class Generation {
   free(): void;
 }
 
-/** Texts of the tokens one after another are the result's text; a text is empty while a character is incomplete. */
+/**
+ * A token's text is empty while a character is incomplete or a stop text may be starting; what is held back when the end
+ * comes is in the last step. The texts one after another are the result's text.
+ */
 export type Step =
   | { type: "prefill"; done: number; total: number }
   | { type: "token"; id: number; text: string }
-  | { type: "done"; result: GenerateResult };
+  | { type: "done"; text: string; result: GenerateResult };

@@ -123,6 +123,7 @@ async function stream(wasm, prompt, sampling, breathe, { signal, emit }) {
       }
       const step = await generation.next();
       if (step.type === "done") {
+        if (step.text !== "") emit({ type: "token", id: null, text: step.text });
         generation.free();
         return step.result;
       }
@@ -158,7 +159,9 @@ function unloaded() {
  */
 function isTrap(error) {
   const isStackOverflow =
-    error instanceof RangeError ? /call stack/i.test(error.message) : error instanceof Error && error.name === "InternalError";
+    error instanceof RangeError
+      ? /call stack/i.test(error.message)
+      : error instanceof Error && error.name === "InternalError";
   return error instanceof WebAssembly.RuntimeError || isStackOverflow;
 }
 
@@ -190,7 +193,8 @@ async function answer({ id, op, args }) {
 function abort(id) {
   const controller = running.get(id);
   if (controller) controller.abort();
-  else if (models.has(id)) void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
+  else if (models.has(id))
+    void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
 }
 
 /** @param {{glueUrl?: string, wasmUrl?: string}} urls */

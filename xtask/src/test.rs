@@ -12,6 +12,10 @@ use crate::{chromium, npm, process, vulkan, wasm};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
+/// The packages of the workspace. Each is checked and tested by itself: together, Cargo would join their
+/// features and build most dependencies a second time.
+const PACKAGES: [(&str, &[&str]); 2] = [("intab", &["--features", "cli"]), ("xtask", &[])];
+
 /// What to run. Without any of these: everything.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Options {
@@ -67,7 +71,9 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     };
     part("format", native && checks, &mut || check(process::cargo(root).args(["fmt", "--all", "--check"])));
     part("lints, native", native && checks, &mut || {
-        check(&mut clippy(root, &["--workspace", "--all-targets"]))
+        all(PACKAGES, |(package, _)| {
+            process::run(&mut clippy(root, &["--package", package, "--all-targets"]))
+        })
     });
     part("lints, wasm", native && checks, &mut || {
         check(&mut clippy(root, &["--package", "intab", "--lib", "--target", WASM]))
@@ -113,34 +119,43 @@ fn clippy(root: &Path, what: &[&str]) -> Command {
     cargo
 }
 
+/// Does a task that has no tests for each item, also after one failed; the reason is that of the last to fail.
+fn all<T>(items: impl IntoIterator<Item = T>, mut task: impl FnMut(T) -> Result<()>) -> Outcome {
+    let mut outcome = Outcome::Done(Counts::default());
+    for item in items {
+        if let Err(error) = task(item) {
+            outcome = Outcome::Failed(Counts::default(), format!("{error:#}"));
+        }
+    }
+    outcome
+}
+
 /// Checks the package (which also writes its `.d.ts` files), then the app that uses it.
 fn type_check(root: &Path) -> Outcome {
     let compiler = npm::folder(root).join("node_modules/typescript/bin/tsc");
-    for project in ["www/tsconfig.json", "www/app/tsconfig.json"] {
+    all(["www/tsconfig.json", "www/app/tsconfig.json"], |project| {
         let mut node = Command::new("node");
-        node.arg(&compiler).args(["--project", project]).current_dir(root);
-        if let Err(error) = process::run(&mut node) {
-            return Outcome::Failed(Counts::default(), format!("{error:#}"));
-        }
-    }
-    Outcome::Done(Counts::default())
+        process::run(node.arg(&compiler).args(["--project", project]).current_dir(root))
+    })
 }
 
 fn native_tests(root: &Path, filter: Option<&str>, in_ci: bool) -> Outcome {
-    let mut cargo = process::cargo(root);
-    cargo.args(["test", "--workspace", "--features", "cli", "--no-fail-fast"]).args(filter);
-    if in_ci {
-        // Tests that need a GPU fail without one instead of being skipped.
-        cargo.env("INTAB_REQUIRE_GPU", "1");
-    }
     let mut counts = Counts::default();
-    let result = each_line(&mut cargo, |line| {
-        println!("{line}");
-        counts = counts + counts::of_cargo_line(line).unwrap_or_default();
+    let outcome = all(PACKAGES, |(package, features)| {
+        let mut cargo = process::cargo(root);
+        cargo.args(["test", "--package", package, "--no-fail-fast"]).args(features).args(filter);
+        if in_ci {
+            // Tests that need a GPU fail without one instead of being skipped.
+            cargo.env("INTAB_REQUIRE_GPU", "1");
+        }
+        each_line(&mut cargo, |line| {
+            println!("{line}");
+            counts = counts + counts::of_cargo_line(line).unwrap_or_default();
+        })
     });
-    match result {
-        Ok(()) => Outcome::Done(counts),
-        Err(error) => Outcome::Failed(counts, format!("{error:#}")),
+    match outcome {
+        Outcome::Failed(_, reason) => Outcome::Failed(counts, reason),
+        _ => Outcome::Done(counts),
     }
 }
 
@@ -276,6 +291,15 @@ mod tests {
         assert_eq!(last_line(&parts, false), ("0 passed, 0 failed, 1 skipped".to_owned(), true));
         assert_eq!(last_line(&parts, true), ("0 passed, 1 failed, 0 skipped".to_owned(), false));
         assert!(summarize(&parts, false).0.contains("no Chromium"));
+    }
+
+    #[test]
+    fn every_package_of_the_workspace_is_tested() {
+        let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
+        let members = manifest["workspace"]["members"].as_array().unwrap().iter();
+        let mut packages = vec![manifest["package"]["name"].as_str().unwrap()];
+        packages.extend(members.map(|member| member.as_str().unwrap()));
+        assert_eq!(PACKAGES.map(|(package, _)| package).to_vec(), packages);
     }
 
     #[test]

@@ -151,10 +151,15 @@ pub fn js_file(out_dir: &Path, settings: &Settings) -> PathBuf {
     out_dir.join(format!("{}.js", settings.out_name))
 }
 
-/// What the output is made from, as a text to compare: all settings, the compiled module, and the optimiser.
+/// What makes the output of a module: this code and the versions it is built with.
+const RECIPE: [&str; 3] =
+    [include_str!("wasm.rs"), include_str!("optimize.rs"), include_str!("../Cargo.toml")];
+
+/// What the output is made from, as a text to compare: the compiled module, the recipe, the settings, and the
+/// optimiser.
 fn stamp(wasm: &[u8], settings: &Settings, optimizer: Option<&Path>) -> String {
     let mut hasher = DefaultHasher::new();
-    wasm.hash(&mut hasher);
+    (wasm, RECIPE).hash(&mut hasher);
     format!("{:016x} {} {optimizer:?}\n{settings:?}\n", hasher.finish(), wasm.len())
 }
 

@@ -70,11 +70,13 @@ fn to_json(checkpoint: &Checkpoint, memory: Option<Memory>) -> serde_json::Value
 
 /// A value in one line; of long arrays the beginning.
 fn shown(value: &Value) -> String {
-    fn list<T: std::fmt::Debug>(items: &[T]) -> String {
+    fn list<T: std::fmt::Debug>(items: impl IntoIterator<Item = T>) -> String {
         const MOST: usize = 8;
-        match items.len() {
-            0..=MOST => format!("{items:?}"),
-            n => format!("{:?} and {} more", &items[..MOST], n - MOST),
+        let mut items = items.into_iter();
+        let first: Vec<T> = items.by_ref().take(MOST).collect();
+        match items.count() {
+            0 => format!("{first:?}"),
+            n => format!("{first:?} and {n} more"),
         }
     }
     match value {
@@ -83,11 +85,12 @@ fn shown(value: &Value) -> String {
         Value::Float(x) => x.to_string(),
         Value::Bool(x) => x.to_string(),
         Value::String(x) => x.clone(),
+        Value::Bytes(x) => list(x),
         Value::Uints(x) => list(x),
         Value::Ints(x) => list(x),
         Value::Floats(x) => list(x),
         Value::Bools(x) => list(x),
-        Value::Strings(x) => list(x),
+        Value::Strings(x) => list(x.iter()),
         Value::Arrays(x) => list(x),
     }
 }

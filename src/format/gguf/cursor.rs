@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use super::super::Source;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    format::{Source, source::FIRST_READ},
+};
 
-/// Bytes of the first read: holds the whole header of a model with a small vocabulary.
-const FIRST_READ: usize = 256 << 10;
 /// Later reads double up to this.
 const LARGEST_READ: usize = 4 << 20;
 /// No header is longer than this. The largest known vocabularies need some 20 MB.

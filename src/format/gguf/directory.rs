@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
     cursor::{Cursor, Field},
-    types::{Packing, foreign_name},
+    types::{foreign_name, n_bytes},
     values::read_name,
 };
 use crate::{
     error::{Error, Result},
     format::{TensorInfo, metadata::Metadata},
+    quant::DType,
 };
 
 /// `GGML_MAX_DIMS`.
@@ -80,14 +81,14 @@ async fn read_record(cursor: &mut Cursor<'_>, name: &str, alignment: u64, source
     // The file has the fastest first.
     sizes.reverse();
     let id = cursor.u32(field.part("type")).await?;
-    let Some(packing) = Packing::find(|packing| packing.ggml_id == id) else {
+    let Some(dtype) = DType::from_ggml_id(id) else {
         let found = format!("{} ({id})", foreign_name(id).unwrap_or("unknown"));
         let hint =
             format!("tensor {name} of {} has it: use a file quantized another way", cursor.source().name());
         return Err(Error::unsupported("tensor type", found, hint));
     };
     let wrong = |problem| cursor.error(field.part("shape"), sizes_at, problem);
-    let n_bytes = packing.n_bytes(&sizes).map_err(wrong)?;
+    let n_bytes = n_bytes(dtype, &sizes).map_err(wrong)?;
     let file_len = cursor.source().len();
     if n_bytes > file_len {
         return Err(wrong(format!(
@@ -104,7 +105,7 @@ async fn read_record(cursor: &mut Cursor<'_>, name: &str, alignment: u64, source
         let problem = format!("{offset} is no multiple of the alignment {alignment}");
         return Err(cursor.error(field.part("offset"), offset_at, problem));
     }
-    Ok(Record { info: TensorInfo { dtype: packing.dtype, shape, source, offset, n_bytes }, offset_at })
+    Ok(Record { info: TensorInfo { dtype, shape, source, offset, n_bytes }, offset_at })
 }
 
 /// Makes offsets absolute, and checks that every tensor lies inside the file and on no other.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use self::cursor::{Cursor, Field};
 pub(super) use self::{
     directory::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, LARGEST_ALIGNMENT},
-    types::Packing,
+    types::n_bytes,
 };
 use super::{Source, TensorInfo, metadata::Metadata, sniff::looks_like};
 use crate::error::{Error, Result};

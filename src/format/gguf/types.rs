@@ -1,6 +1,6 @@
 //! The numbers that GGUF gives to types of metadata values and of tensors.
 
-use crate::quant::DType;
+use crate::quant::{DType, TypeInfo};
 
 /// The type of a metadata value, by its number in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,59 +48,19 @@ impl ValueType {
     }
 }
 
-/// How a tensor type packs its numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Packing {
-    pub dtype: DType,
-    pub ggml_id: u32,
-    pub block_len: u64,
-    pub block_bytes: u64,
-}
-
-impl Packing {
-    /// Finds a type by what distinguishes it.
-    pub fn find(is: impl Fn(&Packing) -> bool) -> Option<Packing> {
-        let all = [
-            (DType::F32, 0, 1, 4),
-            (DType::F16, 1, 1, 2),
-            (DType::Q4_0, 2, 32, 18),
-            (DType::Q4_1, 3, 32, 20),
-            (DType::Q5_0, 6, 32, 22),
-            (DType::Q5_1, 7, 32, 24),
-            (DType::Q8_0, 8, 32, 34),
-            (DType::Q2_K, 10, 256, 84),
-            (DType::Q3_K, 11, 256, 110),
-            (DType::Q4_K, 12, 256, 144),
-            (DType::Q5_K, 13, 256, 176),
-            (DType::Q6_K, 14, 256, 210),
-            (DType::BF16, 30, 1, 2),
-        ];
-        all.into_iter()
-            .map(|(dtype, ggml_id, block_len, block_bytes)| Packing {
-                dtype,
-                ggml_id,
-                block_len,
-                block_bytes,
-            })
-            .find(is)
+/// Bytes of a tensor with these sizes, slowest first; or what is wrong with them.
+pub(crate) fn n_bytes(dtype: DType, shape: &[u64]) -> Result<u64, String> {
+    if let Some(axis) = shape.iter().position(|&n| n == 0) {
+        return Err(format!("axis {axis} of {shape:?} has no elements"));
     }
-
-    /// Bytes of a tensor with these sizes, slowest first; or what is wrong with them.
-    pub fn n_bytes(self, shape: &[u64]) -> Result<u64, String> {
-        if let Some(axis) = shape.iter().position(|&n| n == 0) {
-            return Err(format!("axis {axis} of {shape:?} has no elements"));
-        }
-        let row = shape.last().copied().unwrap_or(1);
-        if !row.is_multiple_of(self.block_len) {
-            return Err(format!(
-                "a row of {row} is no multiple of {}, the block length of {:?}",
-                self.block_len, self.dtype
-            ));
-        }
-        let n = shape.iter().try_fold(1u64, |n, &size| n.checked_mul(size));
-        n.and_then(|n| (n / self.block_len).checked_mul(self.block_bytes))
-            .ok_or_else(|| format!("{shape:?} has too many elements to count"))
+    let TypeInfo { block_len, block_bytes, .. } = *dtype.info();
+    let row = shape.last().copied().unwrap_or(1);
+    if !row.is_multiple_of(block_len as u64) {
+        return Err(format!("a row of {row} is no multiple of {block_len}, the block length of {dtype}"));
     }
+    let n = shape.iter().try_fold(1u64, |n, &size| n.checked_mul(size));
+    n.and_then(|n| (n / block_len as u64).checked_mul(block_bytes as u64))
+        .ok_or_else(|| format!("{shape:?} has too many elements to count"))
 }
 
 /// llama.cpp's name of a tensor type that this crate does not run.
@@ -144,10 +104,6 @@ pub(super) fn foreign_name(ggml_id: u32) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn packing(dtype: DType) -> Packing {
-        Packing::find(|p| p.dtype == dtype).unwrap()
-    }
-
     #[test]
     fn value_types_are_listed_in_the_order_of_their_numbers() {
         for (id, kind) in ValueType::ALL.into_iter().enumerate() {
@@ -157,25 +113,23 @@ mod tests {
 
     #[test]
     fn bytes_count_whole_blocks_of_rows() {
-        assert_eq!(packing(DType::F32).n_bytes(&[3, 5]), Ok(60));
-        assert_eq!(packing(DType::Q4_0).n_bytes(&[2, 64]), Ok(72));
-        assert_eq!(packing(DType::F32).n_bytes(&[]), Ok(4));
+        assert_eq!(n_bytes(DType::F32, &[3, 5]), Ok(60));
+        assert_eq!(n_bytes(DType::Q4_0, &[2, 64]), Ok(72));
+        assert_eq!(n_bytes(DType::F32, &[]), Ok(4));
     }
 
     #[test]
     fn sizes_that_cannot_be_are_refused() {
-        assert!(
-            packing(DType::Q4_K).n_bytes(&[256, 32]).unwrap_err().contains("256, the block length of Q4_K")
-        );
-        assert!(packing(DType::F32).n_bytes(&[1 << 32, 1 << 32]).unwrap_err().contains("too many"));
-        assert!(packing(DType::F32).n_bytes(&[1 << 62]).unwrap_err().contains("too many"));
-        assert!(packing(DType::F32).n_bytes(&[0, 8]).unwrap_err().contains("axis 0"));
+        assert!(n_bytes(DType::Q4_K, &[256, 32]).unwrap_err().contains("256, the block length of Q4_K"));
+        assert!(n_bytes(DType::F32, &[1 << 32, 1 << 32]).unwrap_err().contains("too many"));
+        assert!(n_bytes(DType::F32, &[1 << 62]).unwrap_err().contains("too many"));
+        assert!(n_bytes(DType::F32, &[0, 8]).unwrap_err().contains("axis 0"));
     }
 
     #[test]
     fn no_type_is_both_known_and_foreign() {
         for id in 0..64 {
-            assert!(Packing::find(|p| p.ggml_id == id).is_none() || foreign_name(id).is_none(), "{id}");
+            assert!(DType::from_ggml_id(id).is_none() || foreign_name(id).is_none(), "{id}");
         }
     }
 }

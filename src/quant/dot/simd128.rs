@@ -4,7 +4,7 @@ use core::arch::wasm32::*;
 
 use super::Sum;
 use crate::quant::{
-    block::Half,
+    block::{Half, blocks},
     q4_0::Q4_0,
     q4_k::{Q4K, scale_and_min},
     q6_k::Q6K,
@@ -37,7 +37,7 @@ impl Sum for Lanes {
 /// Q8_0 row by `x`.
 pub fn q8_0(row: &[u8], x: &[f32]) -> f32 {
     let mut sum = f32x4_splat(0.0);
-    for (block, x) in bytemuck::cast_slice::<u8, Q8_0>(row).iter().zip(x.as_chunks::<32>().0) {
+    for (block, x) in blocks::<Q8_0>(row).zip(x.as_chunks::<32>().0) {
         let [x0, x1] = halves(x);
         let [q0, q1] = bytes32(&block.qs);
         sum = add_scaled(sum, block.d, f32x4_add(dot_i8(q0, x0), dot_i8(q1, x1)));
@@ -49,7 +49,7 @@ pub fn q8_0(row: &[u8], x: &[f32]) -> f32 {
 pub fn q4_0(row: &[u8], x: &[f32]) -> f32 {
     let eight = i8x16_splat(8);
     let mut sum = f32x4_splat(0.0);
-    for (block, x) in bytemuck::cast_slice::<u8, Q4_0>(row).iter().zip(x.as_chunks::<32>().0) {
+    for (block, x) in blocks::<Q4_0>(row).zip(x.as_chunks::<32>().0) {
         let [x0, x1] = halves(x);
         let q = bytes(&block.qs);
         let low = dot_i8(i8x16_sub(low_nibbles(q), eight), x0);
@@ -62,7 +62,7 @@ pub fn q4_0(row: &[u8], x: &[f32]) -> f32 {
 /// Q4_K row by `x`: `Σ (d q - m) x = d Σ q x - m Σ x` in every group of 32.
 pub fn q4_k(row: &[u8], x: &[f32]) -> f32 {
     let (mut sum, mut mins) = (f32x4_splat(0.0), f32x4_splat(0.0));
-    for (block, x) in bytemuck::cast_slice::<u8, Q4K>(row).iter().zip(x.as_chunks::<256>().0) {
+    for (block, x) in blocks::<Q4K>(row).zip(x.as_chunks::<256>().0) {
         let (d, dmin) = (block.d.to_f32(), block.dmin.to_f32());
         for (c, (qs, x)) in block.qs.as_chunks().0.iter().zip(x.as_chunks::<64>().0).enumerate() {
             let [q0, q1] = bytes32(qs);
@@ -84,7 +84,7 @@ pub fn q4_k(row: &[u8], x: &[f32]) -> f32 {
 pub fn q6_k(row: &[u8], x: &[f32]) -> f32 {
     let (two_bits, bias) = (u8x16_splat(3), i8x16_splat(32));
     let mut sum = f32x4_splat(0.0);
-    for (block, x) in bytemuck::cast_slice::<u8, Q6K>(row).iter().zip(x.as_chunks::<256>().0) {
+    for (block, x) in blocks::<Q6K>(row).zip(x.as_chunks::<256>().0) {
         let d = block.d.to_f32();
         for (i, x) in x.as_chunks::<16>().0.iter().enumerate() {
             // Sixteen weights: half `h` of the block, its quarter `j`, that quarter's part `p`.

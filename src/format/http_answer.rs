@@ -1,0 +1,192 @@
+//! What the head of an HTTP answer means for reading a file by ranges (RFC 9110, section 14).
+
+/// A `Content-Range` header: which bytes an answer has, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ContentRange {
+    pub first: u64,
+    pub last: u64,
+    /// `None` where the server does not know.
+    pub total: Option<u64>,
+}
+
+impl ContentRange {
+    /// Reads `bytes 0-99/1234` or `bytes 0-99/*`.
+    pub fn parse(header: &str) -> Option<Self> {
+        let (range, total) = header.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = range.trim().split_once('-')?;
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        let total = match total.trim() {
+            "*" => None,
+            total => Some(total.parse().ok()?),
+        };
+        (first <= last && total.is_none_or(|total| last < total)).then_some(ContentRange {
+            first,
+            last,
+            total,
+        })
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> u64 {
+        self.last - self.first + 1
+    }
+}
+
+/// What there is to know before a body is read. Headers that the server does not expose to the page are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    pub status: u16,
+    pub status_text: String,
+    pub content_range: Option<ContentRange>,
+    pub content_length: Option<u64>,
+    /// Whether the body arrives compressed, so that lengths are not those of the file.
+    pub encoded: bool,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+/// How to go on after the answer to the first range.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// By ranges; the file has this length.
+    Ranges { total: u64 },
+    /// This answer is the whole file.
+    Whole,
+    /// Ask again, without a range.
+    AskForWhole,
+}
+
+impl Head {
+    /// What the answer to `bytes=0-…` allows, or the problem that it tells.
+    pub fn access(&self) -> Result<Access, String> {
+        match (self.status, self.content_range) {
+            (206, Some(ContentRange { first: 0, total: Some(total), .. })) if !self.encoded => {
+                Ok(Access::Ranges { total })
+            }
+            // The range is not the one asked for, or hidden from this page, or one of compressed bytes.
+            (206, _) => Ok(Access::AskForWhole),
+            // As servers answer to any range of an empty file.
+            (416, _) => Ok(Access::AskForWhole),
+            (200, _) => Ok(Access::Whole),
+            _ => Err(self.status_problem()),
+        }
+    }
+
+    /// Checks the answer to a later range against the first answer, or tells the problem.
+    pub fn check_range(&self, first: &Head, total: u64, start: u64, len: u64) -> Result<(), String> {
+        const CHANGED: &str = "it changed while being read: load it again";
+        let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
+        if differ(&self.etag, &first.etag) || differ(&self.last_modified, &first.last_modified) {
+            return Err(CHANGED.into());
+        }
+        match (self.status, self.content_range) {
+            (206, Some(range)) if range.total.is_some_and(|t| t != total) => Err(CHANGED.into()),
+            (206, Some(range)) if range.first == start && range.len() == len => Ok(()),
+            (206, Some(ContentRange { first, last, .. })) => Err(format!(
+                "the server answered bytes {first}-{last} instead of {start}-{}",
+                start + len - 1
+            )),
+            (206, None) => Err("the server no longer says which bytes it answers".into()),
+            (200, _) => Err("the server answered with the whole file instead of a range".into()),
+            (416, _) => Err(CHANGED.into()),
+            _ => Err(self.status_problem()),
+        }
+    }
+
+    /// The length that the body must have, where that is known.
+    pub fn promised_len(&self) -> Option<u64> {
+        self.content_length.filter(|_| !self.encoded)
+    }
+
+    /// An answer that is no success, and what may help.
+    pub fn status_problem(&self) -> String {
+        let hint = match self.status {
+            401 | 403 => ": the file is not public, or its address has expired",
+            404 | 410 => ": is the address right?",
+            429 | 500..=599 => ": try again later",
+            _ => "",
+        };
+        format!("HTTP status {} {}{hint}", self.status, self.status_text)
+            .replace(" :", ":")
+            .trim_end()
+            .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partial(range: &str) -> Head {
+        Head { status: 206, content_range: ContentRange::parse(range), ..Head::default() }
+    }
+
+    fn status(status: u16) -> Head {
+        Head { status, ..Head::default() }
+    }
+
+    #[test]
+    fn content_range_is_read_as_the_standard_writes_it() {
+        let range = |first, last, total| Some(ContentRange { first, last, total });
+        assert_eq!(ContentRange::parse("bytes 0-99/1234"), range(0, 99, Some(1234)));
+        assert_eq!(ContentRange::parse("bytes 5-5/*"), range(5, 5, None));
+        for wrong in
+            ["", "bytes */10", "bytes 5-4/10", "bytes 0-10/10", "items 0-1/2", "bytes 0-1", "bytes a-b/c"]
+        {
+            assert_eq!(ContentRange::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_partial_answer_with_its_total_allows_ranges() {
+        assert_eq!(partial("bytes 0-9/100").access(), Ok(Access::Ranges { total: 100 }));
+    }
+
+    #[test]
+    fn a_server_without_usable_ranges_is_asked_for_the_whole_file() {
+        assert_eq!(partial("hidden").access(), Ok(Access::AskForWhole));
+        assert_eq!(partial("bytes 0-9/*").access(), Ok(Access::AskForWhole));
+        assert_eq!(partial("bytes 10-19/100").access(), Ok(Access::AskForWhole));
+        assert_eq!(Head { encoded: true, ..partial("bytes 0-9/100") }.access(), Ok(Access::AskForWhole));
+        assert_eq!(status(416).access(), Ok(Access::AskForWhole));
+        assert_eq!(status(200).access(), Ok(Access::Whole));
+    }
+
+    #[test]
+    fn a_refusal_tells_the_status_and_what_may_help() {
+        let not_found = Head { status_text: "Not Found".into(), ..status(404) };
+        assert_eq!(not_found.access(), Err("HTTP status 404 Not Found: is the address right?".into()));
+        assert_eq!(status(503).access(), Err("HTTP status 503: try again later".into()));
+        assert_eq!(status(204).access(), Err("HTTP status 204".into()));
+    }
+
+    #[test]
+    fn a_later_range_must_be_the_one_asked_for() {
+        let first = partial("bytes 0-9/100");
+        assert_eq!(partial("bytes 20-29/100").check_range(&first, 100, 20, 10), Ok(()));
+        let problem = |head: Head| head.check_range(&first, 100, 20, 10).unwrap_err();
+        assert!(problem(partial("bytes 20-25/100")).contains("20-25 instead of 20-29"));
+        assert!(problem(partial("bytes 20-29/101")).contains("changed"));
+        assert!(problem(status(200)).contains("whole file"));
+        assert!(problem(status(416)).contains("changed"));
+        assert!(problem(status(404)).contains("404"));
+    }
+
+    #[test]
+    fn another_version_of_the_file_is_noticed() {
+        let tagged = |tag: &str| Head { etag: Some(tag.into()), ..partial("bytes 0-9/100") };
+        assert_eq!(tagged("a").check_range(&tagged("a"), 100, 0, 10), Ok(()));
+        assert!(tagged("b").check_range(&tagged("a"), 100, 0, 10).unwrap_err().contains("changed"));
+        let dated = |date: &str| Head { last_modified: Some(date.into()), ..partial("bytes 0-9/100") };
+        assert!(dated("b").check_range(&dated("a"), 100, 0, 10).unwrap_err().contains("changed"));
+        // A header that one answer lacks says nothing.
+        assert_eq!(partial("bytes 0-9/100").check_range(&tagged("a"), 100, 0, 10), Ok(()));
+    }
+
+    #[test]
+    fn a_compressed_body_promises_no_length() {
+        let head = Head { content_length: Some(7), ..status(200) };
+        assert_eq!(head.promised_len(), Some(7));
+        assert_eq!(Head { encoded: true, ..head }.promised_len(), None);
+    }
+}

@@ -1,0 +1,322 @@
+// The app's first page as a visitor has it: a story without a click, every control, another model, and what goes wrong.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { assertNothingBad, launchChromium, openPage, root, startServer } from "./harness.mjs";
+import { startModelServer } from "./servers.mjs";
+
+const MODEL = "models/intab-stories.gguf";
+
+let server;
+let world;
+let browser;
+
+before(async () => {
+  server = await startServer();
+  world = await startModelServer({ "other.gguf": await readFile(root + MODEL) });
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  await world?.stop();
+  await server?.stop();
+});
+
+/**
+ * Opens the app and gives the test its page.
+ * @param {(app: App) => Promise<void>} body
+ * @param {{visit?: object, ready?: boolean, chromium?: object}} [options] `ready`: wait until the first story is written.
+ */
+async function inApp(body, { visit = {}, ready = true, chromium = browser } = {}) {
+  const { page, context, watch } = await openPage(chromium, server.url, visit);
+  try {
+    const app = new App(page, watch);
+    if (ready) await app.finished();
+    await body(app);
+  } finally {
+    await context.close();
+  }
+}
+
+class App {
+  constructor(page, watch) {
+    this.page = page;
+    this.watch = watch;
+    this.generate = page.getByRole("button", { name: "Generate", exact: true });
+    this.stop = page.getByRole("button", { name: "Stop", exact: true });
+    this.output = page.getByRole("region", { name: "Generated text" });
+    this.alert = page.getByRole("alert");
+    this.prompt = page.locator("#prompt");
+  }
+
+  /** What the model has written, without the prompt. */
+  written() {
+    return this.page.locator("#written").textContent();
+  }
+
+  /** Waits until the story is written to its end. */
+  async finished() {
+    await this.page.locator("#stats", { hasText: "Ended by" }).waitFor({ timeout: 120_000 });
+    await this.generate.waitFor();
+  }
+
+  /** Writes once with the present settings, and gives the text. */
+  async write() {
+    await this.generate.click();
+    await this.finished();
+    return this.written();
+  }
+
+  /** @param {string} label @param {string | number} value */
+  async set(label, value) {
+    const field = this.page.getByLabel(label, { exact: true });
+    await field.fill(String(value));
+    await field.blur();
+  }
+
+  fact(term) {
+    return this.page
+      .locator("#facts div", { has: this.page.getByText(term, { exact: true }) })
+      .locator("dd")
+      .textContent();
+  }
+}
+
+for (const webgpu of [true, false]) {
+  test(`a first visit ${webgpu ? "with" : "without"} WebGPU tells a story without a click, and asks only its own origin`, async () => {
+    const chromium = await launchChromium({ webgpu });
+    try {
+      await inApp(
+        async (app) => {
+          assert.ok((await app.written()).length > 40);
+          assert.equal(await app.fact("Architecture"), "llama");
+          assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: CPU .*\./);
+          assert.match(await app.page.locator("#stats").textContent(), /tokens\/s.*First token after.*(ms|s)/);
+          assertNothingBad(app.watch, [server.origin]);
+        },
+        { chromium },
+      );
+    } finally {
+      await chromium.close();
+    }
+  });
+}
+
+test("text streams: it grows while Stop is offered", async () => {
+  await inApp(
+    async (app) => {
+      await app.stop.waitFor({ timeout: 60_000 });
+      await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 10);
+      const early = (await app.written()).length;
+      await app.page.waitForFunction((length) => document.getElementById("written").textContent.length > length, early);
+    },
+    { ready: false },
+  );
+});
+
+test("Stop, and the Escape key, end the text and keep it; the keyboard's focus stays on the button", async () => {
+  await inApp(async (app) => {
+    await app.set("Most new tokens", 400);
+    for (const end of [() => app.stop.press("Enter"), () => app.page.keyboard.press("Escape")]) {
+      await app.generate.focus();
+      await app.page.keyboard.press("Enter");
+      await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 5);
+      assert.equal(await app.page.evaluate(() => document.activeElement.id), "stop");
+      await end();
+      await app.finished();
+      assert.match(await app.page.locator("#stats").textContent(), /you stopped it/);
+      assert.equal(await app.page.evaluate(() => document.activeElement.id), "generate");
+      assert.ok((await app.written()).length > 5);
+    }
+  });
+});
+
+test("Ctrl and Enter write again from within the prompt, which is shown before the text", async () => {
+  await inApp(async (app) => {
+    await app.prompt.fill("The little dog ran");
+    await app.prompt.press("Control+Enter");
+    await app.stop.waitFor();
+    await app.finished();
+    assert.equal(await app.page.locator("#given").textContent(), "The little dog ran");
+  });
+});
+
+test("the settings reach the engine", async () => {
+  await inApp(async (app) => {
+    await app.set("Most new tokens", 12);
+    await app.set("Temperature", 0);
+    const greedy = await app.write();
+    assert.equal(await app.write(), greedy);
+    assert.match(await app.page.locator("#stats").textContent(), /12 tokens/);
+
+    await app.page.getByLabel("Stop texts").fill(greedy.slice(4, 8));
+    assert.equal(await app.write(), greedy.slice(0, greedy.indexOf(greedy.slice(4, 8))));
+    assert.match(await app.page.locator("#stats").textContent(), /a stop text/);
+
+    await app.page.getByRole("button", { name: "Reset to defaults" }).click();
+    assert.equal(await app.page.getByLabel("Temperature", { exact: true }).inputValue(), "0.8");
+    assert.equal(await app.page.getByLabel("Stop texts").inputValue(), "");
+  });
+});
+
+test("a kept seed gives the same text again", async () => {
+  await inApp(async (app) => {
+    await app.set("Most new tokens", 20);
+    const first = await app.write();
+    await app.page.getByLabel("A new random seed each time").uncheck();
+    assert.equal(await app.write(), first);
+  });
+});
+
+test("a value out of its range is brought back into it", async () => {
+  await inApp(async (app) => {
+    await app.set("Temperature", 99);
+    assert.equal(await app.page.getByLabel("Temperature", { exact: true }).inputValue(), "2");
+    await app.set("Top-k", "");
+    assert.equal(await app.page.getByLabel("Top-k", { exact: true }).inputValue(), "40");
+    await app.set("Most new tokens", 100_000);
+    assert.equal(await app.page.getByLabel("Most new tokens", { exact: true }).inputValue(), "512");
+  });
+});
+
+test("every control has a name, and every parameter an explanation", async () => {
+  await inApp(async (app) => {
+    const bare = await app.page.evaluate(() =>
+      [...document.querySelectorAll("input, textarea, button, select, progress")]
+        .filter((control) => {
+          const isNamed = control.labels?.length > 0 || control.ariaLabel || control.textContent.trim();
+          const isExplained =
+            !control.closest(".parameter") ||
+            document.getElementById(control.getAttribute("aria-describedby"))?.textContent;
+          return !(isNamed || control.getAttribute("aria-labelledby")) || !isExplained;
+        })
+        .map((control) => control.outerHTML),
+    );
+    assert.deepEqual(bare, []);
+  });
+});
+
+test("screen readers hear the end of a story and not each of its tokens", async () => {
+  await inApp(async (app) => {
+    assert.equal(await app.output.getAttribute("aria-live"), "off");
+    assert.match(await app.page.getByRole("status").textContent(), /^Finished: \d+ tokens/);
+  });
+});
+
+test("what looks like HTML is shown as text", async () => {
+  await inApp(async (app) => {
+    const prompt = "<img src=x onerror=alert(1)> <b>bold</b>";
+    await app.set("Most new tokens", 3);
+    await app.prompt.fill(prompt);
+    await app.write();
+    assert.equal(await app.page.locator("#given").textContent(), prompt);
+    assert.equal(await app.page.locator("#output :is(img, b)").count(), 0);
+  });
+});
+
+test("a model that cannot be had is told in plain words with the error's name, and the one before goes on", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Load another model").click();
+    for (const [path, name] of [
+      ["missing/other.gguf", "SourceError"],
+      ["html/other.gguf", "FormatError"],
+    ]) {
+      await app.page.getByLabel("From a web address").fill(world.url + path);
+      await app.page.getByRole("button", { name: "Load", exact: true }).click();
+      await app.alert.getByText(name).waitFor({ timeout: 30_000 });
+      assert.ok((await app.alert.getByRole("heading").textContent()).length > 10);
+      await app.alert.getByRole("button", { name: "Close" }).click();
+      await app.alert.waitFor({ state: "hidden" });
+    }
+    await app.set("Most new tokens", 5);
+    assert.ok((await app.write()).length > 0);
+  });
+});
+
+test("an empty prompt is told as an error, and the next one is written", async () => {
+  await inApp(async (app) => {
+    await app.prompt.fill("");
+    await app.generate.click();
+    await app.alert.getByText("InputError").waitFor();
+    await app.prompt.fill("Once");
+    await app.set("Most new tokens", 5);
+    await app.write();
+    assert.equal(await app.alert.isVisible(), false);
+  });
+});
+
+test("a model loads by address, from a picked file, and from a dropped one", async () => {
+  await inApp(async (app) => {
+    await app.set("Most new tokens", 5);
+    await app.page.getByText("Load another model").click();
+    const ready = () =>
+      app.page.waitForFunction(
+        () => document.getElementById("load-progress").hidden && !document.getElementById("generate").disabled,
+      );
+    const loads = [
+      async () => {
+        await app.page.getByLabel("From a web address").fill(`${world.url}good/other.gguf`);
+        await app.page.getByRole("button", { name: "Load", exact: true }).click();
+      },
+      () => app.page.getByLabel("From your machine").setInputFiles(root + MODEL),
+      () =>
+        app.page.evaluate(async () => {
+          const data = new DataTransfer();
+          data.items.add(new File([await (await fetch("/models/intab-stories.gguf")).blob()], "dropped.gguf"));
+          for (const type of ["dragenter", "dragover", "drop"]) {
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+          }
+        }),
+    ];
+    for (const load of loads) {
+      await load();
+      await app.page.locator("#load-progress").waitFor({ state: "visible" });
+      await ready();
+      assert.equal(await app.alert.isVisible(), false);
+      assert.ok((await app.write()).length > 0);
+    }
+    assert.equal(await app.page.locator("#drop-target").isVisible(), false);
+  });
+});
+
+test("a load can be cancelled, and the model before goes on", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Load another model").click();
+    await app.page.getByLabel("From a web address").fill(`${world.url}slow/other.gguf?rate=100000`);
+    await app.page.getByRole("button", { name: "Load", exact: true }).click();
+    await app.page.getByRole("button", { name: "Cancel loading" }).click();
+    await app.page.locator("#load-progress").waitFor({ state: "hidden" });
+    assert.equal(await app.alert.isVisible(), false);
+    await app.set("Most new tokens", 5);
+    assert.ok((await app.write()).length > 0);
+  });
+});
+
+test("the backend and the context length can be chosen", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Where and how large it runs").click();
+    await app.page.getByRole("radio", { name: /^GPU/ }).check();
+    await app.page.getByLabel("Context length, in tokens").fill("128");
+    await app.page.getByRole("button", { name: "Reload with this" }).click();
+    await app.page.locator("#facts", { hasText: "128 of 512 tokens" }).waitFor({ timeout: 60_000 });
+    assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: GPU/);
+    await app.set("Most new tokens", 5);
+    assert.ok((await app.write()).length > 0);
+  });
+});
+
+for (const width of [320, 360, 768, 1280, 1920]) {
+  test(`nothing is wider than a window of ${width} pixels`, async () => {
+    await inApp(
+      async (app) => {
+        await app.page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        const over = await app.page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        assert.equal(over, 0);
+      },
+      { visit: { viewport: { width, height: 700 } } },
+    );
+  });
+}

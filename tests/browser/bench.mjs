@@ -1,0 +1,52 @@
+// `cargo xtask bench` in Chromium: one JSON line for each backend. Figures to compare within one run, never a test.
+import { launchChromium, openPage, startServer } from "./harness.mjs";
+
+const PROMPT_TOKENS = 128;
+const NEW_TOKENS = 64;
+const RUNS = 3;
+
+const server = await startServer();
+const browser = await launchChromium();
+try {
+  const { page } = await openPage(browser, `${server.url}lib/errors.js`);
+  for (const backend of ["cpu", "gpu"]) {
+    const figures = await page.evaluate(measure, { backend, PROMPT_TOKENS, NEW_TOKENS, RUNS });
+    console.log(JSON.stringify(figures));
+  }
+} finally {
+  await browser.close();
+  await server.stop();
+}
+
+/** Runs in the page. The first run warms up; of the others the one that decodes fastest counts. */
+async function measure({ backend, PROMPT_TOKENS, NEW_TOKENS, RUNS }) {
+  const { load } = await import("/lib/intab.js");
+  const start = performance.now();
+  const model = await load("/models/intab-stories.gguf", { backend });
+  const loadMs = performance.now() - start;
+  const { info } = model;
+  let best;
+  for (let run = 0; run <= RUNS; run += 1) {
+    // Another prompt each time, so that the cache's prefix does not help.
+    const ids = Uint32Array.from({ length: PROMPT_TOKENS }, (_, i) => (i * 7919 + run * 104_729 + 1) % info.nVocab);
+    const options = { maxNewTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
+    const { timings } = await model.generate(ids, options).result;
+    if (run > 0 && !(best?.tokensPerSecond > timings.tokensPerSecond)) best = timings;
+  }
+  await model.unload();
+  return {
+    bench: "chromium",
+    model: info.name,
+    backend: info.backend,
+    device: info.device,
+    prompt_tokens: PROMPT_TOKENS,
+    new_tokens: NEW_TOKENS,
+    load_ms: loadMs,
+    prefill_tokens_per_second: best.promptTokensPerSecond,
+    decode_tokens_per_second: best.tokensPerSecond,
+    first_token_ms: best.firstTokenMs,
+    encode_ms_per_token: best.encodeMs / (NEW_TOKENS - 1),
+    dispatches_per_token: info.dispatchesPerToken,
+    bytes_per_token: info.bytesPerToken,
+  };
+}

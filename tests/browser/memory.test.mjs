@@ -1,0 +1,57 @@
+// A large model must stream to the GPU: what WebAssembly holds meanwhile is bounded. The file is made for the test.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { launchChromium, openPage, root, startServer } from "./harness.mjs";
+
+const MIB = 2 ** 20;
+const LIMIT = 96 * MIB;
+const INTAB = process.env.INTAB ?? `${root}target/debug/intab`;
+
+let server;
+let browser;
+let folder;
+
+before(async () => {
+  server = await startServer();
+  browser = await launchChromium();
+  folder = await mkdtemp(join(`${root}target/`, "memory-"));
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  if (folder) await rm(folder, { recursive: true });
+});
+
+test("a file of more than 1 GB loads on WebGPU with at most 96 MiB of wasm memory", async (t) => {
+  const file = join(folder, "synthetic.gguf");
+  await promisify(execFile)(INTAB, ["synth", "--shape", "llama-3.2-1b", "--type", "Q8_0", "--output", file]);
+  const { size } = await stat(file);
+  assert.ok(size > 1e9);
+  const { page, context } = await openPage(browser, `${server.url}lib/errors.js`);
+  await page.evaluate(() => {
+    const input = document.createElement("input");
+    input.type = "file";
+    document.documentElement.append(input);
+  });
+  await page.setInputFiles("input", file);
+  const { use, gpu, ms } = await page.evaluate(async () => {
+    const { load, memory } = await import("/lib/intab.js");
+    const start = performance.now();
+    const model = await load(document.querySelector("input").files[0], { backend: "gpu", contextLength: 256 });
+    const ms = performance.now() - start;
+    // Memory of WebAssembly never shrinks, so what it has after the load was its peak.
+    const use = await memory();
+    await model.unload();
+    return { use, gpu: await memory(), ms };
+  });
+  await context.close();
+  t.diagnostic(`${size} bytes in ${Math.round(ms)} ms; wasm ${use.wasmBytes / MIB} MiB, GPU ${use.gpuBytes / MIB} MiB`);
+  assert.ok(use.gpuBytes > size * 0.95, "the weights are on the GPU");
+  assert.ok(use.wasmBytes <= LIMIT, `${use.wasmBytes / MIB} MiB`);
+  assert.equal(gpu.gpuBuffers, 0);
+});

@@ -1,0 +1,106 @@
+// What the library's boundary accepts, and how it refuses the rest. Needs no browser.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { InputError } from "../../www/lib/errors.js";
+import * as options from "../../www/lib/options.js";
+
+const refuses = (call, pattern) =>
+  assert.throws(call, (error) => {
+    assert.ok(error instanceof InputError, `${error.name}: ${error.message}`);
+    assert.match(error.message, pattern);
+    assert.equal(error.message, `${error.details.what}: ${error.details.problem}`);
+    return true;
+  });
+
+test("an unknown option is refused, and the known ones are told", () => {
+  refuses(() => options.checkGenerateOptions({ temprature: 1 }), /"temprature".*temperature/);
+  refuses(() => options.checkLoadOptions({ context: 5 }), /"context".*contextLength/);
+  refuses(() => options.checkChatOptions({ parseSpecial: false }), /"parseSpecial"/);
+  refuses(() => options.checkTokenizeOptions({ special: true }), /"special".*addSpecial/);
+});
+
+test("an option that is undefined counts as left out", () => {
+  const { sampling } = options.checkGenerateOptions({ temperature: undefined });
+  assert.ok(!("temperature" in sampling));
+});
+
+/** For each option a few values that fit and a few that do not. */
+const ranges = {
+  maxNewTokens: { fit: [1, 4096], not: [0, -1, 1.5, Infinity, NaN, "5"] },
+  temperature: { fit: [0, 0.8, 100], not: [-0.1, 101, NaN, Infinity, "1", null] },
+  topK: { fit: [0, 40], not: [-1, 0.5, NaN, 2 ** 32] },
+  topP: { fit: [0.1, 1], not: [0, 1.01, NaN] },
+  minP: { fit: [0, 1], not: [-0.1, 1.1, NaN] },
+  repetitionPenalty: { fit: [0.5, 1, 100], not: [0, -1, 101, NaN] },
+  presencePenalty: { fit: [-100, 0, 100], not: [-101, 101, NaN] },
+  frequencyPenalty: { fit: [-100, 0, 100], not: [-101, 101, NaN] },
+  seed: { fit: [0, Number.MAX_SAFE_INTEGER], not: [-1, 0.5, 2 ** 53, NaN, "1"] },
+  stop: { fit: ["\n", ["a", "b"], []], not: ["", [""], [1], Array(17).fill("a"), {}] },
+  ignoreEos: { fit: [true, false], not: [0, "true", null] },
+  parseSpecial: { fit: [true, false], not: [1] },
+  signal: { fit: [new AbortController().signal], not: [{ aborted: false }, null] },
+  onPrefill: { fit: [() => {}], not: [1, null] },
+};
+
+for (const [name, { fit, not }] of Object.entries(ranges)) {
+  test(`${name}: values in range are taken, others refused by name`, () => {
+    for (const value of fit) options.checkGenerateOptions({ [name]: value });
+    for (const value of not)
+      refuses(() => options.checkGenerateOptions({ [name]: value }), new RegExp(`^${name}: expected`));
+  });
+}
+
+test("a generation without a seed gets a fresh one each time", () => {
+  const seeds = new Set(Array.from({ length: 8 }, () => options.checkGenerateOptions({}).sampling.seed));
+  assert.ok(seeds.size > 1);
+  assert.equal(options.checkGenerateOptions({ seed: 7 }).sampling.seed, 7);
+});
+
+test("one stop text stands for a list of one", () => {
+  assert.deepEqual(options.checkGenerateOptions({ stop: "END" }).sampling.stop, ["END"]);
+});
+
+test("load options: values out of range are refused by name", () => {
+  for (const bad of [
+    { backend: "tpu" },
+    { contextLength: 1 },
+    { contextLength: 2.5 },
+    { defaultLimits: 1 },
+    { onProgress: 3 },
+    { wasmUrl: 4 },
+  ]) {
+    refuses(() => options.checkLoadOptions(bad), new RegExp(`^${Object.keys(bad)[0]}: expected`));
+  }
+  refuses(() => options.checkLoadOptions(null), /^load options: expected an object/);
+});
+
+test("token ids outside of the vocabulary are refused with their place", () => {
+  assert.deepEqual([...options.checkIds("ids", [1, 2], 3)], [1, 2]);
+  assert.deepEqual([...options.checkPrompt(new Uint32Array([2]), 3)], [2]);
+  refuses(() => options.checkIds("ids", [1, 3], 3), /^ids\[1\]: .*0 to 2, got 3/);
+  refuses(() => options.checkIds("ids", [1, , 2], 3), /^ids\[1\]: .*got undefined/);
+  refuses(() => options.checkIds("ids", [-1], 3), /^ids\[0\]/);
+  refuses(() => options.checkIds("ids", "abc", 3), /^ids: expected a Uint32Array/);
+  refuses(() => options.checkPrompt([], 3), /^prompt: .*at least one token/);
+  refuses(() => options.checkPrompt(5, 3), /^prompt: expected a string/);
+});
+
+test("messages need a role and a content, and nothing else", () => {
+  assert.deepEqual(options.checkMessages([{ role: "user", content: "hi" }]), [{ role: "user", content: "hi" }]);
+  refuses(() => options.checkMessages([]), /^messages: .*at least one/);
+  refuses(() => options.checkMessages([{ role: "user" }]), /^messages\[0\]\.content: expected a string/);
+  refuses(
+    () => options.checkMessages([{ role: "user", content: "", name: "x" }]),
+    /^messages\[0\]: unknown name "name"/,
+  );
+});
+
+test("a source is a URL, a file, files or bytes", () => {
+  const file = new File(["x"], "model.gguf");
+  for (const source of [file, new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)])
+    assert.equal(options.checkSource(source), source);
+  assert.deepEqual(options.checkSource([file, file]), [file, file]);
+  assert.equal(options.checkSource(new URL("https://example.org/m.gguf")), "https://example.org/m.gguf");
+  for (const bad of [undefined, null, 5, "", [], [new Blob(["x"])], {}])
+    refuses(() => options.checkSource(bad), /^source: expected/);
+});

@@ -1,0 +1,88 @@
+// The page's first view: one model, a prompt, and text that streams. Wires state, views and controls together.
+
+import { byId } from "./dom.js";
+import { OutputView } from "./output-view.js";
+import { ParameterView } from "./parameter-view.js";
+import { Session } from "./session.js";
+import { DEFAULT_MODEL, watchSources } from "./source-view.js";
+import { Store } from "./store.js";
+import * as views from "./views.js";
+
+const store = new Store();
+const session = new Session(store);
+const output = new OutputView();
+const parameters = new ParameterView(byId("parameters", HTMLFormElement));
+const prompt = byId("prompt", HTMLTextAreaElement);
+const deviceForm = byId("device-form", HTMLFormElement);
+const context = byId("context", HTMLInputElement);
+
+store.show(["loading"], views.showLoading);
+store.show(["model", "memoryBytes"], views.showModel);
+store.show(["running", "result"], views.showStats);
+store.show(["problem", "model", "loading"], views.showProblem);
+store.show(["running", "model"], views.showPrompt);
+store.show(["loading", "model", "running", "result"], views.announce);
+store.show(["model"], ({ model }) => {
+  if (model) parameters.limitLength(model.contextLength);
+});
+
+/** @returns {import("./session.js").Device} */
+function chosenDevice() {
+  const backend = /** @type {import("../lib/intab.js").Backend} */ (new FormData(deviceForm).get("backend"));
+  return context.value === "" ? { backend } : { backend, contextLength: context.valueAsNumber };
+}
+
+async function generate() {
+  if (store.state.model === null) return;
+  const chat = views.isChat(store.state);
+  await session.generate(prompt.value, parameters.options, {
+    chat,
+    onStart: () => output.begin(chat ? "" : prompt.value),
+    onText: (text) => output.append(text),
+    onEnd: () => output.end(),
+  });
+  if (store.state.result) parameters.showSeed(store.state.result.seed);
+}
+
+byId("prompt-form", HTMLFormElement).addEventListener("submit", (event) => {
+  event.preventDefault();
+  void generate();
+});
+byId("stop", HTMLButtonElement).addEventListener("click", () => session.stop());
+byId("use-chat", HTMLInputElement).addEventListener("change", () => views.showPrompt(store.state));
+byId("cancel-load", HTMLButtonElement).addEventListener("click", () => session.cancelLoad());
+byId("error-close", HTMLButtonElement).addEventListener("click", () => {
+  store.set({ problem: null });
+  prompt.focus();
+});
+byId("error-reload", HTMLButtonElement).addEventListener("click", () => reload());
+byId("load-story", HTMLButtonElement).addEventListener("click", () => load(DEFAULT_MODEL));
+deviceForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  reload();
+});
+watchSources(load);
+
+/** @param {import("./session.js").Origin} origin */
+function load(origin) {
+  void session.load(origin, chosenDevice());
+  // On a small screen the controls are far below from where the progress shows.
+  byId("load-progress", HTMLElement).scrollIntoView({ block: "nearest" });
+}
+
+function reload() {
+  load(session.origin ?? DEFAULT_MODEL);
+}
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    void generate();
+  } else if (event.key === "Escape") session.stop();
+});
+
+if (/Mac|iPhone|iPad/.test(navigator.userAgent)) byId("modifier", HTMLElement).textContent = "⌘";
+byId("settings", HTMLDetailsElement).open = matchMedia("(min-width: 60rem)").matches;
+
+// The first visit shows what this is: the model loads, and tells a story.
+if (await session.load(DEFAULT_MODEL, chosenDevice())) await generate();

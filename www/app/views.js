@@ -1,0 +1,173 @@
+// The parts of the page that only show the state.
+
+import { byId, describe } from "./dom.js";
+import { count, duration, endings, errorWords, roughly, size, speed, stageWords } from "./words.js";
+
+/** @typedef {import("./store.js").State} State */
+
+const loadProgress = byId("load-progress", HTMLElement);
+const loadStage = byId("load-stage", HTMLElement);
+const loadBytes = byId("load-bytes", HTMLElement);
+const loadBar = byId("load-bar", HTMLProgressElement);
+
+/** @param {State} state */
+export function showLoading({ loading }) {
+  loadProgress.hidden = loading === null;
+  if (!loading) return;
+  loadStage.textContent = `${stageWords(loading.stage)} · ${loading.label}`;
+  if (loading.total > 0) {
+    loadBar.max = loading.total;
+    loadBar.value = loading.loaded;
+    const isBytes = loading.stage !== "prepare";
+    loadBytes.textContent = isBytes ? `${size(loading.loaded)} of ${size(loading.total)}` : "";
+  } else {
+    loadBar.removeAttribute("value");
+    loadBytes.textContent = loading.loaded > 0 ? size(loading.loaded) : "";
+  }
+}
+
+const running = byId("running", HTMLElement);
+const modelName = byId("model-name", HTMLElement);
+const backendReason = byId("backend-reason", HTMLElement);
+const facts = byId("facts", HTMLElement);
+
+/** @type {Record<"gpu" | "cpu", string>} */
+const backends = { gpu: "GPU", cpu: "CPU" };
+
+/** @param {State} state */
+export function showModel({ model, memoryBytes }) {
+  running.textContent = model ? `${model.name} on the ${backends[model.backend]}` : "";
+  modelName.textContent = model ? model.name : "None loaded yet";
+  backendReason.textContent = model
+    ? `Runs on: ${backends[model.backend]} (${model.device}). ${sentence(model.backendReason)}`
+    : "";
+  facts.hidden = model === null;
+  if (!model) return;
+  describe(facts, [
+    ["Architecture", model.architecture],
+    ["Parameters", roughly(model.parameters)],
+    [
+      "Number types",
+      Object.entries(model.types)
+        .map(([type, tensors]) => `${type} × ${count(tensors)}`)
+        .join(", "),
+    ],
+    ["File", size(model.fileBytes)],
+    ["Layers", count(model.nLayers)],
+    [
+      "Attention heads",
+      model.nKvHeads === model.nHeads
+        ? count(model.nHeads)
+        : `${model.nHeads}, sharing ${model.nKvHeads} for keys and values`,
+    ],
+    ["Width", count(model.nEmbd)],
+    ["Vocabulary", `${count(model.nVocab)} tokens`],
+    ["Context", contextWords(model.contextLength, model.trainedContextLength)],
+    ["Memory now", memoryBytes === null ? "…" : size(memoryBytes)],
+    ["Licence", model.license ?? "not named in the file"],
+  ]);
+}
+
+/** @param {number} held @param {number} trained */
+function contextWords(held, trained) {
+  return held === trained ? `${count(held)} tokens` : `${count(held)} of ${count(trained)} tokens`;
+}
+
+/** @param {string} text */
+function sentence(text) {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
+
+const stats = byId("stats", HTMLElement);
+
+/** @param {State} state */
+export function showStats({ running, result }) {
+  stats.hidden = !running && !result;
+  if (running) {
+    const { prefill, tokens, startedAt, firstTokenAt } = running;
+    const seconds = firstTokenAt === null ? 0 : (performance.now() - firstTokenAt) / 1000;
+    describe(stats, [
+      ["Speed", tokens > 1 && seconds > 0 ? speed((tokens - 1) / seconds) : "…"],
+      ["First token after", firstTokenAt === null ? "…" : duration(firstTokenAt - startedAt)],
+      ["Prompt", prefill ? `${count(prefill.done)} of ${count(prefill.total)} tokens` : "…"],
+      ["Written", `${count(tokens)} tokens`],
+    ]);
+  } else if (result) {
+    const { timings, usage } = result;
+    const cached = usage.cachedTokens > 0 ? `, ${count(usage.cachedTokens)} remembered` : "";
+    describe(stats, [
+      ["Speed", speed(timings.tokensPerSecond)],
+      ["First token after", duration(timings.firstTokenMs)],
+      ["Prompt", `${count(usage.promptTokens)} tokens${cached}, ${speed(timings.promptTokensPerSecond)}`],
+      ["Written", `${count(usage.completionTokens)} tokens`],
+      ["Ended by", endings[result.finishReason]],
+    ]);
+  }
+}
+
+const errorBox = byId("error", HTMLElement);
+const errorTitle = byId("error-title", HTMLElement);
+const errorAdvice = byId("error-advice", HTMLElement);
+const errorName = byId("error-name", HTMLElement);
+const errorMessage = byId("error-message", HTMLElement);
+const noModel = byId("no-model", HTMLElement);
+const errorReload = byId("error-reload", HTMLButtonElement);
+
+/**
+ * @param {State} state
+ * @param {State} before
+ */
+export function showProblem({ problem, model, loading }, before) {
+  errorBox.hidden = problem === null;
+  noModel.hidden = problem !== null || model !== null || loading !== null;
+  if (!problem) return;
+  const words = errorWords(problem.error);
+  errorTitle.textContent = words.title;
+  errorAdvice.textContent = words.advice;
+  errorName.textContent = words.name;
+  errorMessage.textContent = words.message;
+  errorReload.hidden = model !== null || loading !== null;
+  if (problem !== before.problem) errorBox.scrollIntoView({ block: "nearest" });
+}
+
+const generate = byId("generate", HTMLButtonElement);
+const stop = byId("stop", HTMLButtonElement);
+const chatChoice = byId("chat-choice", HTMLElement);
+const useChat = byId("use-chat", HTMLInputElement);
+const promptLabel = byId("prompt-label", HTMLElement);
+
+/** Whether the prompt is a message to answer rather than a text to continue. @param {State} state */
+export function isChat({ model }) {
+  return model !== null && model.hasChatTemplate && useChat.checked;
+}
+
+/** @param {State} state */
+export function showPrompt(state) {
+  const isRunning = state.running !== null;
+  // The two buttons take each other's place, and the keyboard's focus goes along.
+  const focused = document.activeElement === generate || document.activeElement === stop;
+  generate.hidden = isRunning;
+  stop.hidden = !isRunning;
+  generate.disabled = state.model === null;
+  if (focused) (isRunning ? stop : generate).focus();
+  chatChoice.hidden = !state.model?.hasChatTemplate;
+  promptLabel.textContent = isChat(state) ? "Ask something" : "Your beginning";
+}
+
+const announcer = byId("announcer", HTMLElement);
+
+/**
+ * Tells screen readers what has happened; the streaming text itself is silent.
+ * @param {State} state
+ * @param {State} before
+ */
+export function announce({ loading, model, running, result }, before) {
+  if (loading && loading.label !== before.loading?.label) announcer.textContent = `Loading ${loading.label}.`;
+  else if (before.loading && !loading && !model) announcer.textContent = "Loading ended.";
+  else if (model && model !== before.model) announcer.textContent = `${model.name} is ready.`;
+  else if (running && !before.running) announcer.textContent = "Writing.";
+  else if (result && result !== before.result) {
+    announcer.textContent = `Finished: ${count(result.usage.completionTokens)} tokens. The text is in the region “Generated text”.`;
+  }
+}
