@@ -1,20 +1,18 @@
 //! Chat templates of real models, against what `transformers` renders.
 
-use std::{fs, path::PathBuf};
+mod common;
+
+use std::{fs, time::Instant};
 
 use intab::{Error, text::ChatTemplate};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// 26 July 2024, which is what `strftime_now` told when the references were made.
 const NOW: i64 = 1_721_952_000;
 
 #[test]
 fn real_templates_render_as_in_transformers() {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/templates"));
-    if !folder.exists() {
-        println!("skipped: {} is not here", folder.display());
-        return;
-    }
+    let Some(folder) = common::shared("templates") else { return };
     let (mut passed, mut failed) = (0, Vec::new());
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
@@ -55,4 +53,125 @@ fn refusal_agrees(rendered: &Result<String, Error>, expected: &str) -> bool {
         }
         _ => false,
     }
+}
+
+fn render(source: &str, variables: Value) -> Result<String, Error> {
+    let Value::Object(variables) = variables else { panic!("variables are an object") };
+    ChatTemplate::new(source)?.render(variables, NOW)
+}
+
+fn problem(result: Result<String, Error>) -> String {
+    match result {
+        Err(Error::Template { problem }) => problem,
+        other => panic!("expected a template error, got {other:?}"),
+    }
+}
+
+#[test]
+fn blocks_are_trimmed_as_transformers_trims_them() {
+    let source = "  {% for x in [1, 2] %}\n{{ x }}\n  {% endfor %}\nend\n";
+    assert_eq!(render(source, json!({})).unwrap(), "1\n2\nend");
+}
+
+#[test]
+fn loops_can_break_and_go_on() {
+    let source = "{% for x in range(9) %}{% if x == 1 %}{% continue %}{% elif x == 4 %}{% break %}{% endif %}{{ x }}{% endfor %}";
+    assert_eq!(render(source, json!({})).unwrap(), "023");
+}
+
+#[test]
+fn json_is_spaced_as_in_python_and_not_escaped_for_html() {
+    let value = json!({ "b": [1, 2.5, 1e20, null, true], "a": "<é'&\"\u{1}\n>", "empty": [{}, []] });
+    let with = |filter: &str| render(&format!("{{{{ v | {filter} }}}}"), json!({ "v": value })).unwrap();
+    assert_eq!(
+        with("tojson"),
+        r#"{"b": [1, 2.5, 1e+20, null, true], "a": "<é'&\"\u0001\n>", "empty": [{}, []]}"#
+    );
+    assert_eq!(with("tojson(ensure_ascii=true)").matches(r"\u00e9").count(), 1);
+    assert!(with("tojson(sort_keys=true)").starts_with(r#"{"a": "#));
+    assert!(with("tojson(separators=(',', ':'))").starts_with(r#"{"b":[1,2.5,"#));
+    let indented = render("{{ v | tojson(indent=2) }}", json!({ "v": { "a": [1, {}], "b": [] } })).unwrap();
+    assert_eq!(indented, "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
+}
+
+#[test]
+fn values_are_written_as_python_writes_them() {
+    let source = "{{ none }} {{ true }} {{ x }} {{ l }} {{ l | string }} {{ missing }}|{{ 2 * 1.5 }}";
+    let variables = json!({ "x": 1e-7, "l": ["it's", { "k": [null, "é\n"] }] });
+    let list = r#"["it's", {'k': [None, 'é\n']}]"#;
+    assert_eq!(render(source, variables).unwrap(), format!("None True 1e-07 {list} {list} |3.0"));
+}
+
+#[test]
+fn pythons_methods_work() {
+    let source = "{{ ' a b '.strip().split(' ')[-1].upper() }}{{ 'x'.startswith('x') }}{{ {'k': 1}.get('z', 2) }}{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}";
+    assert_eq!(render(source, json!({})).unwrap(), "BTrue2a1");
+}
+
+#[test]
+fn training_marks_are_only_a_block() {
+    let source = "{%- for m in [1] -%}\n {%- generation -%} {{ m }} {%- endgeneration -%} \n{%- endfor -%}{{ generation }}";
+    assert_eq!(render(source, json!({ "generation": "g" })).unwrap(), "1g");
+}
+
+#[test]
+fn the_date_is_the_callers() {
+    let source = "{{ strftime_now('%d %b %Y') }}";
+    assert_eq!(render(source, json!({})).unwrap(), "26 Jul 2024");
+    assert_eq!(render(source, json!({ "strftime_now": "today" })).unwrap(), "today");
+}
+
+#[test]
+fn a_refusal_comes_through_in_the_templates_words() {
+    let source = "{{ raise_exception('Only user and assistant roles are supported!') }}";
+    assert!(problem(render(source, json!({}))).starts_with("Only user and assistant roles are supported!"));
+}
+
+#[test]
+fn what_is_no_jinja_names_the_line() {
+    assert!(problem(render("a\n{% if %}", json!({}))).contains("line 2"));
+    assert!(problem(render("{{ 'x' | nosuchfilter }}", json!({}))).contains("nosuchfilter"));
+    assert!(problem(render(&"a".repeat(2 << 20), json!({}))).contains("too many"));
+}
+
+#[test]
+fn hostile_templates_run_out_of_fuel() {
+    for source in [
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for i in range(64) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
+        "{{ 'a' * 10000000000 }}",
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% for i in range(100000) %}{{ 'aaaaaaaaaaaaaaaa' * 100000 }}{% endfor %}",
+        "{% set l = namespace(x=[0]) %}{% for i in range(40) %}{% set l.x = [l.x, l.x] %}{% endfor %}{{ l.x }}",
+        "{% set l = namespace(x=[0]) %}{% for i in range(40) %}{% set l.x = [l.x, l.x] %}{% endfor %}{{ l.x | tojson }}",
+        "{% set l = namespace(x=[0]) %}{% for i in range(5000) %}{% set l.x = [l.x] %}{% endfor %}{{ l.x | tojson }}{{ l.x }}",
+    ] {
+        let start = Instant::now();
+        let problem = problem(render(source, json!({})));
+        assert!(start.elapsed().as_secs() < 20, "{source}: {problem} after {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn deep_nesting_is_an_error() {
+    for source in [
+        format!("{{{{ {}1{} }}}}", "(".repeat(50_000), ")".repeat(50_000)),
+        format!("{{{{ {}1 }}}}", "not ".repeat(50_000)),
+        format!("{{{{ 1{} }}}}", "+1".repeat(200_000)),
+        format!("{{{{ x{} }}}}", ".a".repeat(200_000)),
+        format!("{{{{ x{} }}}}", "|trim".repeat(100_000)),
+        format!("{{% if 1 %}}{}{{% endif %}}", "{% elif 1 %}".repeat(60_000)),
+        format!("{}{}", "{% if 1 %}".repeat(20_000), "{% endif %}".repeat(20_000)),
+        format!("{{{{ {}1{} }}}}", "[".repeat(50_000), "]".repeat(50_000)),
+    ] {
+        problem(render(&source, json!({})));
+    }
+}
+
+#[test]
+fn a_long_chat_has_fuel_enough() {
+    let source = "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content | trim }}{% endfor %}";
+    let message = json!({ "role": "user", "content": "word ".repeat(200) });
+    let text = render(source, json!({ "messages": vec![message; 2000] })).unwrap();
+    assert_eq!(text.len(), 2000 * (8 + 999));
 }

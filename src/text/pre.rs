@@ -105,3 +105,41 @@ fn grammar(pattern: &str) -> Result<PipelinePreTokenizer> {
 fn sequence(members: Vec<PipelinePreTokenizer>) -> PipelinePreTokenizer {
     PipelinePreTokenizer::Sequence(PipelineSequence::new(members))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::PreTokenizer;
+
+    /// What the Python package `tokenizers` 0.23 makes of this text with the published expressions.
+    const TEXT: &str = "He said: «Ça va?»  x=3.14 日本語 2024\n\n  ok  ";
+
+    #[track_caller]
+    fn cuts(name: &str, expected: &str) {
+        let words = PreTokenizer::named(name).unwrap().split(TEXT).unwrap().join("¦");
+        assert_eq!(words, expected, "{name}");
+    }
+
+    #[test]
+    fn words_are_cut_as_the_published_expressions_cut_them() {
+        cuts("gpt-2", "He¦ said¦:¦ «¦Ça¦ va¦?»¦ ¦ x¦=¦3¦.¦14¦ 日本語¦ 2024¦\n\n ¦ ok¦  ");
+        cuts("smollm", "He¦ said¦:¦ «¦Ça¦ va¦?»¦ ¦ x¦=¦3¦.¦1¦4¦ 日本語¦ ¦2¦0¦2¦4¦\n\n ¦ ok¦  ");
+        cuts("llama-bpe", "He¦ said¦:¦ «¦Ça¦ va¦?»¦ ¦ x¦=¦3¦.¦14¦ 日本語¦ ¦202¦4¦\n\n¦ ¦ ok¦  ");
+        cuts("qwen2", "He¦ said¦:¦ «¦Ça¦ va¦?»¦ ¦ x¦=¦3¦.¦1¦4¦ 日本語¦ ¦2¦0¦2¦4¦\n\n¦ ¦ ok¦  ");
+        cuts("deepseek-v3", "He¦ said¦:¦ «¦Ça¦ va¦?»¦ ¦ x¦=¦3¦.¦14¦ ¦日本語¦ ¦202¦4¦\n\n¦ ¦ ok¦  ");
+        cuts("deepseek-llm", "He¦ said¦:¦ «¦Ç¦a¦ va¦?¦»¦ ¦ x¦=¦3¦.¦14¦ ¦日本語¦ ¦2024¦\n¦\n¦ ¦ ok¦  ");
+        cuts("deepseek-coder", "He¦ said¦:¦ «¦Ça¦ va¦?»¦ ¦ x¦=¦3¦.¦1¦4¦ ¦日本語¦ ¦2¦0¦2¦4¦\n¦\n¦ ¦ ok¦  ");
+        cuts("bloom", "He¦ said:¦ «Ça¦ va¦?¦»¦ ¦ x=3¦.¦14¦ 日本語¦ 2024¦\n\n ¦ ok¦  ");
+        cuts("viking", "He¦ said:¦ «Ça¦ va¦?¦»¦ ¦ x=¦3¦.¦1¦4¦ 日本語¦ ¦2¦0¦2¦4¦\n\n ¦ ok¦  ");
+    }
+
+    #[test]
+    fn every_family_has_a_grammar_and_loses_no_text() {
+        for name in
+            ["dbrx", "gpt-4o", "tekken", "kimi-k2", "stablelm2", "starcoder", "default", "hunyuan-dense"]
+        {
+            let pre = PreTokenizer::named(name).unwrap();
+            assert_eq!(pre.split(TEXT).unwrap().concat(), TEXT, "{name}");
+            assert!(pre.split("").unwrap().is_empty(), "{name}");
+        }
+    }
+}

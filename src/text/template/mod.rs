@@ -5,10 +5,11 @@
 //! program is untrusted, so it gets fuel, which bounds its time, its memory and its output.
 
 mod python;
+mod source;
 mod time;
 
 use minijinja::{
-    AutoEscape, Environment, ErrorKind, UndefinedBehavior, Value as JinjaValue, syntax::SyntaxConfig,
+    AutoEscape, Environment, ErrorKind, State, UndefinedBehavior, Value as JinjaValue, syntax::SyntaxConfig,
     value::Serde,
 };
 use serde_json::{Map, Value, json};
@@ -63,13 +64,13 @@ impl ChatTemplate {
         environment.set_recursion_limit(RECURSION);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.set_formatter(python::write);
-        environment.add_filter("string", |value: &JinjaValue| python::text(value));
+        environment.add_filter("string", |state: &mut State, value: &JinjaValue| python::text(state, value));
         environment.add_filter("tojson", python::tojson);
         python::add_generators(&mut environment);
         environment.add_function("raise_exception", |message: String| -> Result<(), minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
-        let program = without_generation_tags(source);
+        let program = source::prepare(source).map_err(|problem| Error::Template { problem })?;
         environment.add_template_owned(NAME, program).map_err(|error| describe(&error))?;
         Ok(ChatTemplate { environment, source: source.to_owned() })
     }
@@ -158,25 +159,4 @@ fn describe(error: &minijinja::Error) -> Error {
         source = cause.source();
     }
     Error::Template { problem }
-}
-
-/// `{% generation %}…{% endgeneration %}` marks what training learns from; for a prompt it is a block like
-/// `{% if true %}`.
-fn without_generation_tags(source: &str) -> String {
-    let mut program = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(at) = rest.find("{%") {
-        let (before, tag) = rest.split_at(at + 2);
-        program += before;
-        let inside = tag.trim_start_matches(['-', '+']).trim_start();
-        program += &tag[..tag.len() - inside.len()];
-        let name = inside.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
-        program += match name {
-            "generation" => "if true",
-            "endgeneration" => "endif",
-            name => name,
-        };
-        rest = &inside[name.len()..];
-    }
-    program + rest
 }

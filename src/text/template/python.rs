@@ -9,12 +9,14 @@ use minijinja::{
 const MAX_DEPTH: usize = 64;
 /// Spaces per level that `tojson` indents by at most.
 const MAX_INDENT: usize = 64;
+/// As much text costs one unit of fuel, as elsewhere in the engine.
+const BYTES_PER_FUEL: u64 = 64;
 
 /// Writes the result of an expression: `str(value)`.
 pub(super) fn write(output: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Seq | ValueKind::Map | ValueKind::Number => {
-            output.write_str(&text(value)?).map_err(Error::from)
+            output.write_str(&text(state, value)?).map_err(Error::from)
         }
         _ => minijinja::escape_formatter(output, state, value),
     }
@@ -39,21 +41,21 @@ pub(super) fn add_generators(environment: &mut Environment) {
 }
 
 /// `str(value)`.
-pub(super) fn text(value: &Value) -> Result<String, Error> {
+pub(super) fn text(state: &State, value: &Value) -> Result<String, Error> {
     match value.as_str() {
         Some(text) => Ok(text.to_owned()),
         None if value.is_undefined() => Ok(String::new()),
         None => {
             let mut text = String::new();
-            write_repr(value, &mut text, 0)?;
+            write_repr(state, value, &mut text, 0)?;
             Ok(text)
         }
     }
 }
 
 /// `repr(value)`.
-fn write_repr(value: &Value, out: &mut String, depth: usize) -> Result<(), Error> {
-    check_depth(depth)?;
+fn write_repr(state: &State, value: &Value, out: &mut String, depth: usize) -> Result<(), Error> {
+    charge(state, value, depth)?;
     match value.kind() {
         ValueKind::None => out.push_str("None"),
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
@@ -66,7 +68,7 @@ fn write_repr(value: &Value, out: &mut String, depth: usize) -> Result<(), Error
             out.push('[');
             for (i, item) in value.try_iter()?.enumerate() {
                 out.push_str(if i == 0 { "" } else { ", " });
-                write_repr(&item, out, depth + 1)?;
+                write_repr(state, &item, out, depth + 1)?;
             }
             out.push(']');
         }
@@ -74,9 +76,9 @@ fn write_repr(value: &Value, out: &mut String, depth: usize) -> Result<(), Error
             out.push('{');
             for (i, key) in value.try_iter()?.enumerate() {
                 out.push_str(if i == 0 { "" } else { ", " });
-                write_repr(&key, out, depth + 1)?;
+                write_repr(state, &key, out, depth + 1)?;
                 out.push_str(": ");
-                write_repr(&value.get_item(&key)?, out, depth + 1)?;
+                write_repr(state, &value.get_item(&key)?, out, depth + 1)?;
             }
             out.push('}');
         }
@@ -126,11 +128,13 @@ fn float(number: f64) -> String {
     }
 }
 
-fn check_depth(depth: usize) -> Result<(), Error> {
+/// Takes the fuel for writing one value. A few lists that hold each other twice are exponentially many values, so
+/// it is taken before, not after.
+fn charge(state: &State, value: &Value, depth: usize) -> Result<(), Error> {
     if depth > MAX_DEPTH {
         return Err(invalid(format!("a value has more than {MAX_DEPTH} levels")));
     }
-    Ok(())
+    state.consume_fuel(1 + value.as_str().map_or(0, str::len) as u64 / BYTES_PER_FUEL)
 }
 
 /// `json.dumps(value, ensure_ascii=False)` with the arguments that `transformers` takes: `indent`, `ensure_ascii`,
@@ -155,14 +159,14 @@ pub(super) fn tojson(
         None if indent.is_some() => (",", ": "),
         None => (", ", ": "),
     };
-    let mut json = Json { out: String::new(), indent, item, key, ensure_ascii, sort_keys };
+    let mut json = Json { state, out: String::new(), indent, item, key, ensure_ascii, sort_keys };
     json.write(value, 0)?;
-    state.consume_fuel(json.out.len() as u64 / 64)?;
     Ok(json.out)
 }
 
 /// JSON under way.
 struct Json<'a> {
+    state: &'a State<'a, 'a>,
     out: String,
     indent: Option<usize>,
     /// Between items.
@@ -175,11 +179,11 @@ struct Json<'a> {
 
 impl Json<'_> {
     fn write(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
-        check_depth(depth)?;
+        charge(self.state, value, depth)?;
         match value.kind() {
             ValueKind::None => self.out.push_str("null"),
             ValueKind::Bool => self.out.push_str(if value.is_true() { "true" } else { "false" }),
-            ValueKind::Number => write_repr(value, &mut self.out, depth)?,
+            ValueKind::Number => write_repr(self.state, value, &mut self.out, depth)?,
             ValueKind::String => self.write_string(value.as_str().unwrap_or_default()),
             ValueKind::Seq => {
                 let items: Vec<Value> = value.try_iter()?.collect();
@@ -214,21 +218,23 @@ impl Json<'_> {
             if i > 0 {
                 self.out.push_str(self.item);
             }
-            self.new_line(depth + 1);
+            self.new_line(depth + 1)?;
             write(self, item)?;
         }
         if !items.is_empty() {
-            self.new_line(depth);
+            self.new_line(depth)?;
         }
         self.out.push(close);
         Ok(())
     }
 
-    fn new_line(&mut self, depth: usize) {
+    fn new_line(&mut self, depth: usize) -> Result<(), Error> {
         if let Some(indent) = self.indent {
+            self.state.consume_fuel((indent * depth) as u64 / BYTES_PER_FUEL)?;
             self.out.push('\n');
             self.out.extend(std::iter::repeat_n(' ', indent * depth));
         }
+        Ok(())
     }
 
     /// Keys are strings in JSON; Python makes strings of numbers, booleans and none.
