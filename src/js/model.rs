@@ -82,7 +82,12 @@ impl Model {
     }
 
     /// Text to ids.
-    pub fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Uint32Array, JsValue> {
+    pub fn tokenize(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Uint32Array, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
         let ids = engine.tokenizer().encode(text, add_special, parse_special).map_err(throw)?;
         Ok(Uint32Array::from(&ids[..]))
@@ -196,12 +201,8 @@ async fn load(
     let tell = Rc::new(move |progress: Progress| {
         let Progress { stage, loaded, total } = progress;
         // A page whose progress callback throws still gets its model.
-        let _ = on_progress.call3(
-            &JsValue::NULL,
-            &stage.into(),
-            &(loaded as f64).into(),
-            &(total as f64).into(),
-        );
+        let _ =
+            on_progress.call3(&JsValue::NULL, &stage.into(), &(loaded as f64).into(), &(total as f64).into());
     });
     let sources = sources(&source, &signal, tell.clone()).await?;
     let checkpoint = format::open(sources).await?;

@@ -96,9 +96,10 @@ impl Config {
             linear_factor: keys.linear_rope_factor()?,
         };
 
-        let table = checkpoint.tensors.get("token_embd.weight").ok_or_else(|| {
-            Error::format(&meta.file, "token_embd.weight", 0, "the tensor is missing")
-        })?;
+        let table = checkpoint
+            .tensors
+            .get("token_embd.weight")
+            .ok_or_else(|| Error::format(&meta.file, "token_embd.weight", 0, "the tensor is missing"))?;
         let n_vocab = *table.shape.first().unwrap_or(&0);
 
         Ok(Config {

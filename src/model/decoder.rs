@@ -71,7 +71,11 @@ impl<'a> Weights<'a> {
     }
 
     fn check(&self, name: &str, shape: &[usize]) -> Result<DType> {
-        let info = self.checkpoint.tensors.get(name).ok_or_else(|| self.bad(name, "the tensor is missing".into()))?;
+        let info = self
+            .checkpoint
+            .tensors
+            .get(name)
+            .ok_or_else(|| self.bad(name, "the tensor is missing".into()))?;
         if info.shape != shape {
             let problem = format!("its shape is {:?}, the metadata call for {shape:?}", info.shape);
             return Err(self.bad(name, problem));

@@ -187,7 +187,7 @@ impl Generation {
             return Err(Error::input("generation", problem));
         }
         let event = match () {
-            _ if self.aborted => self.finish(engine, FinishReason::Abort).await,
+            _ if self.aborted => self.finish(FinishReason::Abort).await,
             _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
             _ => self.token(engine).await,
         };
@@ -216,12 +216,7 @@ impl Generation {
     }
 
     fn run(&self, pos: usize, n_rows: usize) -> Run {
-        Run {
-            pos: pos as u32,
-            n_rows: n_rows as u32,
-            draw: self.submitted as u32,
-            sampling: self.sampling,
-        }
+        Run { pos: pos as u32, n_rows: n_rows as u32, draw: self.submitted as u32, sampling: self.sampling }
     }
 
     fn submit(&mut self, engine: &mut Engine, plan: crate::backend::Prepared, run: &Run) -> Result<()> {
@@ -246,12 +241,12 @@ impl Generation {
         let Some(token) = self.on_their_way.pop_front() else {
             let at_limit = self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max);
             let reason = if at_limit { FinishReason::Length } else { FinishReason::Context };
-            return self.finish(engine, reason).await;
+            return self.finish(reason).await;
         };
         let id = token.await?;
         self.first_token.get_or_insert_with(Instant::now);
         if !self.options.ignore_eos && engine.tokenizer().is_end(id) {
-            return self.finish(engine, FinishReason::Eos).await;
+            return self.finish(FinishReason::Eos).await;
         }
         self.output.tokens.push(id);
         // Token i is in the cache once the run that feeds it was submitted.
@@ -270,8 +265,8 @@ impl Generation {
         Ok(Event::Token { id, text: passed.text })
     }
 
-    async fn finish(&mut self, engine: &Engine, reason: FinishReason) -> Result<Event> {
-        let passed = self.stops.push(&self.decoder.finish(engine.tokenizer()));
+    async fn finish(&mut self, reason: FinishReason) -> Result<Event> {
+        let passed = self.stops.push(&self.decoder.finish());
         let text = passed.text + &self.stops.finish();
         self.output.text += &text;
         self.conclude(reason).await;

@@ -189,4 +189,3 @@ async fn stream_weights(
     }
     backend.settle().await
 }
-

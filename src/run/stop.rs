@@ -78,7 +78,10 @@ mod tests {
 
     #[test]
     fn a_stop_across_pieces_is_never_shown() {
-        assert_eq!(feed(&["THE END"], &["and so. TH", "E E", "ND more"]), ("and so. ".into(), Some("THE END".into())));
+        assert_eq!(
+            feed(&["THE END"], &["and so. TH", "E E", "ND more"]),
+            ("and so. ".into(), Some("THE END".into()))
+        );
     }
 
     #[test]

@@ -188,10 +188,10 @@ fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
 
 /// One query row at position `pos` against the cache's positions up to it.
 fn attention(
-    y: &mut [f32],       // [n_heads * head_dim]
-    q: &[f32],           // [n_heads * head_dim]
-    k_cache: &[f32],     // [n_ctx, n_kv_heads * head_dim]
-    v_cache: &[f32],     // [n_ctx, n_kv_heads * head_dim]
+    y: &mut [f32],   // [n_heads * head_dim]
+    q: &[f32],       // [n_heads * head_dim]
+    k_cache: &[f32], // [n_ctx, n_kv_heads * head_dim]
+    v_cache: &[f32], // [n_ctx, n_kv_heads * head_dim]
     pos: usize,
     shape: &AttentionShape,
 ) {

@@ -103,8 +103,7 @@ const MAX_UNIFORM: f32 = 1.0 - f32::EPSILON / 2.0;
 
 /// A hash of four words to four words of good quality: Jarzynski & Olano, "Hash Functions for GPU Rendering" (2020).
 fn pcg4d(v: [u32; 4]) -> [u32; 4] {
-    let [mut x, mut y, mut z, mut w] =
-        v.map(|v| v.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    let [mut x, mut y, mut z, mut w] = v.map(|v| v.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
     for round in 0..2 {
         x = x.wrapping_add(y.wrapping_mul(w));
         y = y.wrapping_add(z.wrapping_mul(x));

@@ -117,12 +117,8 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
                 if one_row {
                     constants.push(("LANES", lanes as f64));
                 }
-                let mut bindings = vec![
-                    Binding::Quants(w, i),
-                    Binding::Scales(w, i),
-                    Binding::Read(x),
-                    Binding::Write(y),
-                ];
+                let mut bindings =
+                    vec![Binding::Quants(w, i), Binding::Scales(w, i), Binding::Read(x), Binding::Write(y)];
                 bindings.extend(bias.map(Binding::Read));
                 let grid = match one_row {
                     true => once(part.n_rows.div_ceil(THREADS / lanes)),

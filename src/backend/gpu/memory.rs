@@ -92,9 +92,9 @@ pub struct Part {
     pub first_row: usize,
     pub n_rows: usize,
     pub buffer: Rc<Buffer>,
-    pub quants: u64,        // bytes of quants
-    pub scales_start: u64,  // where scales begin
-    pub scales: u64,        // bytes of scales; 0 if the type has none
+    pub quants: u64,       // bytes of quants
+    pub scales_start: u64, // where scales begin
+    pub scales: u64,       // bytes of scales; 0 if the type has none
 }
 
 /// A weight matrix on the GPU, in as many parts as the size of a binding makes necessary.

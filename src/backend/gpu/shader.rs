@@ -55,8 +55,9 @@ impl Variant {
 
     /// Every variant that plans can ask for: what the tests validate.
     pub fn all() -> Vec<Variant> {
-        let mut all: Vec<Variant> =
-            ["attention", "cache_write", "last_row", "penalize", "sample", "swiglu"].map(Variant::plain).into();
+        let mut all: Vec<Variant> = ["attention", "cache_write", "last_row", "penalize", "sample", "swiglu"]
+            .map(Variant::plain)
+            .into();
         for on in [false, true] {
             let plain = Flags::default();
             all.push(Variant { flags: Flags { in_place: on, ..plain }, ..Variant::plain("rms_norm") });
@@ -100,7 +101,8 @@ impl Texts {
             let Flags { bias, add, in_place, interleaved } = variant.flags;
             let dequant = variant.dtype.map(|dtype| dtype.info().name);
             let context = context! { dequant, bias, add, in_place, interleaved };
-            let template = environment.get_template(variant.kernel).expect("variants name kernels in the list");
+            let template =
+                environment.get_template(variant.kernel).expect("variants name kernels in the list");
             template.render(context).expect("a shader's template renders").into()
         });
         text.clone()
