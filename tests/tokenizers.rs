@@ -15,7 +15,7 @@ fn shared(name: &str) -> Option<PathBuf> {
 
 fn load(name: &str) -> Option<Tokenizer> {
     let path = shared(&format!("ggml-vocab-{name}.gguf"))?;
-    let checkpoint = open_path(&path).unwrap();
+    let checkpoint = pollster::block_on(open_path(&path)).unwrap();
     let start = Instant::now();
     let tokenizer = Tokenizer::from_metadata(&checkpoint.metadata).unwrap();
     println!("{name}: {} tokens read in {:?}", tokenizer.vocab_size(), start.elapsed());
