@@ -99,8 +99,7 @@ fn compare(
     weights: &[Weight],
     inputs: &[(Value, Vec<f32>)],
     (pos, n_rows): (usize, usize),
-    output: Value,
-    out_rows: usize,
+    (output, out_rows): (Value, usize),
     limit: f64,
 ) {
     let mut results = Vec::new();
@@ -149,7 +148,7 @@ fn linear_agrees_for_every_type_it_can_make() {
                 }
                 let what =
                     format!("{} [{n_out}, {n_in}] on {rows} rows, bias {with_bias}, add {add}", info.name);
-                compare(&what, &plan, &weights, &inputs, (0, rows), y, rows, F32);
+                compare(&what, &plan, &weights, &inputs, (0, rows), (y, rows), F32);
                 checked += 1;
             }
         }
@@ -169,7 +168,7 @@ fn rows_that_are_no_multiple_of_a_group_are_padded() {
             let y = b.linear(x, matrix, None, "y");
             let plan = b.finish();
             let inputs = [(x, common::floats(&mut rng, rows * n_in))];
-            compare(&format!("{dtype:?} {n_in}"), &plan, &[w], &inputs, (0, rows), y, rows, F32);
+            compare(&format!("{dtype:?} {n_in}"), &plan, &[w], &inputs, (0, rows), (y, rows), F32);
         }
     }
 }
@@ -230,14 +229,14 @@ fn rms_norm_agrees_on_whole_rows_and_on_heads() {
         let y = b.rms_norm(x, w, 1e-5);
         let plan = b.finish();
         let inputs = [(x, common::floats(&mut rng, rows * n * groups))];
-        compare("rms_norm", &plan, &[weight], &inputs, (0, rows), y, rows, F32);
+        compare("rms_norm", &plan, &[weight], &inputs, (0, rows), (y, rows), F32);
 
         let weight = Weight::vector("weight", &common::floats(&mut rng, n));
         let mut b = Builder::new("norm", rows);
         let x = b.activation("x", rows, n * groups);
         let w = b.vector("weight", n);
         b.rms_norm_in_place(x, w, 1e-5);
-        compare("rms_norm in place", &b.finish(), &[weight], &inputs, (0, rows), x, rows, F32);
+        compare("rms_norm in place", &b.finish(), &[weight], &inputs, (0, rows), (x, rows), F32);
     }
 }
 
@@ -251,7 +250,7 @@ fn rope_agrees_in_both_styles_and_on_part_of_a_head() {
             let table = b.constant("table", common::floats(&mut rng, 30 * dims).into(), dims);
             b.rope(x, table, head_dim, style);
             let inputs = [(x, common::floats(&mut rng, 4 * n_heads * head_dim))];
-            compare("rope", &b.finish(), &[], &inputs, (17, 3), x, 4, F32);
+            compare("rope", &b.finish(), &[], &inputs, (17, 3), (x, 4), F32);
         }
     }
 }
@@ -264,7 +263,7 @@ fn cache_rows_land_at_their_positions_and_nowhere_else() {
     let cache = b.state("cache", 50, 20);
     b.cache_write(x, cache);
     let inputs = [(x, common::floats(&mut rng, 6 * 20))];
-    compare("cache_write", &b.finish(), &[], &inputs, (31, 5), cache, 50, 0.0);
+    compare("cache_write", &b.finish(), &[], &inputs, (31, 5), (cache, 50), 0.0);
 }
 
 #[test]
@@ -299,7 +298,7 @@ fn attention_agrees_over_tiles_groups_and_windows() {
         };
         let inputs = [(q, queries), (k, cache(&mut rng)), (v, cache(&mut rng))];
         let what = format!("attention {n_heads}/{n_kv_heads} x {head_dim} at {pos}, window {window:?}");
-        compare(&what, &b.finish(), &[], &inputs, (pos, rows), y, rows, F32);
+        compare(&what, &b.finish(), &[], &inputs, (pos, rows), (y, rows), F32);
     }
 }
 
@@ -312,13 +311,13 @@ fn swiglu_and_last_row_agree() {
     b.swiglu(gate, up);
     let wide = |rng: &mut _| common::floats(rng, 3 * 77).iter().map(|x| x * 20.0).collect::<Vec<f32>>();
     let inputs = [(gate, wide(&mut rng)), (up, wide(&mut rng))];
-    compare("swiglu", &b.finish(), &[], &inputs, (0, 3), gate, 3, F32);
+    compare("swiglu", &b.finish(), &[], &inputs, (0, 3), (gate, 3), F32);
 
     let mut b = Builder::new("last row", 5);
     let x = b.activation("x", 5, 77);
     let y = b.last_row(x);
     let inputs = [(x, common::floats(&mut rng, 5 * 77))];
-    compare("last_row", &b.finish(), &[], &inputs, (9, 4), y, 1, 0.0);
+    compare("last_row", &b.finish(), &[], &inputs, (9, 4), (y, 1), 0.0);
 }
 
 #[test]

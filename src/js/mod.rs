@@ -12,9 +12,10 @@ pub fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// Memory of this module and of its GPU buffers: `{wasmBytes, gpuBytes, gpuBuffers}`.
-#[wasm_bindgen]
-pub fn memory() -> Result<JsValue, JsValue> {
+/// Memory of this module and of its GPU buffers: `{wasmBytes, gpuBytes, gpuBuffers}`. (Not called `memory`: the
+/// module already exports its memory under that name.)
+#[wasm_bindgen(js_name = memoryUse)]
+pub fn memory_use() -> Result<JsValue, JsValue> {
     let pages = core::arch::wasm32::memory_size(0);
     let gpu = crate::backend::gpu::live_buffers();
     let object = js_sys::Object::new();

@@ -1,4 +1,8 @@
 //! `Model` and `Generation` as the worker sees them.
+#![expect(
+    clippy::await_holding_refcell_ref,
+    reason = "the RefCell is the model's lock: a call that comes meanwhile gets an error from try_borrow_mut"
+)]
 
 use std::{
     cell::{Cell, RefCell},
@@ -102,7 +106,7 @@ impl Model {
     /// One token's own text.
     pub fn piece(&self, id: u32) -> Result<String, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
-        engine.tokenizer().piece(id).map(Into::into).map_err(throw)
+        engine.tokenizer().piece(id).map_err(throw)
     }
 
     /// Messages to a prompt, by the file's template.

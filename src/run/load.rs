@@ -170,7 +170,7 @@ async fn stream_weights(
     for (spec, tensor) in weights {
         let row_bytes = spec.dtype.info().row_bytes(spec.cols);
         // An even number of rows: see `Backend::write_weight`.
-        let rows_each = (CHUNK / row_bytes & !1).max(2);
+        let rows_each = ((CHUNK / row_bytes) & !1).max(2);
         for first_row in (0..spec.rows).step_by(rows_each) {
             if options.aborted.as_ref().is_some_and(|aborted| aborted()) {
                 return Err(Error::Aborted);

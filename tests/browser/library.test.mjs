@@ -63,7 +63,7 @@ test("a load tells its stages and bytes, and what it loaded; only the own origin
     return { progress, info: model.info };
   });
   const stages = new Set(progress.map(({ stage }) => stage));
-  for (const stage of ["runtime", "download", "weights", "prepare"]) assert.ok(stages.has(stage), [...stages].join());
+  for (const stage of ["runtime", "weights", "prepare"]) assert.ok(stages.has(stage), [...stages].join());
   for (const { stage, loaded, total } of progress) assert.ok(loaded >= 0 && (total === 0 || loaded <= total), stage);
   const weights = progress.filter(({ stage }) => stage === "weights");
   assert.equal(weights.at(-1).loaded, weights.at(-1).total);

@@ -10,7 +10,7 @@ const PLAIN_PAGE = "lib/errors.js";
 /** The prompt says how the engine behaves: "busy" computes without ever waiting, as the CPU backend does. */
 const GLUE = `
 export default async () => {};
-export const memory = () => ({ wasmBytes: 1, gpuBytes: 0, gpuBuffers: 0 });
+export const memoryUse = () => ({ wasmBytes: 1, gpuBytes: 0, gpuBuffers: 0 });
 const trap = () => { throw new WebAssembly.RuntimeError("unreachable"); };
 const busy = (ms) => { const end = performance.now() + ms; while (performance.now() < end); };
 export class Model {

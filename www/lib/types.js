@@ -16,8 +16,8 @@
  * How far a load has come.
  * @typedef {object} Progress
  * @property {string} stage What is being done, in one or two words: `"runtime"` while the worker and the WebAssembly
- *   module start, `"download"` while bytes come from a URL, `"weights"` while they go to the device (the two may take
- *   turns), `"prepare"` while the device gets ready.
+ *   module start, `"weights"` while they go from their source to the device, `"prepare"` while the device gets ready.
+ *   Where a server has no byte ranges, the whole file comes first: `"download"`.
  * @property {number} loaded Bytes done of this stage; steps where it is `"prepare"`.
  * @property {number} total How many there are; 0 while unknown.
  */

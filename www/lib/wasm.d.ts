@@ -15,7 +15,7 @@ import type {
 export default function init(input?: { module_or_path: string }): Promise<unknown>;
 
 /** What is held now. */
-export function memory(): MemoryUse;
+export function memoryUse(): MemoryUse;
 
 export class Model {
   private constructor();

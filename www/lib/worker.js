@@ -99,7 +99,7 @@ const operations = {
   },
 
   async memory() {
-    return (await runtime).memory();
+    return (await runtime).memoryUse();
   },
 };
 
