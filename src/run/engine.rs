@@ -112,6 +112,7 @@ pub struct Engine {
     pub(super) cached: Vec<u32>,
     /// Which generation may go on: the latest.
     pub(super) latest: u64,
+    unloaded: bool,
 }
 
 impl Engine {
@@ -122,7 +123,7 @@ impl Engine {
         template: Option<ChatTemplate>,
         plans: Plans,
     ) -> Engine {
-        Engine { backend, plans, facts, tokenizer, template, cached: Vec::new(), latest: 0 }
+        Engine { backend, plans, facts, tokenizer, template, cached: Vec::new(), latest: 0, unloaded: false }
     }
 
     /// What there is to know about the model.
@@ -189,7 +190,7 @@ impl Engine {
     pub fn unload(&mut self) {
         self.backend.destroy();
         self.cached.clear();
-        self.latest += 1;
+        self.unloaded = true;
     }
 
     async fn scorer(&mut self) -> Result<Scorer> {
@@ -204,6 +205,9 @@ impl Engine {
     }
 
     fn check_ids(&self, ids: &[u32]) -> Result<()> {
+        if self.unloaded {
+            return Err(Error::Unloaded);
+        }
         let (n_vocab, n_ctx) = (self.facts.config.n_vocab, self.facts.n_ctx);
         if ids.is_empty() {
             return Err(Error::input("prompt", "it has no tokens; give at least one"));

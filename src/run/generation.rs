@@ -231,6 +231,14 @@ impl Generation {
         position < engine.facts().n_ctx && self.options.max_new_tokens.is_none_or(|max| self.submitted < max)
     }
 
+    /// Tells the engine which generated tokens are in the cache: those that are known here and that a run which was
+    /// submitted feeds to the model. All runs but the first feed the token before.
+    fn remember(&self, engine: &mut Engine) {
+        let fed = self.output.tokens.len().min(self.submitted - 1);
+        let known = engine.cached.len() - self.prompt.len();
+        engine.cached.extend(&self.output.tokens[known..fed]);
+    }
+
     async fn token(&mut self, engine: &mut Engine) -> Result<Event> {
         while self.on_their_way.len() < engine.backend.depth() && self.may_submit(engine) {
             let run = self.run(self.prompt.len() + self.submitted - 1, 1);
@@ -238,6 +246,7 @@ impl Generation {
             self.submit(engine, engine.plans.decode, &run)?;
             self.output.timings.encode_ms += before.elapsed().as_secs_f64() * 1e3;
         }
+        self.remember(engine);
         let Some(token) = self.on_their_way.pop_front() else {
             let at_limit = self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max);
             let reason = if at_limit { FinishReason::Length } else { FinishReason::Context };
@@ -249,10 +258,7 @@ impl Generation {
             return self.finish(FinishReason::Eos).await;
         }
         self.output.tokens.push(id);
-        // Token i is in the cache once the run that feeds it was submitted.
-        if self.output.tokens.len() < self.submitted {
-            engine.cached.push(id);
-        }
+        self.remember(engine);
         let passed = self.stops.push(&self.decoder.push(engine.tokenizer(), id)?);
         self.output.text += &passed.text;
         if let Some(stop) = passed.stop {

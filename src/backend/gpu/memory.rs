@@ -26,15 +26,25 @@ pub fn total() -> Counters {
 pub struct Buffer {
     pub raw: wgpu::Buffer,
     counters: Rc<Cell<Counters>>,
+    alive: Cell<bool>,
+}
+
+impl Buffer {
+    /// Gives its memory back now, whoever still refers to it.
+    pub fn destroy(&self) {
+        if self.alive.replace(false) {
+            self.raw.destroy();
+            let size = self.raw.size();
+            let less = |c: Counters| Counters { buffers: c.buffers - 1, bytes: c.bytes - size };
+            self.counters.set(less(self.counters.get()));
+            TOTAL.set(less(TOTAL.get()));
+        }
+    }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.raw.destroy();
-        let size = self.raw.size();
-        let less = |c: Counters| Counters { buffers: c.buffers - 1, bytes: c.bytes - size };
-        self.counters.set(less(self.counters.get()));
-        TOTAL.set(less(TOTAL.get()));
+        self.destroy();
     }
 }
 
@@ -70,7 +80,7 @@ impl Allocator {
         let more = |c: Counters| Counters { buffers: c.buffers + 1, bytes: c.bytes + size };
         self.counters.set(more(self.counters.get()));
         TOTAL.set(more(TOTAL.get()));
-        Ok(Rc::new(Buffer { raw, counters: self.counters.clone() }))
+        Ok(Rc::new(Buffer { raw, counters: self.counters.clone(), alive: Cell::new(true) }))
     }
 
     /// A buffer that kernels read and write whole, so no larger than one binding.

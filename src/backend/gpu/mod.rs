@@ -415,7 +415,7 @@ impl Backend for Gpu {
         self.matrices.clear();
         self.shared.clear();
         self.readback.clear();
-        self.run.raw.destroy();
+        self.run.destroy();
         self.device.device.destroy();
         self.destroyed = true;
     }
