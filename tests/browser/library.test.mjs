@@ -345,6 +345,57 @@ for (const [path, name] of Object.entries(badSources)) {
   });
 }
 
+/** Where a name stands in the file, as a GGUF string: after its length. */
+function endOf(name) {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(name.length));
+  const at = file.indexOf(Buffer.concat([length, Buffer.from(name)]));
+  assert.ok(at > 0, name);
+  return at + 8 + name.length;
+}
+
+/** The file with a 64-bit or a 32-bit number replaced. */
+function patched(at, value) {
+  const copy = Buffer.from(file);
+  if (typeof value === "bigint") copy.writeBigUInt64LE(value, at);
+  else copy.writeUInt32LE(value, at);
+  return copy;
+}
+
+test("files that are cut or that lie are named errors, one after the other, and the next load works", async () => {
+  const HUGE = 2n ** 63n;
+  const tensor = endOf("output_norm.weight"); // then the number of axes, one axis, the type, the offset
+  const architecture = Buffer.from(file);
+  architecture.write("lmama", endOf("general.architecture") + 4 + 8); // then the value's type, its length, its text
+  const bad = {
+    ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`cut ${i}`, file.subarray(0, Math.floor((file.length * i) / 20))])),
+    "tensor count": patched(8, HUGE),
+    "metadata count": patched(16, HUGE),
+    "key length": patched(24, HUGE),
+    "text length": patched(endOf("general.architecture") + 4, HUGE),
+    "array length": patched(endOf("tokenizer.ggml.tokens") + 8, HUGE),
+    "name length": patched(tensor - 8 - "output_norm.weight".length, HUGE),
+    "axis": patched(tensor + 4, HUGE),
+    "type": patched(tensor + 12, 99),
+    "offset": patched(tensor + 16, HUGE),
+    architecture,
+  };
+  const files = Object.entries(bad).map(([name, bytes]) => [name, bytes.toString("base64")]);
+  const { names, next } = await page.evaluate(async (files) => {
+    const names = {};
+    for (const [name, base64] of files) {
+      const bytes = await (await fetch(`data:;base64,${base64}`)).blob();
+      names[name] = await nameOf(intab.load(bytes, { backend: "cpu" }));
+    }
+    return { names, next: await nameOf(loadStories()) };
+  }, files);
+  const unsupported = ["type", "architecture"];
+  for (const [name, error] of Object.entries(names)) {
+    assert.equal(error, unsupported.includes(name) ? "UnsupportedError" : "FormatError", name);
+  }
+  assert.equal(next, "none");
+});
+
 for (const path of ["good", "no-range", "redirect"]) {
   test(`a model loads from another origin's server: ${path}`, async () => {
     const text = await page.evaluate(async (url) => {
