@@ -10,7 +10,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A model file does not say what its format demands: truncated, lying or not a model at all.
-    #[error("{file}: {field} at byte {offset}: {problem}")]
+    /// An offset of 0 stands for something that is missing.
+    #[error("{file}: {field}{}: {problem}", at_byte(*offset))]
     Format { file: String, field: String, offset: u64, problem: String },
 
     /// The file is well formed but names something that this version does not run.
@@ -52,7 +53,7 @@ pub enum Error {
     NoDevice { backend: &'static str, problem: String },
 
     /// The device has not enough memory.
-    #[error("out of {device} memory while making {what} ({bytes} bytes): use a smaller model or context")]
+    #[error("out of {device} memory for {what} ({bytes} bytes): use a smaller model or context")]
     OutOfMemory { device: &'static str, what: String, bytes: u64 },
 
     /// The device went away (driver reset, GPU process crash): load the model again.
@@ -66,6 +67,10 @@ pub enum Error {
     /// The model was unloaded.
     #[error("the model was unloaded")]
     Unloaded,
+}
+
+fn at_byte(offset: u64) -> String {
+    if offset == 0 { String::new() } else { format!(" at byte {offset}") }
 }
 
 impl Error {

@@ -117,6 +117,29 @@ fn a_key_of_the_wrong_type_is_refused() {
 }
 
 #[test]
+fn a_tensor_that_would_be_ignored_is_named() {
+    let mut tiny = Tiny::default();
+    tiny.tensors.push(("blk.0.ffn_up.bias".into(), vec![32], 1.0));
+    let error = refused(tiny);
+    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "blk.0.ffn_up.bias"), "{error}");
+}
+
+#[test]
+fn positions_are_scaled_as_the_file_says_or_refused() {
+    let logits =
+        |tiny: Tiny| block_on(load_on(&tiny, Prefer::Cpu).unwrap().logits(&[5, 9, 200, 31])).unwrap();
+    // Larger queries and keys, so that positions matter.
+    let base = || Tiny::default().filled("blk.0.attn_q.weight", 1.0).filled("blk.0.attn_k.weight", 1.0);
+    let plain = logits(base());
+    let scaled = logits(base().with("llama.rope.scaling.factor", Value::Float(4.0)));
+    assert_ne!(plain, scaled);
+    assert_eq!(scaled, logits(base().with("llama.rope.scale_linear", Value::Float(4.0))));
+    assert_eq!(plain, logits(base().with("llama.rope.scaling.factor", Value::Float(0.0))));
+    let error = refused(base().with("llama.rope.scaling.type", Value::String("yarn".into())));
+    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "yarn"), "{error}");
+}
+
+#[test]
 fn weights_that_are_not_numbers_are_an_error_when_they_are_used() {
     for prefer in [Prefer::Cpu, Prefer::Gpu] {
         let tiny = Tiny::default().filled("blk.0.ffn_down.weight", f32::NAN);

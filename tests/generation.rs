@@ -200,6 +200,20 @@ fn bad_requests_are_named() {
 }
 
 #[test]
+fn a_generation_that_was_read_to_its_last_token_notices_the_unload() {
+    on_both(None, |engine| {
+        let ids = once(engine);
+        let mut generation = engine.generate(&ids, sampled(1, 2)).unwrap();
+        let mut tokens = 0;
+        while tokens < 2 {
+            tokens += usize::from(matches!(block_on(generation.step(engine)).unwrap(), Event::Token { .. }));
+        }
+        engine.unload();
+        assert_eq!(block_on(generation.step(engine)).err(), Some(Error::Unloaded));
+    });
+}
+
+#[test]
 fn an_unloaded_model_says_so_and_holds_nothing() {
     on_both(None, |engine| {
         let ids = once(engine);

@@ -352,6 +352,22 @@ fn a_matrix_larger_than_a_binding_is_split() {
 }
 
 #[test]
+fn an_output_wider_than_a_grid_goes_on_in_its_third_dimension() {
+    // One output a workgroup where a row has 64 groups or more, so 70,000 outputs pass the 65,535 of one dimension.
+    let (n_out, n_in) = (70_000, 2048);
+    let mut b = Builder::new("linear", 1);
+    let x = b.activation("x", 1, n_in);
+    let matrix = b.matrix("w", DType::Q4_0, n_out, n_in);
+    let y = b.linear(x, matrix, None, "y");
+    let mut rng = common::rng();
+    let one_row = Weight::matrix("w", DType::Q4_0, 16, n_in, &mut rng).unwrap();
+    let bytes = one_row.bytes.iter().copied().cycle().take(one_row.bytes.len() / 16 * n_out).collect();
+    let weight = Weight { rows: n_out, bytes, ..one_row };
+    let inputs = [(x, common::floats(&mut rng, n_in))];
+    compare("a wide output", &b.finish(), &[weight], &inputs, (0, 1), (y, 1), F32);
+}
+
+#[test]
 fn every_variant_of_every_kernel_is_valid_wgsl() {
     let mut texts = gpu::Texts::default();
     let variants = gpu::Variant::all();

@@ -139,6 +139,19 @@ fn filters_keep_the_reference_set_of_a_large_vocabulary() {
     });
 }
 
+#[test]
+fn a_top_p_of_almost_one_keeps_almost_all_of_a_flat_distribution() {
+    // 20,000 tokens whose probabilities lie close together: rounding must not cut the tail off.
+    let mut rng = common::rng();
+    let logits: Vec<f32> = (0..20_000).map(|_| rng.f32() * 0.01).collect();
+    on_both(&logits, |sampler, kind| {
+        let drawn = sampler.support(Sampling { top_p: 0.999_999_9, ..PLAIN }, 1000);
+        // 1,000 draws out of so many hardly ever meet twice; of the best half alone they would do so often.
+        let low = drawn.iter().filter(|id| logits[**id as usize] < 0.005).count();
+        assert!(drawn.len() > 950 && (350..650).contains(&low), "{kind:?}: {} drawn, {low} low", drawn.len());
+    });
+}
+
 /// The chi-square statistic of so many draws, and its degrees of freedom.
 fn chi_square(sampler: &mut Sampler, sampling: Sampling, expected: &[f64], draws: u32) -> (f64, f64) {
     let mut counts = vec![0f64; expected.len()];

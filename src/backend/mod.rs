@@ -119,6 +119,10 @@ pub trait Backend {
     /// Waits until the device has done all it was given, and reports what went wrong meanwhile.
     fn settle(&mut self) -> LocalFuture<'static, Result<()>>;
 
+    /// The most tokens of a prompt that one run should take: so many that weights are read seldom, and so few that a
+    /// run ends soon enough for the caller to abort.
+    fn prefill_rows(&self) -> usize;
+
     /// How many tokens it pays to submit before the first is read back.
     fn depth(&self) -> usize;
 

@@ -202,6 +202,7 @@ async fn load(
     signal: AbortSignal,
 ) -> Result<Model> {
     let arguments: LoadArguments = convert::arguments(options)?;
+    let prefer = arguments.prefer()?;
     let tell = Rc::new(move |progress: Progress| {
         let Progress { stage, loaded, total } = progress;
         // A page whose progress callback throws still gets its model.
@@ -211,7 +212,7 @@ async fn load(
     let sources = sources(&source, &signal, tell.clone()).await?;
     let checkpoint = format::open(sources).await?;
     let options = LoadOptions {
-        prefer: arguments.prefer()?,
+        prefer,
         context_length: arguments.context_length,
         default_limits: arguments.default_limits,
         progress: Some(tell),

@@ -52,7 +52,7 @@ impl Config {
         let meta = &checkpoint.metadata;
         let architecture = meta.str("general.architecture")?;
         let style = match architecture {
-            "llama" | "mistral" | "mistral3" => RopeStyle::Interleaved,
+            "llama" | "mistral" => RopeStyle::Interleaved,
             "qwen2" | "qwen3" => RopeStyle::Halves,
             other => {
                 let hint = "llama, mistral, qwen2 and qwen3 are run";
@@ -137,7 +137,7 @@ impl Keys<'_> {
     }
 
     fn bad(&self, name: &str, problem: String) -> Error {
-        Error::format(&self.meta.file, self.key(name), 0, problem)
+        self.meta.error(&self.key(name), problem)
     }
 
     fn opt_size(&self, name: &str) -> Result<Option<usize>> {
@@ -160,11 +160,22 @@ impl Keys<'_> {
         Ok(number)
     }
 
+    /// What linear scaling divides positions by. Older files name the factor alone; 0 says none.
     fn linear_rope_factor(&self) -> Result<f32> {
-        match self.meta.opt_str(&self.key("rope.scaling.type"))? {
-            None | Some("none") => Ok(1.0),
-            Some("linear") => Ok(self.opt_number("rope.scaling.factor")?.unwrap_or(1.0)),
-            Some(other) => Err(Error::unsupported("rope scaling", other, "none and linear are run")),
+        let kind = self.meta.opt_str(&self.key("rope.scaling.type"))?;
+        match kind {
+            Some("none") => return Ok(1.0),
+            None | Some("linear") => {}
+            Some(other) => return Err(Error::unsupported("rope scaling", other, "none and linear are run")),
         }
+        for name in ["rope.scaling.factor", "rope.scale_linear"] {
+            let factor = self.meta.opt_f32(&self.key(name))?;
+            match factor.filter(|factor| *factor != 0.0) {
+                Some(factor) if factor.is_finite() && factor > 0.0 => return Ok(factor),
+                Some(factor) => return Err(self.bad(name, format!("{factor} is not a positive number"))),
+                None => {}
+            }
+        }
+        Ok(1.0)
     }
 }

@@ -43,7 +43,7 @@ impl<'a> Weights<'a> {
     pub async fn open(checkpoint: &'a Checkpoint, config: &Config, n_ctx: usize) -> Result<Weights<'a>> {
         let mut weights = Weights { checkpoint, n_ctx, rope_table: Rc::default() };
         let factors = weights.rope_factors(config.rope.dims / 2).await?;
-        weights.rope_table = config.rope.table(n_ctx, factors.as_deref());
+        weights.rope_table = config.rope.table(n_ctx, factors.as_deref())?;
         Ok(weights)
     }
 
@@ -206,9 +206,4 @@ fn feed_forward_block(b: &mut Builder, config: &Config, weights: &Weights, i: us
     b.swiglu(gate, up);
     b.linear_add(gate, w_down, None, x);
     Ok(())
-}
-
-/// Bytes of the weights in the file.
-pub fn weight_bytes(checkpoint: &Checkpoint) -> u64 {
-    checkpoint.tensors.values().map(|t| t.n_bytes).sum()
 }

@@ -6,4 +6,4 @@ mod decoder;
 mod rope;
 
 pub use config::{Config, Rope};
-pub use decoder::{ALL_LOGITS, COUNTS, IDS, LOGITS, Output, Weights, decoder_plan, weight_bytes};
+pub use decoder::{ALL_LOGITS, COUNTS, IDS, LOGITS, Output, Weights, decoder_plan};

@@ -112,10 +112,21 @@ impl Plan {
         self.values.iter().position(|info| info.name == name).map(|i| Value(i as u32))
     }
 
+    /// The same plan for a backend that has its constants already: they are found by name, like states.
+    pub fn without_constants(&self) -> Plan {
+        let mut plan = self.clone();
+        for info in &mut plan.values {
+            if let Storage::Constant(numbers) = &mut info.storage {
+                *numbers = Rc::default();
+            }
+        }
+        plan
+    }
+
     /// Bytes of weights that one run reads: every matrix once, of a table the rows looked up.
     pub fn weight_bytes(&self, n_rows: usize) -> u64 {
         let bytes = |w: Value, rows: usize| match self[w].storage {
-            Storage::Matrix { dtype } => (rows * dtype.info().row_bytes(self[w].cols)) as u64,
+            Storage::Matrix { dtype } => rows as u64 * dtype.info().row_bytes(self[w].cols) as u64,
             _ => 0,
         };
         let read = |step: &Step| match step.op {

@@ -66,7 +66,11 @@ impl Facts {
             name,
             config: config.clone(),
             n_ctx,
-            n_parameters: checkpoint.tensors.values().map(|t| t.shape.iter().product::<usize>() as u64).sum(),
+            n_parameters: checkpoint
+                .tensors
+                .values()
+                .map(|t| t.shape.iter().map(|n| *n as u64).product::<u64>())
+                .sum(),
             weight_bytes: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
             bytes_per_token: decode.0.weight_bytes(1),
             dispatches_per_token: backend.dispatches(decode.1),
@@ -112,7 +116,7 @@ pub struct Engine {
     pub(super) cached: Vec<u32>,
     /// Which generation may go on: the latest.
     pub(super) latest: u64,
-    unloaded: bool,
+    pub(super) unloaded: bool,
 }
 
 impl Engine {
@@ -154,7 +158,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Input`] for an empty prompt, an id outside the vocabulary or options out of range;
-    /// [`Error::ContextFull`] for a prompt that leaves no room.
+    /// [`Error::ContextFull`] for a prompt that is longer than the context.
     pub fn generate(&mut self, prompt: &[u32], options: GenerateOptions) -> Result<Generation> {
         options.check()?;
         self.check_ids(prompt)?;
@@ -171,7 +175,12 @@ impl Engine {
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
         let n_vocab = self.facts.config.n_vocab;
-        let mut logits = Vec::with_capacity(ids.len() * n_vocab);
+        let mut logits = Vec::new();
+        let n = ids.len() as u64 * n_vocab as u64;
+        let room = usize::try_from(n).map(|n| logits.try_reserve_exact(n));
+        if !matches!(room, Ok(Ok(()))) {
+            return Err(Error::OutOfMemory { device: "host", what: "the logits".into(), bytes: 4 * n });
+        }
         for (i, chunk) in ids.chunks(max_rows).enumerate() {
             self.backend.write_u32(IDS, 0, chunk)?;
             let pos = (i * max_rows) as u32;
@@ -219,11 +228,5 @@ impl Engine {
             return Err(Error::ContextFull { n_prompt: ids.len(), n_ctx });
         }
         Ok(())
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        self.backend.destroy();
     }
 }

@@ -126,6 +126,7 @@ pub struct Generation {
     started: Instant,
     first_token: Option<Instant>,
     finished: bool,
+    failed: Option<Error>,
     aborted: bool,
 }
 
@@ -163,6 +164,7 @@ impl Generation {
             started: Instant::now(),
             first_token: None,
             finished: false,
+            failed: None,
             aborted: false,
             options,
         })
@@ -173,14 +175,20 @@ impl Generation {
         self.aborted = true;
     }
 
-    /// One chunk of the prompt, one token, or the end. After the end it says the end again.
+    /// One chunk of the prompt, one token, or the end. After the end, or an error, it says the same again.
     ///
     /// # Errors
     /// Those of the device; [`Error::NotFinite`] when the model's numbers went bad; [`Error::Input`] if another
     /// generation or other work on the model has begun since.
     pub async fn step(&mut self, engine: &mut Engine) -> Result<Event> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
         if self.finished {
             return Ok(Event::Done { text: String::new(), output: self.output.clone() });
+        }
+        if engine.unloaded {
+            return Err(Error::Unloaded);
         }
         if engine.latest != self.number {
             let problem = "other work on this model has begun since, and took the cache over";
@@ -191,8 +199,8 @@ impl Generation {
             _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
             _ => self.token(engine).await,
         };
-        if event.is_err() {
-            self.finished = true;
+        if let Err(error) = &event {
+            self.failed = Some(error.clone());
             engine.cached.clear();
         }
         event
@@ -259,7 +267,11 @@ impl Generation {
         }
         self.output.tokens.push(id);
         self.remember(engine);
-        let passed = self.stops.push(&self.decoder.push(engine.tokenizer(), id)?);
+        let tokenizer = engine.tokenizer();
+        // Embedding tables are often padded; what the tokenizer does not know has no text.
+        let known = (id as usize) < tokenizer.vocab_size();
+        let text = if known { self.decoder.push(tokenizer, id)? } else { String::new() };
+        let passed = self.stops.push(&text);
         self.output.text += &passed.text;
         if let Some(stop) = passed.stop {
             self.output.stop = Some(stop);

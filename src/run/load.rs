@@ -4,7 +4,7 @@ use std::{collections::HashSet, rc::Rc};
 
 use super::engine::{Engine, Facts, Plans};
 use crate::{
-    backend::{Backend, WeightSpec, cpu::Cpu, gpu, gpu::Gpu},
+    backend::{Backend, Kind, WeightSpec, cpu::Cpu, gpu, gpu::Gpu},
     error::{Error, Result},
     format::{Checkpoint, TensorInfo},
     model::{Config, Output, Weights, decoder_plan},
@@ -53,8 +53,6 @@ pub struct Progress {
 /// The context that a load takes without being asked for one: enough for chat, little enough for any device.
 pub const MAX_DEFAULT_CONTEXT: usize = 4096;
 
-/// The most tokens that one run of prefill takes.
-const PREFILL_ROWS: usize = 128;
 /// The most bytes of logits that one run of scoring makes.
 const SCORE_BYTES: usize = 32 << 20;
 /// Bytes of a weight that are in host memory at a time, about.
@@ -62,45 +60,93 @@ const CHUNK: usize = 4 << 20;
 /// Bytes that may wait in the device's queue before the next chunk is read.
 const IN_FLIGHT: u64 = 32 << 20;
 
-/// Loads a checkpoint.
+/// Loads a checkpoint. Where the caller leaves the device open and the GPU cannot hold the model, the CPU runs it.
 ///
 /// # Errors
 /// Whatever the file, the sources or the device have to say; nothing stays allocated then.
 pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engine> {
     let config = Config::read(checkpoint)?;
-    let tokenizer = Tokenizer::from_metadata(&checkpoint.metadata)?;
-    let template = ChatTemplate::from_metadata(&checkpoint.metadata)?;
     let n_ctx = context_length(&config, options)?;
     let weights = Weights::open(checkpoint, &config, n_ctx).await?;
-    let plan = |name, rows, output| decoder_plan(name, &config, &weights, rows, output);
-    let prefill_rows = PREFILL_ROWS.min(n_ctx);
-    let decode = plan("decode", 1, Output::NextToken)?;
-    let prefill = plan("prefill", prefill_rows, Output::NextToken)?;
-    let score_rows = (SCORE_BYTES / (4 * config.n_vocab)).clamp(1, prefill_rows);
-    let score = plan("score", score_rows, Output::AllLogits)?;
+    let parts = Parts { checkpoint, config: &config, weights: &weights, n_ctx, options };
+    parts.check_tensors()?;
+    // Before the device, since these cost little and may fail.
+    Tokenizer::from_metadata(&checkpoint.metadata)?;
+    ChatTemplate::from_metadata(&checkpoint.metadata)?;
 
-    let (mut backend, reason) = open_backend(options).await?;
-    let result = async {
-        stream_weights(checkpoint, &decode, backend.as_mut(), options).await?;
-        let report = |loaded| tell(options, Progress { stage: "prepare", loaded, total: 2 });
+    let (backend, reason) = open_backend(options).await?;
+    let on_gpu = backend.info().kind == Kind::Gpu;
+    match parts.load_on(backend, reason).await {
+        Err(Error::OutOfMemory { .. }) if on_gpu && options.prefer == Prefer::Auto => {
+            parts.load_on(Box::new(Cpu::new()), "The GPU cannot hold this model".into()).await
+        }
+        result => result,
+    }
+}
+
+/// What a model is made of before it has a device.
+struct Parts<'a> {
+    checkpoint: &'a Checkpoint,
+    config: &'a Config,
+    weights: &'a Weights<'a>,
+    n_ctx: usize,
+    options: &'a LoadOptions,
+}
+
+impl Parts<'_> {
+    fn plan(&self, name: &str, rows: usize, output: Output) -> Result<Plan> {
+        decoder_plan(name, self.config, self.weights, rows, output)
+    }
+
+    /// Refuses a file with weights that this version would ignore, and so get wrong numbers: biases or experts, say.
+    fn check_tensors(&self) -> Result<()> {
+        let plan = self.plan("check", 1, Output::NextToken)?;
+        let known: HashSet<&str> = plan.values.iter().map(|info| info.name.as_str()).collect();
+        let used = |name: &str| {
+            // The first is read by `Weights`; the second repeats, in old files, what the metadata say.
+            known.contains(name) || name == "rope_freqs.weight" || name.ends_with("attn_rot_embd.weight")
+        };
+        match self.checkpoint.tensors.keys().find(|name| !used(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let hint = format!("{} models that have it are not run yet", self.config.architecture);
+                Err(Error::unsupported("tensor", name, hint))
+            }
+        }
+    }
+
+    async fn load_on(&self, mut backend: Box<dyn Backend>, reason: String) -> Result<Engine> {
+        let result = self.fill(backend.as_mut(), reason).await;
+        let (facts, plans) = match result {
+            Ok(made) => made,
+            Err(error) => {
+                backend.destroy();
+                return Err(error);
+            }
+        };
+        let tokenizer = Tokenizer::from_metadata(&self.checkpoint.metadata)?;
+        let template = ChatTemplate::from_metadata(&self.checkpoint.metadata)?;
+        Ok(Engine::new(backend, facts, tokenizer, template, plans))
+    }
+
+    async fn fill(&self, backend: &mut dyn Backend, reason: String) -> Result<(Facts, Plans)> {
+        let decode = self.plan("decode", 1, Output::NextToken)?;
+        let prefill_rows = backend.prefill_rows().min(self.n_ctx);
+        let prefill = self.plan("prefill", prefill_rows, Output::NextToken)?;
+        let score_rows = (SCORE_BYTES / (4 * self.config.n_vocab)).clamp(1, prefill_rows);
+        // Its constants are those of the others.
+        let score = self.plan("score", score_rows, Output::AllLogits)?.without_constants();
+
+        stream_weights(self.checkpoint, &decode, backend, self.options).await?;
+        let report = |loaded| tell(self.options, Progress { stage: "prepare", loaded, total: 2 });
         report(0);
         let decode_prepared = backend.prepare(&decode).await?;
         report(1);
         let prefill = backend.prepare(&prefill).await?;
         report(2);
-        Ok((decode_prepared, prefill))
-    };
-    match result.await {
-        Ok((decode_prepared, prefill)) => {
-            let decode = (&decode, decode_prepared);
-            let facts = Facts::new(checkpoint, &config, n_ctx, backend.as_ref(), reason, decode);
-            let plans = Plans { decode: decode_prepared, prefill, prefill_rows, score, scorer: None };
-            Ok(Engine::new(backend, facts, tokenizer, template, plans))
-        }
-        Err(error) => {
-            backend.destroy();
-            Err(error)
-        }
+        let decode = (&decode, decode_prepared);
+        let facts = Facts::new(self.checkpoint, self.config, self.n_ctx, backend, reason, decode);
+        Ok((facts, Plans { decode: decode_prepared, prefill, prefill_rows, score, scorer: None }))
     }
 }
 
@@ -164,6 +210,7 @@ async fn stream_weights(
         .collect();
     weights.sort_by_key(|(_, tensor)| (tensor.source, tensor.offset));
     let total = weights.iter().map(|(_, tensor)| tensor.n_bytes).sum();
+    let mut window = Window::default();
     let mut loaded = 0;
     let mut in_flight = 0;
     tell(options, Progress { stage: "weights", loaded, total });
@@ -176,8 +223,9 @@ async fn stream_weights(
                 return Err(Error::Aborted);
             }
             let n = rows_each.min(spec.rows - first_row) * row_bytes;
-            let bytes = checkpoint.read(tensor, (first_row * row_bytes) as u64, n).await?;
-            backend.write_weight(&spec, first_row, &bytes)?;
+            let start = tensor.offset + first_row as u64 * row_bytes as u64;
+            let bytes = window.read(checkpoint, tensor.source, start, n).await?;
+            backend.write_weight(&spec, first_row, bytes)?;
             loaded += n as u64;
             in_flight += n as u64;
             if in_flight >= IN_FLIGHT {
@@ -188,4 +236,37 @@ async fn stream_weights(
         }
     }
     backend.settle().await
+}
+
+/// The last bytes that were read, with what follows them in the file: many tensors are small, and each request to a
+/// server takes its time.
+#[derive(Default)]
+struct Window {
+    source: usize,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// `len` bytes of a source from `start`.
+    async fn read(
+        &mut self,
+        checkpoint: &Checkpoint,
+        source: usize,
+        start: u64,
+        len: usize,
+    ) -> Result<&[u8]> {
+        let end = self.start + self.bytes.len() as u64;
+        let inside = self.source == source && start >= self.start && start + len as u64 <= end;
+        if !inside {
+            let file = &checkpoint.sources[source];
+            // The reader checked that every tensor ends within its file.
+            let left = file.len().saturating_sub(start).min(CHUNK as u64) as usize;
+            self.bytes = Vec::new(); // the old ones go before the new ones come
+            self.bytes = file.read(start, len.max(left)).await?;
+            (self.source, self.start) = (source, start);
+        }
+        let at = (start - self.start) as usize;
+        Ok(&self.bytes[at..at + len])
+    }
 }

@@ -8,6 +8,6 @@ mod stop;
 
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
-pub use load::{LoadOptions, Prefer, Progress, load};
+pub use load::{LoadOptions, MAX_DEFAULT_CONTEXT, Prefer, Progress, load};
 pub use options::GenerateOptions;
 pub use stop::StopMatcher;

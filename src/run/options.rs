@@ -58,12 +58,9 @@ impl GenerateOptions {
             true => Ok(()),
             false => Err(Error::input(what, format!("{found} is not {range}"))),
         };
-        need(
-            (0.0..=100.0).contains(&self.temperature),
-            "temperature",
-            self.temperature,
-            "between 0 and 100",
-        )?;
+        // Below the least, a difference of logits divided by it would overflow.
+        let t = self.temperature;
+        need(t == 0.0 || (1e-5..=100.0).contains(&t), "temperature", t, "0, or between 0.00001 and 100")?;
         need(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "above 0 and at most 1")?;
         need((0.0..=1.0).contains(&self.min_p), "min_p", self.min_p, "between 0 and 1")?;
         let r = self.repetition_penalty;

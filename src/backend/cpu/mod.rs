@@ -12,11 +12,37 @@ use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sample
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value},
+    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
 };
 use ops::Matrix;
 
-/// f32 or u32 memory of one value.
+/// The activations of a plan: the slots, and which of them each value has.
+struct Scratch {
+    slots: Vec<Cells>,
+    slot_of: HashMap<Value, usize>,
+}
+
+impl Scratch {
+    /// Activations that never live at the same time share a slot.
+    fn new(plan: &Plan) -> Result<Scratch> {
+        let mut scratch = Scratch { slots: Vec::new(), slot_of: HashMap::new() };
+        for (i, slot) in assign_slots(plan).into_iter().enumerate() {
+            scratch.slots.push(zeros("scratch", slot.len, 1)?);
+            scratch.slot_of.extend(slot.values.into_iter().map(|value| (value, i)));
+        }
+        Ok(scratch)
+    }
+
+    fn get(&self, value: Value) -> &Cells {
+        &self.slots[self.slot_of[&value]]
+    }
+
+    fn get_mut(&mut self, value: Value) -> &mut Cells {
+        &mut self.slots[self.slot_of[&value]]
+    }
+}
+
+/// f32 memory of one value.
 type Cells = Vec<f32>;
 
 /// Runs plans on the CPU.
@@ -28,8 +54,7 @@ pub struct Cpu {
     /// u32 states, by name.
     words: HashMap<String, Vec<u32>>,
     plans: Vec<Plan>,
-    /// Activations of each plan, indexed by value.
-    scratch: Vec<Vec<Cells>>,
+    scratch: Vec<Scratch>,
     destroyed: bool,
 }
 
@@ -46,7 +71,6 @@ impl Cpu {
     /// Makes what one value needs, unless another plan already did.
     fn declare(&mut self, plan: &Plan, value: Value) -> Result<()> {
         let info = &plan[value];
-        let len = info.rows * info.cols;
         match &info.storage {
             Storage::Matrix { .. } if !self.matrices.contains_key(&info.name) => {
                 return Err(no_such("weight", &info.name));
@@ -58,10 +82,10 @@ impl Cpu {
                 self.floats.insert(info.name.clone(), numbers.to_vec());
             }
             Storage::State if !self.floats.contains_key(&info.name) => {
-                self.floats.insert(info.name.clone(), zeros(&info.name, len)?);
+                self.floats.insert(info.name.clone(), zeros(&info.name, info.rows, info.cols)?);
             }
             Storage::StateU32 if !self.words.contains_key(&info.name) => {
-                self.words.insert(info.name.clone(), vec![0; len]);
+                self.words.insert(info.name.clone(), vec![0; info.rows * info.cols]);
             }
             _ => {}
         }
@@ -70,15 +94,17 @@ impl Cpu {
 }
 
 /// Zeros, or a typed error where the memory cannot be had.
-fn zeros(name: &str, len: usize) -> Result<Cells> {
+fn zeros(name: &str, rows: usize, cols: usize) -> Result<Cells> {
+    let none = || out_of_memory(name, 4 * rows as u64 * cols as u64);
+    let len = rows.checked_mul(cols).ok_or_else(none)?;
     let mut cells = Vec::new();
-    cells.try_reserve_exact(len).map_err(|_| out_of_memory(name, len * 4))?;
+    cells.try_reserve_exact(len).map_err(|_| none())?;
     cells.resize(len, 0.0);
     Ok(cells)
 }
 
-fn out_of_memory(name: &str, bytes: usize) -> Error {
-    Error::OutOfMemory { device: "CPU", what: name.into(), bytes: bytes as u64 }
+fn out_of_memory(name: &str, bytes: u64) -> Error {
+    Error::OutOfMemory { device: "CPU", what: name.into(), bytes }
 }
 
 impl Backend for Cpu {
@@ -90,7 +116,8 @@ impl Backend for Cpu {
 
     fn counters(&self) -> Counters {
         let matrices = self.matrices.values().map(|m| m.bytes.len());
-        let floats = self.floats.values().chain(self.scratch.iter().flatten()).map(|v| v.len() * 4);
+        let floats =
+            self.floats.values().chain(self.scratch.iter().flat_map(|s| &s.slots)).map(|v| v.len() * 4);
         let words = self.words.values().map(|v| v.len() * 4);
         let sizes: Vec<usize> = matrices.chain(floats).chain(words).filter(|n| *n > 0).collect();
         Counters { buffers: sizes.len() as u64, bytes: sizes.iter().sum::<usize>() as u64 }
@@ -105,9 +132,11 @@ impl Backend for Cpu {
             return Ok(());
         }
         if first_row == 0 {
-            let total = spec.rows * spec.dtype.info().row_bytes(spec.cols);
+            let row_bytes = spec.dtype.info().row_bytes(spec.cols);
+            let none = || out_of_memory(spec.name, spec.rows as u64 * row_bytes as u64);
             let mut room = Vec::new();
-            room.try_reserve_exact(total).map_err(|_| out_of_memory(spec.name, total))?;
+            let total = spec.rows.checked_mul(row_bytes).ok_or_else(none)?;
+            room.try_reserve_exact(total).map_err(|_| none())?;
             self.matrices.insert(
                 spec.name.to_owned(),
                 Matrix { dtype: spec.dtype, n_out: spec.rows, n_in: spec.cols, bytes: room },
@@ -154,7 +183,7 @@ impl Backend for Cpu {
         self.alive()?;
         let info = &self.plans[prepared.0][value];
         let cells = match info.storage {
-            Storage::Activation => &mut self.scratch[prepared.0][value.0 as usize],
+            Storage::Activation => self.scratch[prepared.0].get_mut(value),
             _ => self.floats.get_mut(&info.name).ok_or_else(|| no_such("state", &info.name))?,
         };
         cells[..numbers.len()].copy_from_slice(numbers);
@@ -171,7 +200,7 @@ impl Backend for Cpu {
         let numbers = self.alive().and_then(|()| {
             let info = &self.plans[prepared.0][value];
             let cells = match info.storage {
-                Storage::Activation => &self.scratch[prepared.0][value.0 as usize],
+                Storage::Activation => self.scratch[prepared.0].get(value),
                 _ => self.floats.get(&info.name).ok_or_else(|| no_such("state", &info.name))?,
             };
             Ok(cells[start..start + len].to_vec())
@@ -194,6 +223,10 @@ impl Backend for Cpu {
         Box::pin(std::future::ready(self.alive()))
     }
 
+    fn prefill_rows(&self) -> usize {
+        16
+    }
+
     fn depth(&self) -> usize {
         1
     }
@@ -209,14 +242,8 @@ impl Cpu {
         for i in 0..plan.values.len() {
             self.declare(plan, Value(i as u32))?;
         }
-        let scratch = plan.values.iter().map(|info| match info.storage {
-            Storage::Activation => zeros(&info.name, info.rows * info.stride()),
-            _ => Ok(Vec::new()),
-        });
-        let scratch = scratch.collect::<Result<_>>()?;
-        self.scratch.push(scratch);
-        // Constants now live in `floats`; the plan's own copies are not needed again.
-        self.plans.push(plan.clone());
+        self.scratch.push(Scratch::new(plan)?);
+        self.plans.push(plan.without_constants()); // they live in `floats` now
         Ok(Prepared(self.plans.len() - 1))
     }
 }

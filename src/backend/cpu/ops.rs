@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Cells, sample};
+use super::{Cells, Scratch, sample};
 use crate::{
     plan::{AttentionShape, Op, Plan, RopeStyle, Run, Storage, Value},
     quant::{DType, dot_f32},
@@ -29,7 +29,7 @@ pub(super) struct Memory<'a> {
     pub matrices: &'a HashMap<String, Matrix>,
     pub floats: &'a mut HashMap<String, Cells>,
     pub words: &'a mut HashMap<String, Vec<u32>>,
-    pub scratch: &'a mut [Cells],
+    pub scratch: &'a mut Scratch,
 }
 
 impl Memory<'_> {
@@ -39,7 +39,7 @@ impl Memory<'_> {
 
     fn floats(&self, value: Value) -> &[f32] {
         match self.plan[value].storage {
-            Storage::Activation => &self.scratch[value.0 as usize],
+            Storage::Activation => self.scratch.get(value),
             _ => &self.floats[&self.plan[value].name],
         }
     }
@@ -47,7 +47,7 @@ impl Memory<'_> {
     /// Lends a value's cells out for writing, so that others can be read meanwhile; [`Memory::put`] gives them back.
     fn take(&mut self, value: Value) -> Cells {
         std::mem::take(match self.plan[value].storage {
-            Storage::Activation => &mut self.scratch[value.0 as usize],
+            Storage::Activation => self.scratch.get_mut(value),
             // `prepare` made every state of the plan.
             _ => self.floats.get_mut(&self.plan[value].name).expect("prepared state"),
         })
@@ -55,7 +55,7 @@ impl Memory<'_> {
 
     fn put(&mut self, value: Value, cells: Cells) {
         match self.plan[value].storage {
-            Storage::Activation => self.scratch[value.0 as usize] = cells,
+            Storage::Activation => *self.scratch.get_mut(value) = cells,
             _ => *self.floats.get_mut(&self.plan[value].name).expect("prepared state") = cells,
         }
     }

@@ -2,7 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::memory;
 use crate::error::{Error, Result};
+
+/// What wgpu says here names the backends it was built without, which helps nobody.
+const NO_ADAPTER: &str = if cfg!(target_arch = "wasm32") {
+    "this browser has no WebGPU, or it found no graphics adapter"
+} else {
+    "no graphics adapter was found; is a Vulkan, Metal or Direct3D 12 driver installed?"
+};
 
 /// A GPU, its queue, and the first error that it reported.
 #[derive(Clone)]
@@ -26,7 +34,7 @@ impl Device {
             power_preference: wgpu::PowerPreference::HighPerformance,
             ..Default::default()
         };
-        let adapter = instance.request_adapter(&options).await.map_err(|e| none(e.to_string()))?;
+        let adapter = instance.request_adapter(&options).await.map_err(|_| none(NO_ADAPTER.into()))?;
         let mut limits = wgpu::Limits::default();
         if !default_limits {
             let best = adapter.limits();
@@ -62,18 +70,26 @@ impl Device {
     /// Resolves when the device has done what it was given so far.
     pub async fn settle(&self) -> Result<()> {
         let (done, wait) = oneshot();
+        let submission = self.queue.submit([]); // writes wait for a submission
         self.queue.on_submitted_work_done(move || done(()));
-        self.poll();
+        self.poll(submission)?;
         wait.await;
         self.check()
     }
 
-    /// Lets native devices make progress; in a browser the event loop does.
-    pub fn poll(&self) {
+    /// Waits natively until the device has done a submission; in a browser the event loop does.
+    ///
+    /// # Errors
+    /// The device's fault, [`Error::DeviceLost`] at the least: its callbacks may never come then.
+    pub fn poll(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
         if cfg!(not(target_arch = "wasm32")) {
-            // What poll reports here (a lost device) also reaches the lost callback.
-            let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: None };
+            if let Err(error) = self.device.poll(wait) {
+                self.check()?;
+                return Err(Error::DeviceLost { reason: error.to_string() });
+            }
         }
+        Ok(())
     }
 
     /// Whether it is software that emulates a GPU, which our own CPU code outruns.
@@ -91,7 +107,7 @@ fn note(fault: &Mutex<Option<Error>>, error: Error) {
 fn from_wgpu(error: &wgpu::Error) -> Error {
     match error {
         wgpu::Error::OutOfMemory { .. } => {
-            Error::OutOfMemory { device: "GPU", what: "a buffer".into(), bytes: 0 }
+            Error::OutOfMemory { device: "GPU", what: "buffers".into(), bytes: memory::total().bytes }
         }
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
             Error::Device { what: "a command".into(), problem: description.clone() }

@@ -4,6 +4,7 @@
 mod device;
 mod lower;
 mod memory;
+mod pipeline;
 mod readback;
 mod shader;
 
@@ -21,6 +22,7 @@ use crate::{
 use device::Device;
 use lower::{Binding, Dispatch, Grid, PartShape};
 use memory::{Allocator, Buffer, Matrix};
+use pipeline::Pipelines;
 use readback::Readback;
 
 /// How many tokens are submitted before the first is read back: enough to hide the way to the host and back.
@@ -43,8 +45,7 @@ pub struct Gpu {
     /// Vectors, constants and states, by name.
     shared: HashMap<String, Rc<Buffer>>,
     plans: Vec<Exec>,
-    texts: Texts,
-    pipelines: HashMap<PipelineKey, (wgpu::ComputePipeline, wgpu::BindGroupLayout)>,
+    pipelines: Pipelines,
     readback: Readback,
     destroyed: bool,
 }
@@ -64,13 +65,6 @@ struct Command {
     grid: Grid,
     /// Keeps the buffers of the bind group.
     _buffers: Vec<Rc<Buffer>>,
-}
-
-/// Pipelines are the same where the text, the constants and the access to each binding are.
-#[derive(PartialEq, Eq, Hash)]
-struct PipelineKey {
-    variant: Variant,
-    constants: Vec<(&'static str, u64)>,
 }
 
 /// A piece of a buffer, for one binding.
@@ -98,8 +92,7 @@ impl Gpu {
             matrices: HashMap::new(),
             shared: HashMap::new(),
             plans: Vec::new(),
-            texts: Texts::default(),
-            pipelines: HashMap::new(),
+            pipelines: Pipelines::default(),
             readback,
             destroyed: false,
         })
@@ -140,7 +133,8 @@ impl Gpu {
                     self.shared.insert(info.name.clone(), buffer);
                 }
                 Storage::State | Storage::StateU32 | Storage::Activation => {
-                    let buffer = self.allocator.storage(&info.name, 4 * (info.rows * info.cols) as u64)?;
+                    let buffer =
+                        self.allocator.storage(&info.name, 4 * info.rows as u64 * info.cols as u64)?;
                     self.shared.insert(info.name.clone(), buffer);
                 }
             }
@@ -183,7 +177,7 @@ impl Gpu {
         dispatch: &Dispatch,
         values: &HashMap<Value, Rc<Buffer>>,
     ) -> Result<Command> {
-        let (pipeline, layout) = self.pipeline(dispatch);
+        let (pipeline, layout) = self.pipelines.get(&self.device.device, dispatch);
         let mut pieces = vec![Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 }];
         for binding in &dispatch.bindings {
             pieces.push(self.piece(plan, *binding, values)?);
@@ -233,56 +227,6 @@ impl Gpu {
                 }
             }
         })
-    }
-
-    fn pipeline(&mut self, dispatch: &Dispatch) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
-        let constants = dispatch.constants.iter().map(|(name, x)| (*name, x.to_bits())).collect();
-        let key = PipelineKey { variant: dispatch.variant, constants };
-        if let Some(made) = self.pipelines.get(&key) {
-            return made.clone();
-        }
-        let device = &self.device.device;
-        let label = Some(dispatch.variant.kernel);
-        let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
-        let storage = dispatch.bindings.iter().map(|binding| {
-            let read_only = !matches!(binding, Binding::Write(_));
-            buffer(wgpu::BufferBindingType::Storage { read_only })
-        });
-        let entries: Vec<_> = std::iter::once(buffer(wgpu::BufferBindingType::Uniform))
-            .chain(storage)
-            .zip(0..)
-            .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty,
-                count: None,
-            })
-            .collect();
-        let layout =
-            device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label,
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let text = self.texts.get(dispatch.variant);
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label,
-            source: wgpu::ShaderSource::Wgsl((&*text).into()),
-        });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label,
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &dispatch.constants,
-                zero_initialize_workgroup_memory: true,
-            },
-            cache: None,
-        });
-        self.pipelines.insert(key, (pipeline.clone(), layout.clone()));
-        (pipeline, layout)
     }
 
     /// Writes the run's parameters and encodes the plan's steps up to `until`.
@@ -405,18 +349,29 @@ impl Backend for Gpu {
         Box::pin(async move { Ok(bytemuck::pod_collect_to_vec(&read?.await?)) })
     }
 
+    fn prefill_rows(&self) -> usize {
+        128
+    }
+
     fn depth(&self) -> usize {
         DEPTH
     }
 
     fn destroy(&mut self) {
         self.plans.clear();
-        self.pipelines.clear();
+        self.pipelines = Pipelines::default();
         self.matrices.clear();
         self.shared.clear();
         self.readback.clear();
         self.run.destroy();
         self.device.device.destroy();
         self.destroyed = true;
+    }
+}
+
+/// Dropping wgpu's objects frees nothing in a browser.
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        self.destroy();
     }
 }

@@ -36,12 +36,12 @@ impl Readback {
     ) -> Result<LocalFuture<'static, Result<Vec<u8>>>> {
         let target = self.target(size)?;
         encoder.copy_buffer_to_buffer(&buffer.raw, start, &target.raw, 0, size);
-        self.device.queue.submit([encoder.finish()]);
+        let submission = self.device.queue.submit([encoder.finish()]);
         let (done, mapped) = oneshot();
         target.raw.map_async(wgpu::MapMode::Read, ..size, move |result| done(result.is_ok()));
         let (device, pool) = (self.device.clone(), self.pool.clone());
         Ok(Box::pin(async move {
-            device.poll();
+            device.poll(submission)?;
             let mapped = mapped.await;
             device.check()?;
             let problem = "its memory could not be read back";

@@ -10,6 +10,7 @@ use crate::quant::{DType, TYPES};
 static TEXTS: &[(&str, &str)] = &[
     ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
     ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
+    ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
     ("attention", include_str!("../../../shaders/attention.wgsl")),
     ("cache_write", include_str!("../../../shaders/cache_write.wgsl")),
     ("embed", include_str!("../../../shaders/embed.wgsl")),
