@@ -1,33 +1,43 @@
 //! `intab`, the native command line: the same engine as in the page, for preparing and checking models.
 //! Results go to stdout, logs to stderr; an error is one line and exit code 1.
 
+#[path = "intab/arguments.rs"]
+mod arguments;
 #[path = "intab/bench.rs"]
 mod bench;
 #[path = "intab/generate.rs"]
 mod generate;
 #[path = "intab/inspect.rs"]
 mod inspect;
+#[path = "intab/output.rs"]
+mod output;
 #[path = "intab/synth.rs"]
 mod synth;
 
 use std::{
-    io::{Read, Write},
+    io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
     rc::Rc,
 };
 
+use arguments::Ids;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use intab::{
-    Error, Result,
+    Error,
     format::{self, Checkpoint},
+    model::Config,
     run::{Engine, LoadOptions, Prefer, Progress, load},
     text::Tokenizer,
 };
+use output::{Failure, Result, note, print};
 use serde_json::json;
 
+/// Language models in a browser tab: the native command line.
+///
+/// Results go to stdout, logs to stderr. An error is one line on stderr, and the exit code is 1.
 #[derive(Parser)]
-#[command(name = "intab", version, about = "Language models in a browser tab: the native command line")]
+#[command(name = "intab", version, arg_required_else_help = false)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,46 +45,57 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Metadata, tensors, types and the memory needed
+    /// What a file holds: facts, metadata, tensors, types and the memory needed
     Inspect {
+        /// The model: a GGUF file, or any part of a split one
         model: PathBuf,
-        /// As one JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Text from stdin, taken verbatim, to token ids
+    /// Turn the text on stdin, taken verbatim, into token ids
+    ///
+    /// By default BOS and EOS are added where the file says so, and the text of special tokens (as `<|im_start|>`)
+    /// becomes those tokens.
     Tokenize {
+        /// The model: a GGUF file, or any part of a split one
         model: PathBuf,
         /// Add no BOS/EOS and take the text of special tokens as plain text
         #[arg(long)]
         no_special: bool,
-        /// As {"ids": […], "pieces": […]}
+        /// Print {"ids": […], "pieces": […]}
         #[arg(long)]
         json: bool,
     },
-    /// Token ids to text
+    /// Turn token ids into text, special tokens included, and end it with a newline
     Detokenize {
+        /// The model: a GGUF file, or any part of a split one
         model: PathBuf,
-        #[arg(long, value_delimiter = ',', required = true)]
-        ids: Vec<u32>,
+        /// Token ids, as 1,2,3
+        #[arg(long, required = true, value_parser = arguments::ids, allow_hyphen_values = true)]
+        ids: Ids,
     },
-    /// Logits after token ids
+    /// Compute the logits after token ids
+    ///
+    /// Without --json, the five best tokens of each position.
     Logits {
+        /// The model: a GGUF file, or any part of a split one
         model: PathBuf,
-        #[arg(long, value_delimiter = ',', required = true)]
-        ids: Vec<u32>,
+        /// Token ids, as 1,2,3
+        #[arg(long, required = true, value_parser = arguments::ids, allow_hyphen_values = true)]
+        ids: Ids,
         /// The last position only
         #[arg(long)]
         last: bool,
-        /// As {"shape": [n, vocab], "logits": [[…]]}
+        /// Print {"shape": [n, vocab], "logits": [[…]]}
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         device: DeviceArgs,
     },
-    /// Text after a prompt
+    /// Write text that goes on from a prompt
     Generate(generate::GenerateArgs),
-    /// Speeds, as JSON lines
+    /// Measure speeds on each backend, as JSON lines
     Bench(bench::BenchArgs),
     /// Write a model of a known shape with random weights, to measure with
     Synth(synth::SynthArgs),
@@ -83,11 +104,11 @@ enum Command {
 /// Where and how large.
 #[derive(Args)]
 struct DeviceArgs {
-    /// The device that runs the model
+    /// The device that runs the model; auto takes a GPU where there is a real one
     #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
     backend: BackendArg,
-    /// Positions that the context holds
-    #[arg(long)]
+    /// Positions that the context holds [default: what the model was trained for, at most 4096]
+    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     context: Option<usize>,
 }
 
@@ -99,8 +120,16 @@ enum BackendArg {
 }
 
 impl DeviceArgs {
-    async fn load(&self, model: &Path) -> Result<Engine> {
+    /// Loads a model to run `ids`, if they are known; bad ones are refused before a device is opened.
+    async fn load(&self, model: &Path, ids: Option<&[u32]>) -> Result<Engine> {
         let checkpoint = format::open_path(model).await?;
+        if let Some(ids) = ids {
+            let n_vocab = Config::read(&checkpoint)?.n_vocab;
+            if let Some(id) = ids.iter().find(|id| **id as usize >= n_vocab) {
+                let problem = format!("{id} is not in the vocabulary of {n_vocab} tokens");
+                return Err(Error::input("ids", problem).into());
+            }
+        }
         load_checkpoint(&checkpoint, self).await
     }
 }
@@ -120,7 +149,8 @@ async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs) -> Result<E
     };
     let engine = load(checkpoint, &options).await?;
     let facts = engine.facts();
-    eprintln!("{} on {} ({}): {}", facts.name, facts.backend.name(), facts.device, facts.backend_reason);
+    let device = format!("{} ({}): {}", facts.backend.name(), facts.device, facts.backend_reason);
+    note(&format!("{} on {device}", facts.name));
     Ok(engine)
 }
 
@@ -132,65 +162,81 @@ mod log {
     /// A line that is written over, where somebody looks.
     pub fn progress(progress: &Progress) {
         if std::io::stderr().is_terminal() {
-            eprint!("\r{} {}/{}\x1b[K\r", progress.stage, progress.loaded, progress.total);
-            let _ = std::io::stderr().flush();
+            let mut err = std::io::stderr().lock();
+            let _ = write!(err, "\r{} {}/{}\x1b[K\r", progress.stage, progress.loaded, progress.total);
+            let _ = err.flush();
         }
     }
 }
 
 fn main() -> ExitCode {
-    match pollster::block_on(run(Cli::parse().command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("intab: {error}");
-            ExitCode::FAILURE
-        }
+    let failure = match Cli::try_parse() {
+        Ok(cli) => match pollster::block_on(run(cli.command)) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => failure,
+        },
+        Err(error) => match usage(&error) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(failure) => failure,
+        },
+    };
+    if failure.is_closed_pipe() {
+        return ExitCode::SUCCESS;
     }
+    let subcommand = std::env::args_os().nth(1);
+    note(&format!("intab: {}", failure.line(subcommand.as_deref().and_then(|name| name.to_str()))));
+    ExitCode::FAILURE
+}
+
+/// Help and version are results; anything else that the parser has to say is an error of one line.
+fn usage(error: &clap::Error) -> Result<()> {
+    if !error.use_stderr() {
+        return output::write(&error.render().to_string());
+    }
+    let message = error.render().to_string();
+    // The first paragraph says what is wrong; usage and tips follow.
+    let lines = message.trim_start_matches("error: ").lines().map(str::trim);
+    let problem = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    Err(Failure::Usage(format!("{problem}; see intab --help")))
 }
 
 async fn run(command: Command) -> Result<()> {
     match command {
         Command::Inspect { model, json } => inspect::inspect(&model, json).await,
         Command::Tokenize { model, no_special, json } => tokenize(&model, no_special, json).await,
-        Command::Detokenize { model, ids } => {
+        Command::Detokenize { model, ids: Ids(ids) } => {
             let text = tokenizer(&model).await?.decode(&ids, false)?;
             print(&text)
         }
-        Command::Logits { model, ids, last, json, device } => logits(&model, &ids, last, json, &device).await,
+        Command::Logits { model, ids, last, json, device } => {
+            logits(&model, &ids.0, last, json, &device).await
+        }
         Command::Generate(args) => generate::generate(&args).await,
         Command::Bench(args) => bench::bench(&args).await,
         Command::Synth(args) => synth::synth(&args),
     }
 }
 
-/// Writes a result. Errors of stdout (a closed pipe) end the program.
-fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let written =
-        out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-    written.map_err(|e| Error::Source { source_name: "stdout".into(), problem: e.to_string() })
-}
-
 async fn tokenizer(model: &Path) -> Result<Tokenizer> {
-    Tokenizer::from_metadata(&format::open_path(model).await?.metadata)
+    Ok(Tokenizer::from_metadata(&format::open_path(model).await?.metadata)?)
 }
 
 async fn tokenize(model: &Path, no_special: bool, as_json: bool) -> Result<()> {
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().read_to_end(&mut bytes);
-    read.map_err(|e| Error::Source { source_name: "stdin".into(), problem: e.to_string() })?;
-    let text = String::from_utf8(bytes).map_err(|e| Error::input("stdin", e.to_string()))?;
+    // The model first: a bad path shows before anybody has typed a text.
     let tokenizer = tokenizer(model).await?;
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(|e| Failure::Stdin(e.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|e| Failure::Stdin(e.utf8_error().to_string()))?;
     let ids = tokenizer.encode(&text, !no_special, !no_special)?;
     if as_json {
-        let pieces = ids.iter().map(|id| tokenizer.piece(*id)).collect::<Result<Vec<_>>>()?;
+        let pieces = ids.iter().map(|id| tokenizer.piece(*id)).collect::<intab::Result<Vec<_>>>()?;
         return print(&json!({ "ids": ids, "pieces": pieces }).to_string());
     }
     print(&ids.iter().map(u32::to_string).collect::<Vec<_>>().join(" "))
 }
 
 async fn logits(model: &Path, ids: &[u32], last: bool, as_json: bool, device: &DeviceArgs) -> Result<()> {
-    let mut engine = device.load(model).await?;
+    let mut engine = device.load(model, Some(ids)).await?;
     let n_vocab = engine.facts().config.n_vocab;
     let logits = engine.logits(ids).await?;
     let rows: Vec<&[f32]> = logits.chunks_exact(n_vocab).skip(if last { ids.len() - 1 } else { 0 }).collect();

@@ -4,35 +4,52 @@ use std::path::PathBuf;
 
 use clap::Args;
 use intab::{
-    Error, Result, format,
+    Error, format,
     run::{Engine, GenerateOptions},
 };
 use serde_json::json;
 
-use super::{BackendArg, DeviceArgs, generate::stream, load_checkpoint, print};
+use super::{
+    BackendArg, DeviceArgs, arguments,
+    generate::stream,
+    load_checkpoint,
+    output::{Failure, Result, note, print},
+};
 
 #[derive(Args)]
 pub struct BenchArgs {
+    /// The model: a GGUF file, or any part of a split one
     #[arg(default_value = "models/intab-stories.gguf")]
     model: PathBuf,
     /// Tokens of the prompt
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     prompt_tokens: usize,
     /// Tokens generated
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     new_tokens: usize,
     /// Runs, of which the best counts
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     runs: usize,
 }
 
 pub async fn bench(args: &BenchArgs) -> Result<()> {
+    // Decoding is timed from the first new token to the last.
+    let least = [
+        ("prompt_tokens", args.prompt_tokens, 1),
+        ("new_tokens", args.new_tokens, 2),
+        ("runs", args.runs, 1),
+    ];
+    if let Some((what, found, least)) = least.into_iter().find(|(_, found, least)| found < least) {
+        return Err(Error::input(what, format!("{found} is too few; at least {least} is needed")).into());
+    }
     for backend in [BackendArg::Cpu, BackendArg::Gpu] {
         let checkpoint = format::open_path(&args.model).await?;
         let device = DeviceArgs { backend, context: None };
         match load_checkpoint(&checkpoint, &device).await {
             Ok(mut engine) => print(&measure(&mut engine, args).await?.to_string())?,
-            Err(Error::NoDevice { problem, .. }) => eprintln!("no GPU to measure: {problem}"),
+            Err(Failure::Engine(Error::NoDevice { problem, .. })) => {
+                note(&format!("no GPU to measure: {problem}"));
+            }
             Err(error) => return Err(error),
         }
     }
@@ -52,7 +69,7 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
             ignore_eos: true,
             ..GenerateOptions::default()
         };
-        let output = stream(engine, &ids, options, |_| {}).await?;
+        let output = stream(engine, &ids, options, |_| Ok(())).await?;
         let times = output.timings;
         let prefill = args.prompt_tokens as f64 * 1e3 / times.first_token_ms;
         let decoded = (output.tokens.len() - 1) as f64;

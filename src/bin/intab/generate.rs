@@ -1,55 +1,75 @@
 //! `intab generate`.
 
-use std::{io::Write, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use intab::{
-    Error, Result,
+    Error,
     run::{Engine, Event, GenerateOptions, Output},
 };
 use serde_json::json;
 
-use super::{DeviceArgs, print};
+use super::{
+    DeviceArgs,
+    arguments::{self, Ids},
+    output::{self, Result, note, print},
+};
 
 #[derive(Args)]
 pub struct GenerateArgs {
+    /// The model: a GGUF file, or any part of a split one
     model: PathBuf,
-    /// The text to go on from
-    #[arg(short, long, conflicts_with = "ids", required_unless_present = "ids")]
+    /// The text to go on from; BOS is added where the file says so, and the text of special tokens becomes those
+    /// tokens
+    #[arg(
+        short,
+        long,
+        value_name = "TEXT",
+        conflicts_with = "ids",
+        required_unless_present = "ids",
+        allow_hyphen_values = true
+    )]
     prompt: Option<String>,
-    /// Token ids to go on from, instead of a text
-    #[arg(long, value_delimiter = ',')]
-    ids: Option<Vec<u32>>,
-    #[arg(long)]
+    /// Add no BOS to the prompt and take the text of special tokens as plain text
+    #[arg(long, conflicts_with = "ids")]
+    no_special: bool,
+    /// Token ids to go on from, as 1,2,3, instead of a text; nothing is added to them
+    #[arg(long, value_parser = arguments::ids, allow_hyphen_values = true)]
+    ids: Option<Ids>,
+    /// The most tokens to generate [default: until the model ends its text or the context is full]
+    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     max_new_tokens: Option<usize>,
-    /// 0 is greedy
-    #[arg(long, default_value_t = 1.0)]
+    /// Below 1 likely tokens become likelier, above 1 less so; 0 always takes the best (greedy)
+    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = arguments::number, allow_negative_numbers = true)]
     temperature: f32,
     /// Keep the K best tokens; 0 keeps all
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "K", default_value_t = 0, value_parser = arguments::whole::<u32>, allow_negative_numbers = true)]
     top_k: u32,
-    /// Keep the smallest set of best tokens with this probability
-    #[arg(long, default_value_t = 1.0)]
+    /// Keep the smallest set of best tokens with this probability; 1 keeps all
+    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = arguments::number, allow_negative_numbers = true)]
     top_p: f32,
-    /// Keep tokens at least this probable relative to the best
-    #[arg(long, default_value_t = 0.0)]
+    /// Keep tokens at least this probable relative to the best; 0 keeps all
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = arguments::number, allow_negative_numbers = true)]
     min_p: f32,
-    #[arg(long, default_value_t = 1.0)]
+    /// Divide the scores of tokens that were there before by this; 1 is off
+    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = arguments::number, allow_negative_numbers = true)]
     repetition_penalty: f32,
-    #[arg(long, default_value_t = 0.0)]
+    /// Take this from the score of a token that was there before; 0 is off
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = arguments::number, allow_negative_numbers = true)]
     presence_penalty: f32,
-    #[arg(long, default_value_t = 0.0)]
+    /// Take this from a token's score for each time it was there before; 0 is off
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = arguments::number, allow_negative_numbers = true)]
     frequency_penalty: f32,
-    /// The same seed on the same device gives the same text
-    #[arg(long)]
+    /// The same seed on the same device gives the same text [default: from the clock]
+    #[arg(long, value_name = "S", value_parser = arguments::whole::<u64>, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// End before this text; may be given more than once
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     stop: Vec<String>,
     /// Go on after the model's own end tokens
     #[arg(long)]
     ignore_eos: bool,
-    /// One JSON object instead of streamed text
+    /// Print one JSON object instead of streamed text
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -73,27 +93,25 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
     };
     options.check()?;
     if args.prompt.as_deref() == Some("") {
-        return Err(Error::input("prompt", "it is empty; give at least one character"));
+        return Err(Error::input("prompt", "it is empty; give at least one character").into());
     }
-    let mut engine = args.device.load(&args.model).await?;
-    let ids = match (&args.ids, &args.prompt) {
-        (Some(ids), _) => ids.clone(),
-        (None, prompt) => engine.tokenizer().encode(prompt.as_deref().unwrap_or_default(), true, true)?,
-    };
-    let output = stream(&mut engine, &ids, options, |text| {
-        if !args.json {
-            let mut out = std::io::stdout().lock();
-            // A closed pipe shows when the last line is printed.
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let ids = args.ids.as_ref().map(|Ids(ids)| ids.as_slice());
+    let mut engine = args.device.load(&args.model, ids).await?;
+    let ids = match (ids, &args.prompt) {
+        (Some(ids), _) => ids.to_vec(),
+        (None, prompt) => {
+            let text = prompt.as_deref().unwrap_or_default();
+            engine.tokenizer().encode(text, !args.no_special, !args.no_special)?
         }
-    })
-    .await?;
+    };
+    let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };
+    let output = stream(&mut engine, &ids, options, show).await?;
     let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
     let rate = per_second(output.tokens.len().saturating_sub(1), output.timings.decode_ms);
     if !args.json {
         let (n, reason) = (output.tokens.len(), output.finish_reason.name());
         print("")?;
-        eprintln!("{n} tokens, {rate:.1} tokens/s, ended by {reason}, seed {seed}");
+        note(&format!("{n} tokens, {rate:.1} tokens/s, ended by {reason}, seed {seed}"));
         return Ok(());
     }
     let (usage, times) = (output.usage, output.timings);
@@ -119,20 +137,20 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
     print(&result.to_string())
 }
 
-/// Runs a generation to its end, handing out its text as it comes.
+/// Runs a generation to its end, handing out its text as it comes; `show` may end it with an error.
 pub async fn stream(
     engine: &mut Engine,
     ids: &[u32],
     options: GenerateOptions,
-    mut show: impl FnMut(&str),
+    mut show: impl FnMut(&str) -> Result<()>,
 ) -> Result<Output> {
     let mut generation = engine.generate(ids, options)?;
     loop {
         match generation.step(engine).await? {
             Event::Prefill { .. } => {}
-            Event::Token { text, .. } => show(&text),
+            Event::Token { text, .. } => show(&text)?,
             Event::Done { text, output } => {
-                show(&text);
+                show(&text)?;
                 return Ok(output);
             }
         }

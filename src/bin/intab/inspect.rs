@@ -1,40 +1,37 @@
-//! `intab inspect`.
+//! `intab inspect`: what a file holds and what it takes to run it.
 
-use std::path::Path;
+use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use intab::{
-    Result,
+    Error,
     format::{self, Checkpoint, metadata::Value},
     model::Config,
+    text::Tokenizer,
 };
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::print;
+use super::output::{Result, escaped, print};
 
 pub async fn inspect(model: &Path, as_json: bool) -> Result<()> {
     let checkpoint = format::open_path(model).await?;
-    let memory = Config::read(&checkpoint).map(|config| memory(&checkpoint, &config));
-    if as_json {
-        return print(&to_json(&checkpoint, memory.ok()).to_string());
+    let summary = Summary::new(&checkpoint);
+    match as_json {
+        true => print(&to_json(&checkpoint, &summary).to_string()),
+        false => print(to_text(&checkpoint, &summary).trim_end()),
     }
-    println!("metadata");
-    for (key, value) in &checkpoint.metadata.values {
-        println!("  {key} = {}", shown(value));
-    }
-    println!("tensors");
-    for (name, tensor) in &checkpoint.tensors {
-        println!("  {name} {} {:?}, {} bytes", tensor.dtype, tensor.shape, tensor.n_bytes);
-    }
-    match memory {
-        Ok(Memory { weights, kv_per_token, n_ctx }) => {
-            let kv = kv_per_token * n_ctx as u64;
-            println!("memory");
-            println!("  weights {weights} bytes");
-            println!("  key/value cache {kv_per_token} bytes a token, {kv} bytes for {n_ctx} tokens");
-        }
-        Err(error) => println!("not run: {error}"),
-    }
-    Ok(())
+}
+
+/// What people want to know first.
+struct Summary {
+    name: String,
+    architecture: Option<String>,
+    n_parameters: u64,
+    /// Tensors by type.
+    types: BTreeMap<&'static str, usize>,
+    /// Of all files.
+    n_bytes: u64,
+    /// What it takes on a device, or why it is not run.
+    memory: intab::Result<Memory>,
 }
 
 /// What a model takes on a device.
@@ -44,18 +41,89 @@ struct Memory {
     n_ctx: usize,
 }
 
-fn memory(checkpoint: &Checkpoint, config: &Config) -> Memory {
-    let kv_dim = config.attention.n_kv_heads * config.attention.head_dim;
-    Memory {
-        weights: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
-        kv_per_token: (config.n_layers * 2 * kv_dim * size_of::<f32>()) as u64,
-        n_ctx: config.n_ctx_train,
+impl Memory {
+    fn kv(&self) -> u64 {
+        self.kv_per_token.saturating_mul(self.n_ctx as u64)
     }
 }
 
-fn to_json(checkpoint: &Checkpoint, memory: Option<Memory>) -> serde_json::Value {
+impl Summary {
+    fn new(checkpoint: &Checkpoint) -> Summary {
+        let metadata = &checkpoint.metadata;
+        let text = |key| match metadata.get(key) {
+            Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
+            _ => None,
+        };
+        let mut types = BTreeMap::new();
+        for tensor in checkpoint.tensors.values() {
+            *types.entry(tensor.dtype.info().name).or_default() += 1;
+        }
+        let n_elements = |shape: &[usize]| shape.iter().fold(1u64, |n, size| n.saturating_mul(*size as u64));
+        Summary {
+            name: text("general.name").unwrap_or_else(|| metadata.file.clone()),
+            architecture: text("general.architecture"),
+            n_parameters: checkpoint
+                .tensors
+                .values()
+                .fold(0, |n, tensor| n.saturating_add(n_elements(&tensor.shape))),
+            types,
+            n_bytes: checkpoint.sources.iter().map(|source| source.len()).sum(),
+            memory: memory(checkpoint),
+        }
+    }
+}
+
+/// # Errors
+/// Those that loading the model gives for its metadata.
+fn memory(checkpoint: &Checkpoint) -> intab::Result<Memory> {
+    let config = Config::read(checkpoint)?;
+    Tokenizer::from_metadata(&checkpoint.metadata)?;
+    let sizes = [2, config.attention.n_kv_heads, config.attention.head_dim, size_of::<f32>()];
+    Ok(Memory {
+        weights: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
+        kv_per_token: sizes.iter().fold(config.n_layers as u64, |n, size| n.saturating_mul(*size as u64)),
+        n_ctx: config.n_ctx_train,
+    })
+}
+
+fn to_text(checkpoint: &Checkpoint, summary: &Summary) -> String {
+    let types: Vec<_> = summary.types.iter().map(|(name, n)| format!("{n} {name}")).collect();
+    let mut text = String::new();
+    let mut line = |line: std::fmt::Arguments| {
+        // Writing to a String does not fail.
+        let _ = writeln!(text, "{line}");
+    };
+    line(format_args!("name          {}", shortened(&summary.name)));
+    line(format_args!("architecture  {}", shortened(summary.architecture.as_deref().unwrap_or("not given"))));
+    line(format_args!("parameters    {}", scaled(summary.n_parameters, &["", " k", " M", " B", " T"])));
+    line(format_args!("tensors       {}", if types.is_empty() { "none".into() } else { types.join(", ") }));
+    line(format_args!("size          {}", size(summary.n_bytes)));
+    match &summary.memory {
+        Ok(memory) => {
+            let (token, n_ctx) = (size(memory.kv_per_token), memory.n_ctx);
+            line(format_args!("memory        {} of weights", size(memory.weights)));
+            line(format_args!(
+                "              {token} of key/value cache a token, {} for {n_ctx} tokens",
+                size(memory.kv())
+            ));
+        }
+        Err(error) => line(format_args!("not run       {}", escaped(&error.to_string()))),
+    }
+    line(format_args!("\nmetadata"));
+    for (key, value) in &checkpoint.metadata.values {
+        line(format_args!("  {} = {}", escaped(key), shown(value)));
+    }
+    line(format_args!("\ntensors"));
+    for (name, tensor) in &checkpoint.tensors {
+        let n_bytes = size(tensor.n_bytes);
+        line(format_args!("  {} {} {:?}, {n_bytes}", escaped(name), tensor.dtype, tensor.shape));
+    }
+    text
+}
+
+fn to_json(checkpoint: &Checkpoint, summary: &Summary) -> Json {
     let metadata: serde_json::Map<_, _> =
-        checkpoint.metadata.values.iter().map(|(key, value)| (key.clone(), shown(value).into())).collect();
+        checkpoint.metadata.values.iter().map(|(key, value)| (key.clone(), value_json(value))).collect();
     let tensors: Vec<_> = checkpoint
         .tensors
         .iter()
@@ -63,34 +131,112 @@ fn to_json(checkpoint: &Checkpoint, memory: Option<Memory>) -> serde_json::Value
             json!({ "name": name, "type": t.dtype.to_string(), "shape": t.shape, "bytes": t.n_bytes })
         })
         .collect();
-    let memory = memory
-        .map(|m| json!({ "weights": m.weights, "kv_per_token": m.kv_per_token, "context_length": m.n_ctx }));
-    json!({ "metadata": metadata, "tensors": tensors, "memory": memory })
+    let memory = summary.memory.as_ref().ok().map(|memory| {
+        json!({
+            "weights": memory.weights,
+            "kv_per_token": memory.kv_per_token,
+            "kv": memory.kv(),
+            "context_length": memory.n_ctx,
+        })
+    });
+    json!({
+        "name": summary.name,
+        "architecture": summary.architecture,
+        "parameters": summary.n_parameters,
+        "types": summary.types,
+        "bytes": summary.n_bytes,
+        "runs": summary.memory.is_ok(),
+        "error": summary.memory.as_ref().err().map(Error::to_string),
+        "memory": memory,
+        "metadata": metadata,
+        "tensors": tensors,
+    })
 }
 
-/// A value in one line; of long arrays the beginning.
+/// A value with its JSON type; of long arrays the length and the beginning.
+fn value_json(value: &Value) -> Json {
+    const MOST: usize = 64;
+    fn list<T>(items: impl ExactSizeIterator<Item = T>, json: impl Fn(T) -> Json) -> Json {
+        let n = items.len();
+        let head: Vec<Json> = items.take(MOST).map(json).collect();
+        if n > MOST { json!({ "count": n, "head": head }) } else { head.into() }
+    }
+    // JSON has no NaN and no infinity.
+    let float = |x: f64| if x.is_finite() { json!(decimal(x)) } else { json!(x.to_string()) };
+    match value {
+        Value::Uint(x) => json!(x),
+        Value::Int(x) => json!(x),
+        Value::Float(x) => float(*x),
+        Value::Bool(x) => json!(x),
+        Value::String(x) => json!(x),
+        Value::Bytes(x) => list(x.iter(), |x| json!(x)),
+        Value::Uints(x) => list(x.iter(), |x| json!(x)),
+        Value::Ints(x) => list(x.iter(), |x| json!(x)),
+        Value::Floats(x) => list(x.iter(), |x| float(f64::from(*x))),
+        Value::Bools(x) => list(x.iter(), |x| json!(x)),
+        Value::Strings(x) => list(x.iter(), |x| json!(x)),
+        Value::Arrays(x) => list(x.iter(), value_json),
+    }
+}
+
+/// A value in one line that is safe to print; of long texts and arrays the beginning.
 fn shown(value: &Value) -> String {
-    fn list<T: std::fmt::Debug>(items: impl IntoIterator<Item = T>) -> String {
-        const MOST: usize = 8;
-        let mut items = items.into_iter();
-        let first: Vec<T> = items.by_ref().take(MOST).collect();
-        match items.count() {
-            0 => format!("{first:?}"),
-            n => format!("{first:?} and {n} more"),
-        }
+    const MOST: usize = 8;
+    fn list<T>(items: impl ExactSizeIterator<Item = T>, shown: impl Fn(T) -> String) -> String {
+        let n = items.len();
+        let first = items.take(MOST).map(shown).collect::<Vec<_>>().join(", ");
+        if n > MOST { format!("[{first}, …] ({n})") } else { format!("[{first}]") }
     }
     match value {
         Value::Uint(x) => x.to_string(),
         Value::Int(x) => x.to_string(),
-        Value::Float(x) => x.to_string(),
+        Value::Float(x) => decimal(*x).to_string(),
         Value::Bool(x) => x.to_string(),
-        Value::String(x) => x.clone(),
-        Value::Bytes(x) => list(x),
-        Value::Uints(x) => list(x),
-        Value::Ints(x) => list(x),
-        Value::Floats(x) => list(x),
-        Value::Bools(x) => list(x),
-        Value::Strings(x) => list(x.iter()),
-        Value::Arrays(x) => list(x),
+        Value::String(x) => shortened(x),
+        Value::Bytes(x) => list(x.iter(), u8::to_string),
+        Value::Uints(x) => list(x.iter(), u64::to_string),
+        Value::Ints(x) => list(x.iter(), i64::to_string),
+        Value::Floats(x) => list(x.iter(), f32::to_string),
+        Value::Bools(x) => list(x.iter(), bool::to_string),
+        Value::Strings(x) => list(x.iter(), |x| format!("\"{}\"", shortened(x))),
+        Value::Arrays(x) => list(x.iter(), shown),
     }
+}
+
+/// A number that was widened from `float32`, as the file's author wrote it: 0.00001, not 0.000009999999747378752.
+fn decimal(x: f64) -> f64 {
+    let narrow = x as f32;
+    if f64::from(narrow) == x { narrow.to_string().parse().unwrap_or(x) } else { x }
+}
+
+/// The beginning of a text, safe to print.
+fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        None => escaped(text).into_owned(),
+        Some((end, _)) => format!("{}… ({} bytes)", escaped(&text[..end]), text.len()),
+    }
+}
+
+fn size(n_bytes: u64) -> String {
+    match n_bytes {
+        0..1000 => format!("{n_bytes} bytes"),
+        _ => scaled(n_bytes, &[" bytes", " kB", " MB", " GB", " TB"]),
+    }
+}
+
+/// Three digits and a unit, each of which is a thousand of the one before.
+fn scaled(n: u64, units: &[&str]) -> String {
+    if n < 1000 {
+        return format!("{n}{}", units[0]);
+    }
+    let mut x = n as f64;
+    let mut unit = 0;
+    // 999.5 would round to 1000.
+    while x >= 999.5 && unit + 1 < units.len() {
+        x /= 1e3;
+        unit += 1;
+    }
+    let digits = if x < 9.995 { 2 } else { usize::from(x < 99.95) };
+    format!("{x:.digits$}{}", units[unit])
 }

@@ -13,11 +13,14 @@ use intab::{
     quant::DType,
 };
 
+use super::output::{self, Failure};
+
 #[derive(Args)]
 pub struct SynthArgs {
     /// The file to write
-    #[arg(short, long)]
+    #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// The model whose shape it has
     #[arg(long, value_enum, default_value_t = ShapeArg::Smollm2_135m)]
     shape: ShapeArg,
     /// The type of the matrices, as llama.cpp prints it
@@ -63,7 +66,7 @@ impl ShapeArg {
     }
 }
 
-pub fn synth(args: &SynthArgs) -> Result<()> {
+pub fn synth(args: &SynthArgs) -> output::Result<()> {
     let dtype = intab::quant::TYPES
         .iter()
         .map(|info| info.dtype)
@@ -76,10 +79,8 @@ pub fn synth(args: &SynthArgs) -> Result<()> {
     for (name, dtype, shape) in &tensors {
         writer.tensor(name, *dtype, shape)?;
     }
-    let file = File::create(&args.output).map_err(|e| Error::Source {
-        source_name: args.output.display().to_string(),
-        problem: e.to_string(),
-    })?;
+    let file = File::create(&args.output)
+        .map_err(|error| Failure::Write { place: args.output.display().to_string(), error })?;
     let mut data = writer.start(BufWriter::new(file))?;
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for (_, dtype, shape) in &tensors {
