@@ -91,7 +91,7 @@ for (const webgpu of [true, false]) {
         async (app) => {
           assert.ok((await app.written()).length > 40);
           assert.equal(await app.fact("Architecture"), "llama");
-          assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: CPU .*\./);
+          assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: CPU\b.*\./);
           assert.match(await app.page.locator("#stats").textContent(), /tokens\/s.*First token after.*(ms|s)/);
           assertNothingBad(app.watch, [server.origin]);
         },
@@ -234,15 +234,134 @@ test("a model that cannot be had is told in plain words with the error's name, a
   });
 });
 
-test("an empty prompt is told as an error, and the next one is written", async () => {
+test("an empty prompt is told beside it, and the text before stays", async () => {
   await inApp(async (app) => {
+    const before = await app.written();
     await app.prompt.fill("");
     await app.generate.click();
-    await app.alert.getByText("InputError").waitFor();
+    await app.page.getByText("Write a beginning").waitFor();
+    assert.equal(await app.alert.isVisible(), false);
+    assert.equal(await app.written(), before);
+    assert.equal(await app.page.evaluate(() => document.activeElement.id), "prompt");
     await app.prompt.fill("Once");
+    assert.equal(await app.page.getByText("Write a beginning").count(), 0);
     await app.set("Most new tokens", 5);
     await app.write();
-    assert.equal(await app.alert.isVisible(), false);
+  });
+});
+
+test("a prompt that is too long leaves the text before and its figures", async () => {
+  await inApp(async (app) => {
+    const text = () => app.output.textContent();
+    const stats = () => app.page.locator("#stats").textContent();
+    const before = [await text(), await stats()];
+    await app.prompt.fill("the dog ran away and ".repeat(400));
+    await app.generate.click();
+    await app.alert.getByText("ContextFullError").waitFor();
+    await app.generate.waitFor();
+    assert.deepEqual([await text(), await stats()], before);
+    assert.equal(await app.page.getByRole("status").textContent(), "");
+  });
+});
+
+test("on a phone the first story leaves the page where it is, with Stop in reach", async () => {
+  await inApp(
+    async (app) => {
+      await app.stop.waitFor({ timeout: 60_000 });
+      await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 10);
+      const { bottom } = await app.stop.evaluate((button) => button.getBoundingClientRect());
+      assert.ok(bottom > 500 && bottom <= 640, `Stop ends at ${bottom}`);
+      await app.page.evaluate(() => scrollTo(0, 300));
+      const scrolled = await app.stop.evaluate((button) => button.getBoundingClientRect().bottom);
+      assert.equal(scrolled, bottom);
+      await app.page.evaluate(() => scrollTo(0, 0));
+      await app.finished();
+      assert.equal(await app.page.evaluate(() => scrollY), 0);
+    },
+    { ready: false, visit: { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true } },
+  );
+});
+
+test("an address that is none is told beside its field, and nothing is asked", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Load another model").click();
+    const field = app.page.getByLabel("From a web address");
+    for (const address of ["127.0.0.1:8124/x.gguf", "not a url", "javascript:alert(1)", "ftp://a.b/c", "", "http://"]) {
+      await field.fill(address);
+      await app.page.getByRole("button", { name: "Load", exact: true }).click();
+      assert.notEqual(await app.page.locator("#url-problem").textContent(), "", address);
+      assert.equal(await field.getAttribute("aria-invalid"), "true");
+      assert.equal(await app.page.locator("#load-progress").isVisible(), false);
+    }
+    await field.fill("127.0.0.1:8124/x.gguf");
+    await field.press("Enter");
+    assert.match(await app.page.locator("#url-problem").textContent(), /https:\/\/127\.0\.0\.1:8124\/x\.gguf/);
+    assertNothingBad(app.watch, [server.origin]);
+  });
+});
+
+test("the advice fits the cause: a status, a refusal to share, a broken connection", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Load another model").click();
+    for (const [path, advice] of [
+      ["missing/other.gguf", /no such file/],
+      ["broken/other.gguf", /problem of its own/],
+      ["unshared/other.gguf", /CORS/],
+      ["cut/other.gguf", /ended before the file/],
+    ]) {
+      await app.page.getByLabel("From a web address").fill(world.url + path);
+      await app.page.getByRole("button", { name: "Load", exact: true }).click();
+      await app.alert.getByText("SourceError").waitFor({ timeout: 30_000 });
+      assert.match(await app.page.locator("#error-advice").textContent(), advice);
+      await app.alert.getByRole("button", { name: "Close" }).click();
+    }
+  });
+});
+
+test("an engine file that is missing is told as such, not as a crash", async () => {
+  const { page, context } = await openPage(browser, "about:blank");
+  try {
+    await context.route("**/*.wasm", (route) => route.fulfill({ status: 404, body: "" }));
+    await page.goto(server.url);
+    await page.getByRole("alert").getByText("The engine could not be loaded").waitFor({ timeout: 30_000 });
+  } finally {
+    await context.close();
+  }
+});
+
+test("an option that only the engine can refuse is named as the caller wrote it, and the public names are all meant to be", async () => {
+  await inApp(async (app) => {
+    const { error, empty, names } = await app.page.evaluate(async () => {
+      const intab = await import("/lib/intab.js");
+      const told = (problem) => ({ message: problem.message, what: problem.details.what });
+      const source = "/models/intab-stories.gguf";
+      const error = await intab.load(source, { backend: "cpu", contextLength: 100_000 }).catch(told);
+      const model = await intab.load(source, { backend: "cpu" });
+      const empty = await model.logits([]).catch(told);
+      return { error, empty, names: Object.keys(intab).filter((name) => /^[a-z]/.test(name)) };
+    });
+    assert.equal(error.what, "contextLength");
+    assert.match(error.message, /^contextLength: /);
+    assert.equal(empty.what, "ids");
+    assert.deepEqual(names.sort(), ["load", "memory", "release"]);
+  });
+});
+
+test("numbers between a slider's steps are valid, and the arrow keys step", async () => {
+  await inApp(async (app) => {
+    const field = app.page.getByLabel("Top-p", { exact: true });
+    await app.set("Top-p", 0.99);
+    assert.equal(await field.evaluate((input) => input.matches(":valid")), true);
+    await field.press("ArrowDown");
+    assert.equal(await field.inputValue(), "0.94");
+  });
+});
+
+test("a single token is no speed, and no plural", async () => {
+  await inApp(async (app) => {
+    await app.set("Most new tokens", 1);
+    await app.write();
+    assert.match(await app.page.locator("#stats").textContent(), /^Speed–.*Written1 token(?!s)/);
   });
 });
 
@@ -287,6 +406,7 @@ test("a load can be cancelled, and the model before goes on", async () => {
     await app.page.getByRole("button", { name: "Load", exact: true }).click();
     await app.page.getByRole("button", { name: "Cancel loading" }).click();
     await app.page.locator("#load-progress").waitFor({ state: "hidden" });
+    assert.equal(await app.page.evaluate(() => document.activeElement.id), "prompt");
     assert.equal(await app.alert.isVisible(), false);
     await app.set("Most new tokens", 5);
     assert.ok((await app.write()).length > 0);

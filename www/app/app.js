@@ -21,9 +21,12 @@ store.show(["model", "memoryBytes"], views.showModel);
 store.show(["running", "result"], views.showStats);
 store.show(["problem", "model", "loading"], views.showProblem);
 store.show(["running", "model"], views.showPrompt);
-store.show(["loading", "model", "running", "result"], views.announce);
+store.show(["loading", "model", "running", "result", "problem"], views.announce);
 store.show(["model"], ({ model }) => {
   if (model) parameters.limitLength(model.contextLength);
+});
+store.show(["model"], (_, { model }) => {
+  if (model) output.attribute(model.name);
 });
 
 /** @returns {import("./session.js").Device} */
@@ -32,22 +35,35 @@ function chosenDevice() {
   return context.value === "" ? { backend } : { backend, contextLength: context.valueAsNumber };
 }
 
-async function generate() {
+/** @param {import("./session.js").Device} device */
+function showDevice({ backend, contextLength }) {
+  for (const radio of deviceForm.querySelectorAll("input")) {
+    if (radio.type === "radio") radio.checked = radio.value === backend;
+  }
+  context.value = contextLength === undefined ? "" : String(contextLength);
+}
+
+/** @param {{follows: boolean}} how Whether the page may scroll along with the text. */
+async function generate({ follows }) {
   if (store.state.model === null) return;
+  const isEmpty = prompt.value.trim() === "";
+  views.showEmptyPrompt(isEmpty);
+  if (isEmpty) return;
   const chat = views.isChat(store.state);
   await session.generate(prompt.value, parameters.options, {
     chat,
-    onStart: () => output.begin(chat ? "" : prompt.value),
+    onStart: () => output.begin(chat ? "" : prompt.value, follows),
     onText: (text) => output.append(text),
-    onEnd: () => output.end(),
+    onEnd: (isRefused) => output.end(isRefused),
   });
   if (store.state.result) parameters.showSeed(store.state.result.seed);
 }
 
 byId("prompt-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
-  void generate();
+  void generate({ follows: true });
 });
+prompt.addEventListener("input", () => views.showEmptyPrompt(false));
 byId("stop", HTMLButtonElement).addEventListener("click", () => session.stop());
 byId("use-chat", HTMLInputElement).addEventListener("change", () => views.showPrompt(store.state));
 byId("cancel-load", HTMLButtonElement).addEventListener("click", () => session.cancelLoad());
@@ -65,7 +81,10 @@ watchSources(load);
 
 /** @param {import("./session.js").Origin} origin */
 function load(origin) {
-  void session.load(origin, chosenDevice());
+  void session.load(origin, chosenDevice()).then((isLoaded) => {
+    // The form shows what runs, not what was tried.
+    if (!isLoaded && store.state.model !== null && store.state.loading === null) showDevice(session.device);
+  });
   // On a small screen the controls are far below from where the progress shows.
   byId("load-progress", HTMLElement).scrollIntoView({ block: "nearest" });
 }
@@ -77,7 +96,7 @@ function reload() {
 addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    void generate();
+    void generate({ follows: true });
   } else if (event.key === "Escape") session.stop();
 });
 
@@ -85,4 +104,4 @@ if (/Mac|iPhone|iPad/.test(navigator.userAgent)) byId("modifier", HTMLElement).t
 byId("settings", HTMLDetailsElement).open = matchMedia("(min-width: 60rem)").matches;
 
 // The first visit shows what this is: the model loads, and tells a story.
-if (await session.load(DEFAULT_MODEL, chosenDevice())) await generate();
+if (await session.load(DEFAULT_MODEL, chosenDevice())) await generate({ follows: false });

@@ -17,9 +17,11 @@ class NumberControl {
     this.name = name;
     this.initial = initial;
     const id = `parameter-${name}`;
-    const range = { min, max, step, "aria-describedby": `${id}-help` };
-    this.number = element("input", { type: "number", id, ...range });
-    this.slider = element("input", { type: "range", "aria-label": `${label}, slider`, ...range });
+    this.isWhole = Number.isInteger(step);
+    const range = { min, max, "aria-describedby": `${id}-help` };
+    // Between the steps of the slider any number may be typed.
+    this.number = element("input", { type: "number", id, step: this.isWhole ? step : "any", ...range });
+    this.slider = element("input", { type: "range", "aria-label": `${label}, slider`, step, ...range });
     this.row = element(
       "div",
       { class: "parameter" },
@@ -31,7 +33,17 @@ class NumberControl {
     this.slider.addEventListener("input", () => (this.number.value = this.slider.value));
     this.number.addEventListener("input", () => (this.slider.value = this.number.value));
     this.number.addEventListener("change", () => this.set(this.number.valueAsNumber));
+    if (!this.isWhole) this.number.addEventListener("keydown", (event) => this.#stepByKey(event, step));
     this.set(initial);
+  }
+
+  /** @param {KeyboardEvent} event @param {number} step */
+  #stepByKey(event, step) {
+    const sign = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (sign === undefined) return;
+    event.preventDefault();
+    const digits = String(step).length - 2;
+    this.set(Number((this.value + sign * step).toFixed(Math.max(digits, 2))));
   }
 
   get value() {
@@ -42,7 +54,7 @@ class NumberControl {
   set(value) {
     const wanted = Number.isNaN(value) ? this.initial : value;
     const within = Math.min(Math.max(wanted, Number(this.number.min)), Number(this.number.max));
-    const text = String(this.number.step === "1" ? Math.round(within) : within);
+    const text = String(this.isWhole ? Math.round(within) : within);
     this.number.value = text;
     this.slider.value = text;
   }

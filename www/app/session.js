@@ -1,6 +1,15 @@
 // What the page does with models: load one, replace it, generate with it. Knows nothing of the page's elements.
 
-import { DeviceLostError, OutOfMemoryError, WorkerCrashedError, load } from "../lib/intab.js";
+import {
+  ContextFullError,
+  DeviceLostError,
+  InputError,
+  OutOfMemoryError,
+  TemplateError,
+  TokenizerError,
+  WorkerCrashedError,
+  load,
+} from "../lib/intab.js";
 
 /**
  * @typedef {import("../lib/intab.js").Model} Model
@@ -11,12 +20,13 @@ import { DeviceLostError, OutOfMemoryError, WorkerCrashedError, load } from "../
  * @typedef {import("./store.js").Store} Store
  * @typedef {{source: Source, label: string}} Origin
  * @typedef {{backend: Backend, contextLength?: number}} Device
- * @typedef {{chat: boolean, onStart: () => void, onText: (text: string) => void, onEnd: () => void}} How `chat`: put the
- *   model's chat template around the prompt. `onEnd` follows `onStart` whatever happens.
+ * @typedef {{chat: boolean, onStart: () => void, onText: (text: string) => void, onEnd: (isRefused: boolean) => void}} How
+ *   `chat`: put the model's chat template around the prompt. `onText` comes once per frame, however fast tokens come.
+ *   `onEnd` follows `onStart` whatever happens; `isRefused`: nothing was written, as the prompt was not accepted.
  */
 
-/** The figures change no faster than a person reads. */
-const SHOW_EVERY_MS = 100;
+/** The speed changes no faster than a person reads. */
+const MEASURE_EVERY_MS = 250;
 
 export class Session {
   #store;
@@ -24,6 +34,8 @@ export class Session {
   #model = null;
   /** Where the model came from that is loaded or was asked for last. @type {Origin | null} */
   #origin = null;
+  /** What the loaded model was loaded with. @type {Device} */
+  #device = { backend: "auto" };
   /** @type {AbortController | null} */
   #loading = null;
   /** @type {Generation | null} */
@@ -40,6 +52,10 @@ export class Session {
     return this.#origin;
   }
 
+  get device() {
+    return this.#device;
+  }
+
   /**
    * Loads a model in the place of the present one, which stays until the new one is there; where memory does not hold
    * both, the present one goes first.
@@ -52,11 +68,12 @@ export class Session {
     const loading = (this.#loading = new AbortController());
     const previous = this.#origin;
     this.#origin = origin;
-    this.#store.set({ loading: { label: origin.label, stage: "", loaded: 0, total: 0 }, problem: null });
+    this.#store.set({ loading: { label: origin.label, backend: device.backend, stage: "", loaded: 0, total: 0 }, problem: null });
     try {
       const model = await this.#loadMakingRoom(origin, device, loading.signal);
       await this.#drop();
       this.#model = model;
+      this.#device = device;
       this.#store.set({ model: model.info, result: null });
       void this.#measure();
       return true;
@@ -98,10 +115,27 @@ export class Session {
     const model = this.#model;
     if (!model) return;
     const store = this.#store;
+    const before = store.state.result;
     /** @type {import("./store.js").Running} */
-    let running = { prefill: null, tokens: 0, startedAt: performance.now(), firstTokenAt: null };
+    let running = { prefill: null, tokens: 0, startedAt: performance.now(), firstTokenAt: null, speed: 0 };
     store.set({ running, result: null, problem: null });
     onStart();
+    let waiting = "";
+    let frame = 0;
+    let measuredAt = 0;
+    let isRefused = false;
+    // The text and its figures appear together.
+    const show = () => {
+      frame = 0;
+      const now = performance.now();
+      if (running.firstTokenAt !== null && now - measuredAt >= MEASURE_EVERY_MS) {
+        measuredAt = now;
+        running = { ...running, speed: ((running.tokens - 1) / (now - running.firstTokenAt)) * 1000 };
+      }
+      if (waiting !== "") onText(waiting);
+      waiting = "";
+      store.set({ running });
+    };
     try {
       const onPrefill = (/** @type {{done: number, total: number}} */ prefill) => {
         store.set({ running: (running = { ...running, prefill }) });
@@ -110,27 +144,26 @@ export class Session {
         ? model.chat([{ role: "user", content: prompt }], { ...options, onPrefill })
         : model.generate(prompt, { ...options, onPrefill });
       this.#generation = generation;
-      let shownAt = 0;
       for await (const { id, text } of generation.tokens()) {
-        const now = performance.now();
-        running = {
-          ...running,
-          tokens: running.tokens + (id === null ? 0 : 1),
-          firstTokenAt: running.firstTokenAt ?? now,
-        };
-        onText(text);
-        if (now - shownAt < SHOW_EVERY_MS) continue;
-        shownAt = now;
-        store.set({ running });
+        const { tokens, firstTokenAt } = running;
+        running = { ...running, tokens: tokens + (id === null ? 0 : 1), firstTokenAt: firstTokenAt ?? performance.now() };
+        waiting += text;
+        frame ||= requestAnimationFrame(show);
       }
-      store.set({ running: null, result: await generation.result });
+      const result = await generation.result;
+      cancelAnimationFrame(frame);
+      show();
+      store.set({ running: null, result });
       void this.#measure();
     } catch (error) {
-      store.set({ running: null });
+      cancelAnimationFrame(frame);
+      show();
+      isRefused = running.tokens === 0 && isAboutInput(error);
+      store.set({ running: null, result: isRefused ? before : null, problem: { error } });
       this.#fail(error);
     } finally {
       this.#generation = null;
-      onEnd();
+      onEnd(isRefused);
     }
   }
 
@@ -149,7 +182,7 @@ export class Session {
         // The two take turns; the longer one is what a person waits for.
         const isDownloading = loading.stage === "download" && loading.loaded < loading.total;
         if (isDownloading && progress.stage === "weights") return;
-        this.#store.set({ loading: { label, ...progress } });
+        this.#store.set({ loading: { label, backend: device.backend, ...progress } });
       },
     };
     try {
@@ -185,8 +218,16 @@ export class Session {
 
   /** @param {unknown} error */
   #fail(error) {
-    this.#store.set({ problem: { error } });
+    if (this.#store.state.problem?.error !== error) this.#store.set({ problem: { error } });
     const isGone = error instanceof WorkerCrashedError || error instanceof DeviceLostError;
     if (isGone) void this.#drop();
   }
+}
+
+/**
+ * Whether the engine works and only this prompt, or an option, was not accepted.
+ * @param {unknown} error
+ */
+function isAboutInput(error) {
+  return [ContextFullError, InputError, TemplateError, TokenizerError].some((Class) => error instanceof Class);
 }

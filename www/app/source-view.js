@@ -13,9 +13,21 @@ export const DEFAULT_MODEL = {
 /** @param {(origin: Origin) => void} onChoice */
 export function watchSources(onChoice) {
   const url = byId("url", HTMLInputElement);
+  const problem = byId("url-problem", HTMLElement);
+  url.addEventListener("input", () => {
+    problem.textContent = "";
+    url.removeAttribute("aria-invalid");
+  });
   byId("url-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     const source = url.value.trim();
+    const fault = faultOf(source);
+    problem.textContent = fault;
+    if (fault !== "") {
+      url.setAttribute("aria-invalid", "true");
+      url.focus();
+      return;
+    }
     onChoice({ source, label: source.split(/[?#]/)[0].split("/").pop() || source });
   });
 
@@ -28,6 +40,22 @@ export function watchSources(onChoice) {
 
   byId("load-default", HTMLButtonElement).addEventListener("click", () => onChoice(DEFAULT_MODEL));
   watchDrops((dropped) => chooseFiles(dropped, onChoice));
+}
+
+/**
+ * What is wrong with an address before it is asked, or nothing.
+ * @param {string} address
+ */
+function faultOf(address) {
+  if (address === "") return "Write the address of a model first. It begins with https://";
+  if (!/^https?:\/\//i.test(address)) {
+    // `localhost:8000/x` would parse, with a scheme named `localhost`.
+    const isBare = /^[\w-]+(\.[\w-]+)*(:\d+)?\/\S*$/.test(address);
+    return isBare
+      ? `The address must begin with https:// (or http://). Did you mean https://${address}?`
+      : "This is not a web address. It must begin with https:// (or http://).";
+  }
+  return URL.canParse(address) ? "" : "This address cannot be read. Check it for spaces and missing parts.";
 }
 
 /** @param {File[]} files @param {(origin: Origin) => void} onChoice */

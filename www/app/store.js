@@ -10,7 +10,7 @@
  * @typedef {object} State
  * @property {ModelInfo | null} model What is loaded.
  * @property {number | null} memoryBytes What the model holds, in wasm and GPU memory together.
- * @property {{label: string, stage: string, loaded: number, total: number} | null} loading
+ * @property {{label: string, backend: import("../lib/intab.js").Backend, stage: string, loaded: number, total: number} | null} loading
  * @property {Running | null} running The generation that runs now.
  * @property {GenerateResult | null} result What the last one came to.
  * @property {{error: unknown, note?: string} | null} problem What is shown to the user as having gone wrong.
@@ -22,6 +22,7 @@
  * @property {number} tokens Written so far.
  * @property {number} startedAt By `performance.now()`.
  * @property {number | null} firstTokenAt
+ * @property {number} speed Tokens per second after the first, as last measured; 0 while unknown.
  */
 
 export class Store extends EventTarget {

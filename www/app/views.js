@@ -1,10 +1,11 @@
 // The parts of the page that only show the state.
 
 import { byId, describe } from "./dom.js";
-import { count, duration, endings, errorWords, roughly, size, speed, stageWords } from "./words.js";
+import { count, duration, endings, errorWords, roughly, size, speed, stageWords, tokens } from "./words.js";
 
 /** @typedef {import("./store.js").State} State */
 
+const prompt = byId("prompt", HTMLTextAreaElement);
 const loadProgress = byId("load-progress", HTMLElement);
 const loadStage = byId("load-stage", HTMLElement);
 const loadBytes = byId("load-bytes", HTMLElement);
@@ -12,17 +13,22 @@ const loadBar = byId("load-bar", HTMLProgressElement);
 
 /** @param {State} state */
 export function showLoading({ loading }) {
+  // The button that goes has the keyboard's focus where it was just pressed.
+  const losesFocus = loading === null && loadProgress.contains(document.activeElement);
   loadProgress.hidden = loading === null;
+  if (losesFocus) prompt.focus();
   if (!loading) return;
-  loadStage.textContent = `${stageWords(loading.stage)} · ${loading.label}`;
-  if (loading.total > 0) {
+  const mayUseGpu = loading.backend !== "cpu" && "gpu" in navigator;
+  loadStage.textContent = `${stageWords(loading.stage, mayUseGpu)} · ${loading.label}`;
+  // Getting ready is two steps of very different length, which a bar could only misrepresent.
+  if (loading.total > 0 && loading.stage !== "prepare") {
     loadBar.max = loading.total;
     loadBar.value = loading.loaded;
-    const isBytes = loading.stage !== "prepare";
-    loadBytes.textContent = isBytes ? `${size(loading.loaded)} of ${size(loading.total)}` : "";
+    loadBytes.textContent = `${size(loading.loaded)} of ${size(loading.total)}`;
   } else {
     loadBar.removeAttribute("value");
-    loadBytes.textContent = loading.loaded > 0 ? size(loading.loaded) : "";
+    const isBytes = loading.stage !== "prepare" && loading.loaded > 0;
+    loadBytes.textContent = isBytes ? size(loading.loaded) : "";
   }
 }
 
@@ -39,7 +45,7 @@ export function showModel({ model, memoryBytes }) {
   running.textContent = model ? `${model.name} on the ${backends[model.backend]}` : "";
   modelName.textContent = model ? model.name : "None loaded yet";
   backendReason.textContent = model
-    ? `Runs on: ${backends[model.backend]} (${model.device}). ${sentence(model.backendReason)}`
+    ? `Runs on: ${deviceWords(model)}. ${sentence(model.backendReason)}`
     : "";
   facts.hidden = model === null;
   if (!model) return;
@@ -52,7 +58,7 @@ export function showModel({ model, memoryBytes }) {
         .map(([type, tensors]) => `${type} × ${count(tensors)}`)
         .join(", "),
     ],
-    ["File", size(model.fileBytes)],
+    ["Weights", size(model.fileBytes)],
     ["Layers", count(model.nLayers)],
     [
       "Attention heads",
@@ -66,6 +72,12 @@ export function showModel({ model, memoryBytes }) {
     ["Memory now", memoryBytes === null ? "…" : size(memoryBytes)],
     ["Licence", model.license ?? "not named in the file"],
   ]);
+}
+
+/** @param {import("./store.js").ModelInfo} model The backend, and the device's name where it has one. */
+function deviceWords({ backend, device }) {
+  const isUnnamed = device === "wasm32" || device.includes("does not tell its name");
+  return isUnnamed ? backends[backend] : `${backends[backend]} (${device})`;
 }
 
 /** @param {number} held @param {number} trained */
@@ -85,22 +97,22 @@ const stats = byId("stats", HTMLElement);
 export function showStats({ running, result }) {
   stats.hidden = !running && !result;
   if (running) {
-    const { prefill, tokens, startedAt, firstTokenAt } = running;
-    const seconds = firstTokenAt === null ? 0 : (performance.now() - firstTokenAt) / 1000;
+    const { prefill, startedAt, firstTokenAt } = running;
     describe(stats, [
-      ["Speed", tokens > 1 && seconds > 0 ? speed((tokens - 1) / seconds) : "…"],
+      ["Speed", running.speed > 0 ? speed(running.speed) : "…"],
       ["First token after", firstTokenAt === null ? "…" : duration(firstTokenAt - startedAt)],
-      ["Prompt", prefill ? `${count(prefill.done)} of ${count(prefill.total)} tokens` : "…"],
-      ["Written", `${count(tokens)} tokens`],
+      ["Prompt", prefill ? `${count(prefill.done)} of ${tokens(prefill.total)}` : "…"],
+      ["Written", tokens(running.tokens)],
     ]);
   } else if (result) {
     const { timings, usage } = result;
     const cached = usage.cachedTokens > 0 ? `, ${count(usage.cachedTokens)} remembered` : "";
+    const read = timings.promptTokensPerSecond > 0 ? `, ${speed(timings.promptTokensPerSecond)}` : "";
     describe(stats, [
       ["Speed", speed(timings.tokensPerSecond)],
       ["First token after", duration(timings.firstTokenMs)],
-      ["Prompt", `${count(usage.promptTokens)} tokens${cached}, ${speed(timings.promptTokensPerSecond)}`],
-      ["Written", `${count(usage.completionTokens)} tokens`],
+      ["Prompt", `${tokens(usage.promptTokens)}${cached}${read}`],
+      ["Written", tokens(usage.completionTokens)],
       ["Ended by", endings[result.finishReason]],
     ]);
   }
@@ -136,6 +148,16 @@ const stop = byId("stop", HTMLButtonElement);
 const chatChoice = byId("chat-choice", HTMLElement);
 const useChat = byId("use-chat", HTMLInputElement);
 const promptLabel = byId("prompt-label", HTMLElement);
+const promptProblem = byId("prompt-problem", HTMLElement);
+
+/** Says that there is nothing to write from, beside the prompt. @param {boolean} isEmpty */
+export function showEmptyPrompt(isEmpty) {
+  promptProblem.textContent = isEmpty ? "Write a beginning or a question here first." : "";
+  if (isEmpty) {
+    prompt.setAttribute("aria-invalid", "true");
+    prompt.focus();
+  } else prompt.removeAttribute("aria-invalid");
+}
 
 /** Whether the prompt is a message to answer rather than a text to continue. @param {State} state */
 export function isChat({ model }) {
@@ -162,12 +184,14 @@ const announcer = byId("announcer", HTMLElement);
  * @param {State} state
  * @param {State} before
  */
-export function announce({ loading, model, running, result }, before) {
-  if (loading && loading.label !== before.loading?.label) announcer.textContent = `Loading ${loading.label}.`;
+export function announce({ loading, model, running, result, problem }, before) {
+  // An error is an alert and speaks for itself.
+  if (before.running && !running && problem) announcer.textContent = "";
+  else if (loading && loading.label !== before.loading?.label) announcer.textContent = `Loading ${loading.label}.`;
   else if (before.loading && !loading && !model) announcer.textContent = "Loading ended.";
   else if (model && model !== before.model) announcer.textContent = `${model.name} is ready.`;
   else if (running && !before.running) announcer.textContent = "Writing.";
   else if (result && result !== before.result) {
-    announcer.textContent = `Finished: ${count(result.usage.completionTokens)} tokens. The text is in the region “Generated text”.`;
+    announcer.textContent = `Finished: ${tokens(result.usage.completionTokens)}. The text is in the region “Generated text”.`;
   }
 }

@@ -1,5 +1,7 @@
 // Numbers and errors in plain words.
 
+import { IntabError } from "../lib/intab.js";
+
 /** @typedef {{title: string, advice: string}} Words */
 
 /** What each error of the library means to somebody who has not read its documentation. @type {Record<string, Words>} */
@@ -14,7 +16,9 @@ const errors = {
   },
   SourceError: {
     title: "The model could not be fetched",
-    advice: "Check the address and your connection. The other site must also allow web pages to read its files (CORS).",
+    advice:
+      "The site was not reached, or it does not let web pages read its files (CORS). Check the address and your " +
+      "connection, or download the file and choose it from your machine.",
   },
   InputError: {
     title: "Something in the input is not accepted",
@@ -65,7 +69,48 @@ const errors = {
 export function errorWords(error) {
   const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
   const words = errors[name] ?? { title: "Something went wrong", advice: "The page still works; try again." };
-  return { ...words, name, message };
+  const details = error instanceof IntabError ? error.details : {};
+  return { ...words, ...causeWords(name, details), name, message };
+}
+
+/** What a server's answer says about what to do. @type {[status: RegExp, advice: string][]} */
+const statusAdvice = [
+  [/status (401|403)/, "The site does not give this file to everyone: look for one that needs no account."],
+  [/status (404|410)/, "There is no such file at this address. Check its spelling."],
+  [/status (429|5\d\d)/, "The site has a problem of its own or is too busy. Try again later."],
+  [/status/, "The site answered with something other than the file. Check the address."],
+];
+
+/**
+ * Closer words, where the cause is known better than by the error's name.
+ * @param {string} name
+ * @param {Record<string, unknown>} details
+ * @returns {Partial<Words>}
+ */
+function causeWords(name, { problem, starting }) {
+  const cause = typeof problem === "string" ? problem : "";
+  if (name === "WorkerCrashedError" && starting === true) {
+    return {
+      title: "The engine could not be loaded",
+      advice: "One of this page's own files was not found or could not be fetched. Reload the page.",
+    };
+  }
+  if (name === "FormatError" && cause.includes("not a part of a split model")) {
+    return {
+      title: "These files are not one model",
+      advice: "Several files must be all the parts of one split model. Choose a single file, or all of its parts.",
+    };
+  }
+  if (name !== "SourceError") return {};
+  const status = statusAdvice.find(([pattern]) => pattern.test(cause));
+  if (status) return { advice: status[1] };
+  if (/broke off|ended after/.test(cause)) {
+    return { title: "The download broke off", advice: "The connection ended before the file did. Try again." };
+  }
+  if (cause.includes("changed while being read")) {
+    return { title: "The file changed while it was read", advice: "Load it again." };
+  }
+  return {};
 }
 
 /** @type {Record<import("../lib/intab.js").GenerateResult["finishReason"], string>} */
@@ -86,8 +131,9 @@ const stages = {
   prepare: "Getting ready",
 };
 
-/** @param {string} stage */
-export function stageWords(stage) {
+/** @param {string} stage @param {boolean} mayUseGpu */
+export function stageWords(stage, mayUseGpu) {
+  if (stage === "prepare" && mayUseGpu) return "Compiling GPU programs";
   return stages[stage] ?? stage;
 }
 
@@ -122,9 +168,14 @@ export function size(bytes) {
   return `${bytes} bytes`;
 }
 
-/** @param {number} perSecond */
+/** @param {number} n */
+export function tokens(n) {
+  return n === 1 ? "1 token" : `${count(n)} tokens`;
+}
+
+/** @param {number} perSecond 0 where there was nothing to measure, as with a single token. */
 export function speed(perSecond) {
-  return `${digits.format(perSecond)} tokens/s`;
+  return perSecond === 0 ? "–" : `${digits.format(perSecond)} tokens/s`;
 }
 
 /** @param {number} milliseconds */

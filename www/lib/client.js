@@ -1,12 +1,14 @@
 // The page's side of the worker: requests with ids, replies, events, and what happens when the worker dies.
 
-import { InputError, UnloadedError, WorkerCrashedError, fromWire } from "./errors.js";
+import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { fromWire } from "./wire.js";
 
 /**
  * @typedef {{id: number, op: string, args?: any}} Request `op` is one of the worker's operations, or `"start"`, or
  *   `"abort"` with the id of the request to abort.
- * @typedef {{id: number, value: unknown} | {id: number, error: import("./errors.js").WireError} |
- *   {id: number, event: object} | {crash: string}} Reply
+ * @typedef {{id: number, value: unknown} | {id: number, error: import("./wire.js").WireError} |
+ *   {id: number, event: object} | {crash: string, starting: boolean}} Reply `starting`: its files
+ *   could not be loaded, so that it never ran.
  * @typedef {{workerUrl?: string, glueUrl?: string, wasmUrl?: string}} Urls
  */
 
@@ -38,7 +40,8 @@ export class Client {
         : new Worker(workerUrl, { type: "module", name: "intab" });
     this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
     this.#worker.addEventListener("error", ({ message }) =>
-      this.#crash(message || "the worker's script could not be loaded"),
+      // Without a message it is the script itself that was not found or not allowed.
+      this.#crash(message || "the worker's script could not be loaded", !message),
     );
     this.#worker.addEventListener("messageerror", () => this.#crash("a message could not be read"));
     this.#send({ id: 0, op: "start", args: { glueUrl, wasmUrl } });
@@ -103,7 +106,7 @@ export class Client {
 
   /** @param {Reply} reply */
   #receive(reply) {
-    if ("crash" in reply) return this.#crash(reply.crash);
+    if ("crash" in reply) return this.#crash(reply.crash, reply.starting);
     const pending = this.#pending.get(reply.id);
     if (!pending) return;
     if ("event" in reply) return pending.onEvent(reply.event);
@@ -112,9 +115,12 @@ export class Client {
     else pending.resolve(reply.value);
   }
 
-  /** @param {string} problem */
-  #crash(problem) {
-    this.#end(new WorkerCrashedError(`the worker has ended (${problem}): load the model again`, { problem }));
+  /** @param {string} problem @param {boolean} [starting] */
+  #crash(problem, starting = false) {
+    const message = starting
+      ? `intab's own files could not be loaded (${problem}): check that the worker, the module and its .wasm are served`
+      : `the worker has ended (${problem}): load the model again`;
+    this.#end(new WorkerCrashedError(message, { problem, starting }));
   }
 
   /** @param {Error} error */

@@ -80,59 +80,10 @@ export class UnloadedError extends IntabError {
   name = "UnloadedError";
 }
 
-/** The worker that ran the model has ended; its models are gone, and the next `load` starts a new one. Details: `problem`. */
+/**
+ * The worker that ran the model has ended; its models are gone, and the next `load` starts a new one. Details: `problem`,
+ * and `starting`: whether it never began, as where one of intab's own files was not found.
+ */
 export class WorkerCrashedError extends IntabError {
   name = "WorkerCrashedError";
-}
-
-/** @type {Map<string, typeof IntabError>} */
-const classes = new Map(
-  Object.entries({
-    FormatError,
-    UnsupportedError,
-    SourceError,
-    InputError,
-    TokenizerError,
-    TemplateError,
-    ContextFullError,
-    NotFiniteError,
-    NoDeviceError,
-    OutOfMemoryError,
-    DeviceLostError,
-    DeviceError,
-    UnloadedError,
-    WorkerCrashedError,
-  }),
-);
-
-/**
- * An error in the form in which it crosses from the worker to the page.
- * @typedef {{name: string, message: string, details?: Record<string, unknown>}} WireError
- */
-
-/**
- * @param {unknown} error Whatever was thrown.
- * @returns {WireError}
- */
-export function toWire(error) {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
-  const details = /** @type {{details?: Record<string, unknown>}} */ (error).details;
-  return { name: error.name, message: error.message, details };
-}
-
-/**
- * The named error again. A name that is none of ours (a `TypeError` of the platform) becomes an `IntabError` that
- * says the name in its message.
- * @param {WireError} wire
- * @returns {Error}
- */
-export function fromWire({ name, message, details }) {
-  if (name === "AbortError") return abortError();
-  const Class = classes.get(name);
-  return Class ? new Class(message, details) : new IntabError(`${name}: ${message}`, details);
-}
-
-/** The `DOMException` that the platform throws when a call is aborted without a reason. */
-export function abortError() {
-  return new DOMException("The operation was aborted", "AbortError");
 }

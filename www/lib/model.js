@@ -103,12 +103,12 @@ export class Model {
 
   /**
    * The model's raw scores of every possible next token, after each token of `ids`.
-   * @param {Uint32Array | readonly number[]} ids
+   * @param {Uint32Array | readonly number[]} ids At least one.
    * @returns {Promise<Float32Array>} Row-major, [ids.length, info.nVocab]. Rejects with `ContextFullError`, and with
    *   the device's errors.
    */
   async logits(ids) {
-    return this.#call("logits", { ids: options.checkIds("ids", ids, this.info.nVocab) }).reply;
+    return this.#call("logits", { ids: options.checkIds("ids", ids, this.info.nVocab, { mayBeEmpty: false }) }).reply;
   }
 
   /**

@@ -161,12 +161,14 @@ export function checkText(what, value) {
  * @param {string} what
  * @param {unknown} value A `Uint32Array` or an array of numbers.
  * @param {number} nVocab Every id must be below it.
+ * @param {{mayBeEmpty?: boolean}} [rules]
  * @returns {Uint32Array} A copy.
  */
-export function checkIds(what, value, nVocab) {
+export function checkIds(what, value, nVocab, { mayBeEmpty = true } = {}) {
   if (!(value instanceof Uint32Array || Array.isArray(value))) {
     throw input(what, "expected a Uint32Array or an array of token ids", value);
   }
+  if (value.length === 0 && !mayBeEmpty) throw input(what, "expected at least one token id", value);
   for (const [at, id] of value.entries()) {
     const fits = Number.isInteger(id) && id >= 0 && id < nVocab;
     if (!fits) throw input(`${what}[${at}]`, `expected a token id from 0 to ${nVocab - 1}`, id);

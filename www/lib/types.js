@@ -77,10 +77,10 @@
  *   Default 0.
  * @property {number} [repetitionPenalty] Divides the score of tokens that occurred: above 0, to 100; 1 is off.
  *   Default 1.
- * @property {number} [presencePenalty] Subtracted once from the score of tokens that occurred: -100 to 100; 0 is off.
- *   Default 0.
- * @property {number} [frequencyPenalty] Subtracted from a token's score for each time it occurred: -100 to 100; 0 is off.
- *   Default 0.
+ * @property {number} [presencePenalty] Subtracted once from the score of tokens that occurred in the new text (the prompt
+ *   does not count): -100 to 100; 0 is off. Default 0.
+ * @property {number} [frequencyPenalty] Subtracted from a token's score for each time it occurred in the new text (the
+ *   prompt does not count): -100 to 100; 0 is off. Default 0.
  * @property {number} [seed] An integer, 0 to 2^53 - 1: the same seed on the same device gives the same text. Default: a
  *   random one, told in the result.
  * @property {string | readonly string[]} [stop] Up to 16 texts that end the answer; they are not part of it.
@@ -88,7 +88,8 @@
  * @property {boolean} [ignoreEos] Go on past the model's own end of text. Default false.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
- * @property {AbortSignal} [signal] Ends the generation within one token; see `Generation`.
+ * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
+ *   runs: a token, or a chunk of the prompt.
  * @property {(progress: {done: number, total: number}) => void} [onPrefill] How many tokens of the prompt have been read.
  */
 

@@ -1,7 +1,8 @@
 // The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
 
-import { UnloadedError, toWire } from "./errors.js";
+import { UnloadedError } from "./errors.js";
 import { Lane } from "./lane.js";
+import { toWire } from "./wire.js";
 
 /**
  * @typedef {typeof import("./wasm.js")} Wasm
@@ -165,9 +166,12 @@ function isTrap(error) {
   return error instanceof WebAssembly.RuntimeError || isStackOverflow;
 }
 
-/** @param {unknown} error */
-function crash(error) {
-  scope.postMessage({ crash: error instanceof Error ? `${error.name}: ${error.message}` : String(error) });
+/**
+ * @param {unknown} error
+ * @param {boolean} [starting] Whether it happened before the module ran.
+ */
+function crash(error, starting = false) {
+  scope.postMessage({ crash: error instanceof Error ? `${error.name}: ${error.message}` : String(error), starting });
 }
 
 /** @param {Request} request */
@@ -208,7 +212,7 @@ scope.addEventListener("message", (event) => {
   const request = /** @type {MessageEvent<Request>} */ (event).data;
   if (request.op === "start") {
     runtime = start(request.args);
-    runtime.catch(crash);
+    runtime.catch((error) => crash(error, !isTrap(error)));
   } else if (request.op === "abort") abort(request.id);
   else void answer(request);
 });
