@@ -70,18 +70,19 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let weights = Weights::open(checkpoint, &config, n_ctx).await?;
     let parts = Parts { checkpoint, config: &config, weights: &weights, n_ctx, options };
     parts.check_tensors()?;
-    // Before the device, since these cost little and may fail.
-    Tokenizer::from_metadata(&checkpoint.metadata)?;
-    ChatTemplate::from_metadata(&checkpoint.metadata)?;
+    let tokenizer = Tokenizer::from_metadata(&checkpoint.metadata)?;
+    let template = ChatTemplate::from_metadata(&checkpoint.metadata)?;
 
     let (backend, reason) = open_backend(options).await?;
     let on_gpu = backend.info().kind == Kind::Gpu;
-    match parts.load_on(backend, reason).await {
+    let loaded = match parts.load_on(backend, reason).await {
         Err(Error::OutOfMemory { .. }) if on_gpu && options.prefer == Prefer::Auto => {
-            parts.load_on(Box::new(Cpu::new()), "The GPU cannot hold this model".into()).await
+            parts.load_on(Box::new(Cpu::new()), "the GPU cannot hold this model".into()).await
         }
         result => result,
-    }
+    };
+    let (backend, facts, plans) = loaded?;
+    Ok(Engine::new(backend, facts, tokenizer, template, plans))
 }
 
 /// What a model is made of before it has a device.
@@ -115,21 +116,12 @@ impl Parts<'_> {
         }
     }
 
-    async fn load_on(&self, mut backend: Box<dyn Backend>, reason: String) -> Result<Engine> {
-        let result = self.fill(backend.as_mut(), reason).await;
-        let (facts, plans) = match result {
-            Ok(made) => made,
-            Err(error) => {
-                backend.destroy();
-                return Err(error);
-            }
-        };
-        let tokenizer = Tokenizer::from_metadata(&self.checkpoint.metadata)?;
-        let template = ChatTemplate::from_metadata(&self.checkpoint.metadata)?;
-        Ok(Engine::new(backend, facts, tokenizer, template, plans))
-    }
-
-    async fn fill(&self, backend: &mut dyn Backend, reason: String) -> Result<(Facts, Plans)> {
+    /// Weights and plans to a device; where that fails, the backend is dropped and all of its memory with it.
+    async fn load_on(
+        &self,
+        mut backend: Box<dyn Backend>,
+        reason: String,
+    ) -> Result<(Box<dyn Backend>, Facts, Plans)> {
         let decode = self.plan("decode", 1, Output::NextToken)?;
         let prefill_rows = backend.prefill_rows().min(self.n_ctx);
         let prefill = self.plan("prefill", prefill_rows, Output::NextToken)?;
@@ -137,7 +129,7 @@ impl Parts<'_> {
         // Its constants are those of the others.
         let score = self.plan("score", score_rows, Output::AllLogits)?.without_constants();
 
-        stream_weights(self.checkpoint, &decode, backend, self.options).await?;
+        stream_weights(self.checkpoint, &decode, backend.as_mut(), self.options).await?;
         let report = |loaded| tell(self.options, Progress { stage: "prepare", loaded, total: 2 });
         report(0);
         let decode_prepared = backend.prepare(&decode).await?;
@@ -145,8 +137,9 @@ impl Parts<'_> {
         let prefill = backend.prepare(&prefill).await?;
         report(2);
         let decode = (&decode, decode_prepared);
-        let facts = Facts::new(self.checkpoint, self.config, self.n_ctx, backend, reason, decode);
-        Ok((facts, Plans { decode: decode_prepared, prefill, prefill_rows, score, scorer: None }))
+        let facts = Facts::new(self.checkpoint, self.config, self.n_ctx, backend.as_ref(), reason, decode);
+        let plans = Plans { decode: decode_prepared, prefill, prefill_rows, score, scorer: None };
+        Ok((backend, facts, plans))
     }
 }
 
@@ -182,7 +175,7 @@ async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String
             Ok(cpu("WebGPU here is emulated in software, which our CPU code outruns".into()))
         }
         (Ok(gpu), _) => Ok((Box::new(gpu), "WebGPU is available".into())),
-        (Err(Error::NoDevice { problem, .. }), _) => Ok(cpu(format!("no WebGPU: {problem}"))),
+        (Err(Error::NoDevice { problem, .. }), _) => Ok(cpu(problem)),
         (Err(error), _) => Err(error),
     }
 }
