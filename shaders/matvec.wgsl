@@ -1,26 +1,11 @@
 // y[r, i] = dot(w[i, :], x[r, :]) (+ bias[i]) (+ y[r, i]), for one row or few: reads each weight once per row.
 // w: [N_OUT, 32 * GROUPS], rows OUT_START.. of the whole matrix; x: [rows, 4 * X_STRIDE]; y: [rows, Y_STRIDE].
 // LANES threads share one output, 64 / LANES outputs a workgroup; grid: (N_OUT * LANES / 64, rows).
-{% include "lib/run.wgsl" %}
-@group(0) @binding(1) var<storage, read> w_quants: array<vec4<u32>>;
-@group(0) @binding(2) var<storage, read> w_scales: array<u32>;
-@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-{%- if bias %}
-@group(0) @binding(5) var<storage, read> bias: array<f32>;
-{%- endif %}
-
-override GROUPS: u32;
-override N_OUT: u32;
-override OUT_START: u32;
-override X_STRIDE: u32;
-override Y_STRIDE: u32;
+{% include "lib/linear.wgsl" %}
 override LANES: u32;
 
 const THREADS = 64u;
 var<workgroup> partial: array<f32, THREADS>;
-
-{% include dequant %}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {

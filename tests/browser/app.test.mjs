@@ -104,15 +104,25 @@ for (const webgpu of [true, false]) {
 }
 
 test("text streams: it grows while Stop is offered", async () => {
-  await inApp(
-    async (app) => {
-      await app.stop.waitFor({ timeout: 60_000 });
-      await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 10);
-      const early = (await app.written()).length;
-      await app.page.waitForFunction((length) => document.getElementById("written").textContent.length > length, early);
-    },
-    { ready: false },
-  );
+  // Watched from inside: a fast machine writes the story between two looks from outside.
+  const { page, context } = await openPage(browser, "about:blank");
+  try {
+    await page.addInitScript(() => {
+      globalThis.lengths = new Set();
+      new MutationObserver(() => {
+        const stop = document.getElementById("stop");
+        const written = document.getElementById("written");
+        if (stop && written && !stop.hidden) globalThis.lengths.add(written.textContent.length);
+      }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+    });
+    await page.goto(server.url);
+    await new App(page).finished();
+    const lengths = await page.evaluate(() => [...globalThis.lengths]);
+    assert.ok(lengths.length >= 3, `lengths seen while writing: ${lengths}`);
+    assert.deepEqual(lengths, lengths.toSorted((a, b) => a - b));
+  } finally {
+    await context.close();
+  }
 });
 
 test("Stop, and the Escape key, end the text and keep it; the keyboard's focus stays on the button", async () => {

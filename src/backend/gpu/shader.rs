@@ -9,6 +9,7 @@ use crate::quant::{DType, TYPES};
 /// Every kernel and every piece that kernels include.
 static TEXTS: &[(&str, &str)] = &[
     ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
+    ("lib/linear.wgsl", include_str!("../../../shaders/lib/linear.wgsl")),
     ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
     ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
     ("attention", include_str!("../../../shaders/attention.wgsl")),
