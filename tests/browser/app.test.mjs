@@ -128,6 +128,8 @@ test("text streams: it grows while Stop is offered", async () => {
 test("Stop, and the Escape key, end the text and keep it; the keyboard's focus stays on the button", async () => {
   await inApp(async (app) => {
     await app.set("Most new tokens", 400);
+    // All tokens nearly alike, so that the model's own end does not come first.
+    for (const [label, value] of [["Temperature", 2], ["Top-k", 0], ["Top-p", 1], ["Min-p", 0]]) await app.set(label, value);
     for (const end of [() => app.stop.press("Enter"), () => app.page.keyboard.press("Escape")]) {
       await app.generate.focus();
       await app.page.keyboard.press("Enter");

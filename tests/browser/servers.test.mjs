@@ -69,7 +69,9 @@ test("a body cut short is an error in the middle of reading", async () => {
       return { announced: response.headers.get("content-length"), bytes, error: error.name };
     }
   }, `${models.url}cut/model.gguf?after=4000`);
-  assert.deepEqual(received, { announced: "10000", bytes: 4000, error: "TypeError" });
+  const { bytes, ...rest } = received;
+  assert.deepEqual(rest, { announced: "10000", error: "TypeError" });
+  assert.ok(bytes <= 4000, `${bytes}: a connection that breaks may take the last bytes with it`);
 });
 
 test("a slow server takes the time that its rate gives", async () => {
