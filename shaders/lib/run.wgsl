@@ -3,6 +3,8 @@ struct Run {
     pos: u32,     // position of the first row
     n_rows: u32,  // rows (tokens) in this run
     draw: u32,    // tokens drawn before
+    n_keys: u32,  // rows of the encoder that a decoder looks at
+    rope_start: u32, // row of the rotation table that position 0 has
     temperature: f32,
     top_k: u32,
     top_p: f32,

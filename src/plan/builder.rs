@@ -2,8 +2,37 @@
 
 use std::rc::Rc;
 
-use super::{AttentionShape, Op, Plan, RopeStyle, Stage, Step, Storage, Value, ValueInfo};
+use super::{
+    AttentionShape, Function, Index, Keys, NormKind, Op, Plan, RopeStyle, Routing, Stage, Step, Storage, Value,
+    ValueInfo, padded,
+};
 use crate::quant::DType;
+
+/// A norm's weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Norm {
+    /// What is divided by.
+    pub kind: NormKind,
+    /// Factors, or none where they are all one.
+    pub weight: Option<Value>,
+    /// What is added, or none.
+    pub bias: Option<Value>,
+    /// Keeps the root from zero.
+    pub eps: f32,
+}
+
+/// How an attention looks at its keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// Heads and scale.
+    pub shape: AttentionShape,
+    /// What each row sees.
+    pub keys: Keys,
+    /// Added to scores by distance: see [`Op::Attention`].
+    pub bias: Option<Value>,
+    /// Scores of keys without values.
+    pub sinks: Option<Value>,
+}
 
 /// Appends steps to a [`Plan`]. Methods that compute return the value they made. Shapes are the model
 /// builder's duty; a mismatch is a bug there and panics when the plan is built, never when it runs.
@@ -42,15 +71,23 @@ impl Builder {
         }
     }
 
-    /// The weight vector `[n]` called `name` in the checkpoint.
+    /// The weight vector `[n]` called `name` in the checkpoint. Naming it twice gives the same value.
     pub fn vector(&mut self, name: &str, n: usize) -> Value {
-        self.value(name, Storage::Vector, 1, n)
+        match self.plan.find(name) {
+            Some(value) => value,
+            None => self.value(name, Storage::Vector, 1, n),
+        }
     }
 
-    /// Numbers known now.
+    /// Numbers known now. Naming them twice gives the same value.
     pub fn constant(&mut self, name: &str, numbers: Rc<[f32]>, cols: usize) -> Value {
-        let rows = numbers.len() / cols;
-        self.value(name, Storage::Constant(numbers), rows, cols)
+        match self.plan.find(name) {
+            Some(value) => value,
+            None => {
+                let rows = numbers.len() / cols;
+                self.value(name, Storage::Constant(numbers), rows, cols)
+            }
+        }
     }
 
     /// f32 memory shared by name with the model's other plans.
@@ -59,8 +96,8 @@ impl Builder {
     }
 
     /// u32 memory shared by name with the model's other plans.
-    pub fn state_u32(&mut self, name: &str, cols: usize) -> Value {
-        self.value(name, Storage::StateU32, 1, cols)
+    pub fn state_u32(&mut self, name: &str, rows: usize, cols: usize) -> Value {
+        self.value(name, Storage::StateU32, rows, cols)
     }
 
     /// Scratch that some step writes, then others read.
@@ -72,27 +109,45 @@ impl Builder {
         self.plan.steps.push(Step { op, stage: self.stage });
     }
 
-    /// Looks `ids` up in `table`.
-    pub fn embed(&mut self, ids: Value, table: Value) -> Value {
+    /// An activation of as many rows as `like` has.
+    fn beside(&mut self, like: Value, name: &str, cols: usize) -> Value {
+        self.activation(name, self.plan[like].rows, cols)
+    }
+
+    /// Numbers in a row of `value`.
+    pub fn cols(&self, value: Value) -> usize {
+        self.plan[value].cols
+    }
+
+    /// Rows of `table` by `index`.
+    pub fn embed(&mut self, index: Index, table: Value) -> Value {
         let y = self.activation("embedding", self.plan.max_rows, self.plan[table].cols);
-        self.push(Op::Embed { ids, table, y });
+        self.push(Op::Embed { index, table, y, add: false });
         y
     }
 
-    /// A normed copy of `x`.
-    pub fn rms_norm(&mut self, x: Value, weight: Value, eps: f32) -> Value {
-        let info = &self.plan[x];
-        let (rows, cols) = (info.rows, info.cols);
-        assert_eq!(cols % self.plan[weight].cols, 0, "norm width divides the row");
-        let y = self.activation("normed", rows, cols);
-        self.push(Op::RmsNorm { x, weight, y, eps });
+    /// `sum[r] += table[index(r)]`.
+    pub fn embed_add(&mut self, index: Index, table: Value, sum: Value) {
+        assert_eq!(self.plan[table].cols, self.plan[sum].cols, "embedding width");
+        self.push(Op::Embed { index, table, y: sum, add: true });
+    }
+
+    /// A normed copy of `x`, each `group` of numbers by itself.
+    pub fn norm(&mut self, x: Value, norm: Norm, group: usize) -> Value {
+        let y = self.beside(x, "normed", self.plan[x].cols);
+        self.norm_to(x, norm, group, y);
         y
     }
 
-    /// Norms each head of `x` in place.
-    pub fn rms_norm_in_place(&mut self, x: Value, weight: Value, eps: f32) {
-        assert_eq!(self.plan[x].cols % self.plan[weight].cols, 0, "norm width divides the row");
-        self.push(Op::RmsNorm { x, weight, y: x, eps });
+    /// Norms `x` into `y`, which may be `x` itself.
+    pub fn norm_to(&mut self, x: Value, norm: Norm, group: usize, y: Value) {
+        let Norm { kind, weight, bias, eps } = norm;
+        let cols = self.plan[x].cols;
+        assert_eq!(cols % group, 0, "norm groups divide the row");
+        for value in [weight, bias].into_iter().flatten() {
+            assert!([group, cols].contains(&self.plan[value].cols), "norm {}", self.plan[value].name);
+        }
+        self.push(Op::Norm { kind, x, weight, bias, y, group, eps });
     }
 
     /// `x wᵀ (+ bias)`.
@@ -115,30 +170,84 @@ impl Builder {
     }
 
     /// Rotates the heads of `x` in place.
-    pub fn rope(&mut self, x: Value, table: Value, head_dim: usize, style: RopeStyle) {
+    pub fn rope(
+        &mut self,
+        x: Value,
+        table: Value,
+        positions: Option<Value>,
+        head_dim: usize,
+        style: RopeStyle,
+    ) {
         assert!(self.plan[table].cols <= head_dim, "rope dims fit a head");
-        self.push(Op::Rope { x, table, head_dim, style });
+        self.push(Op::Rope { x, table, positions, head_dim, style });
     }
 
-    /// Appends the rows of `x` to a cache.
-    pub fn cache_write(&mut self, x: Value, cache: Value) {
+    /// Writes the rows of `x` to a cache.
+    pub fn cache_write(&mut self, x: Value, cache: Value, slots: Option<Value>) {
         assert_eq!(self.plan[x].cols, self.plan[cache].cols, "cache width");
-        self.push(Op::CacheWrite { x, cache });
+        self.push(Op::CacheWrite { x, cache, slots });
     }
 
-    /// Causal attention over the cache.
-    pub fn attention(&mut self, q: Value, k_cache: Value, v_cache: Value, shape: AttentionShape) -> Value {
-        assert_eq!(self.plan[q].cols, shape.n_heads * shape.head_dim, "query width");
-        assert_eq!(self.plan[k_cache].cols, shape.n_kv_heads * shape.head_dim, "cache width");
-        let y = self.activation("attended", self.plan[q].rows, self.plan[q].cols);
-        self.push(Op::Attention { q, k_cache, v_cache, y, shape });
+    /// Attention of `q` over keys and values.
+    pub fn attention(&mut self, q: Value, k: Value, v: Value, how: Attention) -> Value {
+        let Attention { shape, keys, bias, sinks } = how;
+        assert_eq!(self.plan[q].cols, shape.q_dim(), "query width");
+        assert_eq!(self.plan[k].cols, shape.kv_dim(), "key width");
+        let y = self.beside(q, "attended", self.plan[q].cols);
+        self.push(Op::Attention { q, k, v, y, shape, keys, bias, sinks });
         y
     }
 
-    /// `gate = silu(gate) * up`.
-    pub fn swiglu(&mut self, gate: Value, up: Value) {
+    /// `x = f(x)`.
+    pub fn map(&mut self, x: Value, f: Function) {
+        self.push(Op::Map { x, f });
+    }
+
+    /// `gate = f(gate) * up`.
+    pub fn gate(&mut self, gate: Value, up: Value, f: Function) {
         assert_eq!(self.plan[gate].cols, self.plan[up].cols, "gate and up width");
-        self.push(Op::SwiGlu { gate, up });
+        self.push(Op::Gate { gate, up, f });
+    }
+
+    /// `sum += x`.
+    pub fn add(&mut self, x: Value, sum: Value) {
+        assert_eq!(self.plan[x].cols, self.plan[sum].cols, "sum width");
+        self.push(Op::Add { x, y: sum });
+    }
+
+    /// The mean of each row's span.
+    pub fn mean(&mut self, x: Value, spans: Value) -> Value {
+        let y = self.beside(x, "mean", self.plan[x].cols);
+        self.push(Op::Mean { x, spans, y });
+        y
+    }
+
+    /// The numbers and weights of each row's `k` best experts.
+    pub fn route(&mut self, scores: Value, k: usize, routing: Routing) -> Value {
+        let experts = self.beside(scores, "experts", 2 * k);
+        self.push(Op::Route { scores, experts, routing });
+        experts
+    }
+
+    /// A layer of `n_out` outputs of each row's experts.
+    pub fn expert_linear(
+        &mut self,
+        x: Value,
+        w: Value,
+        bias: Option<Value>,
+        experts: Value,
+        n_out: usize,
+    ) -> Value {
+        let (k, n_in) = (self.plan[experts].cols / 2, self.plan[w].cols);
+        assert!([n_in, k * padded(n_in)].contains(&self.plan[x].cols), "expert {}", self.plan[w].name);
+        let y = self.beside(x, "expert", k * padded(n_out));
+        self.push(Op::ExpertLinear { x, w, bias, experts, y, n_out });
+        y
+    }
+
+    /// `sum += ` the experts' outputs by their weights.
+    pub fn combine(&mut self, x: Value, experts: Value, sum: Value) {
+        self.push(Op::Combine { x, experts, y: sum });
     }
 
     /// The run's last row.

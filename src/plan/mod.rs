@@ -4,13 +4,15 @@
 
 mod builder;
 mod display;
+mod function;
 mod memory;
 mod op;
 mod run;
 
-pub use builder::Builder;
+pub use builder::{Attention, Builder, Norm};
+pub use function::Function;
 pub use memory::{Slot, assign_slots};
-pub use op::{AttentionShape, Op, RopeStyle};
+pub use op::{AttentionShape, Index, Keys, NormKind, Op, RopeStyle, Routing};
 pub use run::{Run, Sampling};
 
 use std::rc::Rc;
@@ -59,10 +61,15 @@ impl ValueInfo {
     /// which kernels read weights, so that a partial group multiplies zeros.
     pub fn stride(&self) -> usize {
         match self.storage {
-            Storage::Activation => self.cols.next_multiple_of(32),
+            Storage::Activation => padded(self.cols),
             _ => self.cols,
         }
     }
+}
+
+/// Numbers that `n` of them take with the zeros behind them.
+pub fn padded(n: usize) -> usize {
+    n.next_multiple_of(32)
 }
 
 /// Parts of a plan that can be run alone: a prefill chunk that is not the last stops after the body.
@@ -123,7 +130,7 @@ impl Plan {
         plan
     }
 
-    /// Bytes of weights that one run reads: every matrix once, of a table the rows looked up.
+    /// Bytes of weights that one run reads: every matrix once, of a table the rows looked up, of experts those chosen.
     pub fn weight_bytes(&self, n_rows: usize) -> u64 {
         let bytes = |w: Value, rows: usize| match self[w].storage {
             Storage::Matrix { dtype } => rows as u64 * dtype.info().row_bytes(self[w].cols) as u64,
@@ -132,6 +139,9 @@ impl Plan {
         let read = |step: &Step| match step.op {
             Op::Embed { table, .. } => bytes(table, n_rows),
             Op::Linear { w, .. } => bytes(w, self[w].rows),
+            Op::ExpertLinear { w, experts, n_out, .. } => {
+                bytes(w, (n_rows * self[experts].cols / 2 * n_out).min(self[w].rows))
+            }
             _ => 0,
         };
         self.steps.iter().map(read).sum()

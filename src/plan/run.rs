@@ -55,11 +55,22 @@ pub struct Run {
     pub n_rows: u32,
     /// How many tokens were drawn before: the counter of the random stream.
     pub draw: u32,
+    /// Rows of [`super::Keys::All`]: how long the encoder's text is.
+    pub n_keys: u32,
+    /// The row of the rotation tables that position 0 has: models whose rotation depends on the text's length keep
+    /// several tables in one.
+    pub rope_start: u32,
     /// How the next token is chosen.
     pub sampling: Sampling,
 }
 
 impl Run {
+    /// `n_rows` rows from position `pos` on, sampling greedily.
+    pub fn new(pos: usize, n_rows: usize) -> Run {
+        let (pos, n_rows) = (pos as u32, n_rows as u32);
+        Run { pos, n_rows, draw: 0, n_keys: 0, rope_start: 0, sampling: Sampling::GREEDY }
+    }
+
     /// What a sampler writes instead of a token's id when the scores are not finite.
     pub const NOT_FINITE: u32 = u32::MAX;
     /// In a count of [`super::Op::Penalize`]: the prompt has the token.
