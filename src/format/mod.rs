@@ -13,6 +13,7 @@ mod sniff;
 mod source;
 pub mod split;
 mod strings;
+mod window;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
@@ -23,6 +24,7 @@ pub use checkpoint::{Checkpoint, TensorInfo};
 pub use file::{FileSource, open_path};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
+pub use window::Window;
 #[cfg(target_arch = "wasm32")]
 pub use web::{BlobSource, HttpSource};
 

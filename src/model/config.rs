@@ -1,181 +1,288 @@
-//! The blueprint: every feature of a model that its layers depend on.
+//! The blueprint: every feature of a model that its layers depend on, whatever family it is of. Readers fill it from
+//! GGUF metadata ([`super::gguf`]) or from a Hugging Face folder's `config.json` ([`super::hf`]).
 
-use crate::{
-    error::{Error, Result},
-    format::{Checkpoint, metadata::Metadata},
-    plan::{AttentionShape, RopeStyle},
-};
+use super::Rope;
+use crate::plan::{AttentionShape, Function, NormKind, Routing};
 
-/// Rotary position embedding (Su et al. 2021).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rope {
-    /// The base of the frequencies, `rope_theta`.
-    pub theta: f32,
-    /// How many numbers of each head are rotated.
-    pub dims: usize,
-    /// Which numbers form a pair.
-    pub style: RopeStyle,
-    /// Positions are divided by it (linear scaling, Chen et al. 2023); 1 is off.
-    pub linear_factor: f32,
-}
-
-/// A decoder-only transformer with RMS norms, rotary positions and gated feed-forward: Llama and its kin.
+/// A whole model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `general.architecture`, e.g. `llama`.
+    /// The family as the file calls it, e.g. `llama` or `t5`.
     pub architecture: String,
-    /// Transformer layers.
-    pub n_layers: usize,
-    /// Width of the residual stream (`hidden_size`).
-    pub n_embd: usize,
-    /// Width of the feed-forward (`intermediate_size`).
-    pub n_ff: usize,
-    /// Heads, their size, scale and window; the same in every layer.
-    pub attention: AttentionShape,
     /// Tokens in the vocabulary.
     pub n_vocab: usize,
     /// Positions the model was trained for.
     pub n_ctx_train: usize,
-    /// Keeps the norms' root from zero.
-    pub norm_eps: f32,
-    /// Positions.
-    pub rope: Rope,
+    /// What reads the text whole: all of an encoder-only model, the first half of an encoder-decoder.
+    pub encoder: Option<Stack>,
+    /// What writes the text token by token.
+    pub decoder: Option<Stack>,
+    /// What the last hidden states become.
+    pub head: Head,
+    /// Token types (segments) that have embeddings of their own, 0 for none.
+    pub n_token_types: usize,
+    /// Width of the token embeddings where a matrix brings them to the width of the layers (ALBERT, ELECTRA, OPT-350m).
+    pub embedding_width: Option<usize>,
+    /// What a label of a classification head is called, by number.
+    pub labels: Vec<String>,
+    /// Whether labels exclude each other.
+    pub problem: Problem,
+}
+
+/// How scores of a classification head are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// One label is right: softmax.
+    OneOf,
+    /// Each label may hold: sigmoid.
+    AnyOf,
+    /// The scores are the answer: rewards, ratings, relevance.
+    Regression,
+}
+
+/// Layers of one kind, one after the other, with what stands before and after them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    /// What names of its weights begin with: nothing, `enc.` or `dec.`.
+    pub prefix: &'static str,
+    /// Width of the residual stream (`hidden_size`).
+    pub n_embd: usize,
+    /// Token embeddings are multiplied with it.
+    pub embedding_scale: f32,
+    /// A table of embeddings by position.
+    pub positions: Option<PositionTable>,
+    /// Whether the sum of embeddings is normed.
+    pub embedding_norm: bool,
+    /// The layers.
+    pub layers: Vec<Layer>,
+    /// Whether all layers share the weights of the first (ALBERT).
+    pub shared_layers: bool,
+    /// Heads and scale; a layer's window is its own.
+    pub attention: AttentionShape,
+    /// Whether a token sees only what is before it.
+    pub causal: bool,
+    /// Whether layers look at an encoder's states too.
+    pub cross: bool,
+    /// The kinds of rotation that layers choose among.
+    pub ropes: Vec<Rope>,
+    /// What is added to scores by distance.
+    pub score_bias: Option<ScoreBias>,
+    /// Norms of queries and keys.
+    pub qk_norm: QkNorm,
+    /// Queries, keys and values are kept within this (MPT, OLMo).
+    pub clip_qkv: Option<f32>,
+    /// Whether heads have sinks.
+    pub sinks: bool,
+    /// The norms.
+    pub norm: NormConfig,
+    /// In what order norms, sublayers and sums come.
+    pub residual: Residual,
+    /// What a sublayer adds is multiplied with it.
+    pub residual_scale: f32,
+    /// Feed-forward.
+    pub feed_forward: FeedForward,
+    /// Whether the last layer's output is normed.
+    pub final_norm: bool,
+}
+
+/// What one layer has for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Layer {
+    /// See [`AttentionShape::window`].
+    pub window: Option<usize>,
+    /// Which of [`Stack::ropes`]; none leaves queries and keys as they are.
+    pub rope: Option<usize>,
+    /// Whether the attention's input is taken as it is (ModernBERT's first layer).
+    pub bare_attention: bool,
+    /// Whether the feed-forward has experts.
+    pub experts: bool,
+}
+
+/// A table of embeddings by position.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PositionTable {
+    /// Rows.
+    pub n: usize,
+    /// The row of the first position.
+    pub offset: usize,
+    /// How it is made, or none where it is learned and so in the file.
+    pub made: Option<Sinusoid>,
+}
+
+/// Sines and cosines (Vaswani et al. 2017), the former in the first half of a row, the latter in the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sinusoid {
+    /// Frequencies `10000^(-2i / n)` (Marian, Pegasus).
+    Marian,
+    /// Frequencies `10000^(-i / (n/2 - 1))`, and zeros at the padding token's place, row 1 (fairseq: M2M100).
+    Fairseq,
+}
+
+/// What is added to attention scores by the distance of key and query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ScoreBias {
+    /// A slope for each head (Press et al. 2022).
+    Alibi {
+        /// `[n_heads]`.
+        slopes: Vec<f32>,
+    },
+    /// A learned number for each head and bucket of distances (Raffel et al. 2020), from `attn_rel_b.weight`: `[n_buckets, n_heads]`.
+    Buckets {
+        /// How many.
+        n: usize,
+        /// The distance from which on all share the last.
+        max_distance: usize,
+        /// Whether each layer has its own (UMT5), or all have the first's.
+        each_layer: bool,
+    },
+}
+
+/// Norms of queries and keys before their rotation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkNorm {
+    /// None.
+    None,
+    /// Each head, all with the same weights (Qwen3, Gemma 3).
+    Head,
+    /// Each head with its own weights (StableLM 2).
+    OwnHead,
+    /// All heads together (OLMo 2).
+    Row,
+}
+
+/// The norms of a stack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NormConfig {
+    /// What is divided by.
+    pub kind: NormKind,
+    /// Keeps the root from zero.
+    pub eps: f32,
+    /// Whether they have weights (OLMo 1 has none).
+    pub weights: bool,
+}
+
+/// In what order norms, sublayers `f` and sums come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Residual {
+    /// `x += f(norm(x))`: most decoders.
+    Pre,
+    /// `x = norm(x + f(x))`: the original transformer, BERT, BART.
+    Post,
+    /// `x += norm(f(norm(x)))`: Gemma 2 and 3.
+    Sandwich,
+    /// `x += norm(f(x))`: OLMo 2.
+    Branch,
+    /// `x += attention(norm(x)) + feed_forward(norm(x))`: GPT-J, Phi, Falcon; with a second norm where the file has one.
+    Parallel,
+}
+
+/// The feed-forward of a stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedForward {
+    /// Width (`intermediate_size`).
+    pub n_ff: usize,
+    /// Activation.
+    pub activation: Function,
+    /// Whether the activated half gates another (Shazeer 2020).
+    pub gated: bool,
+    /// Experts, in the layers that have them.
+    pub experts: Option<Experts>,
+}
+
+/// A choice of feed-forwards (Shazeer et al. 2017).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Experts {
+    /// How many there are.
+    pub n: usize,
+    /// How many a token takes.
+    pub n_used: usize,
+    /// Their width.
+    pub n_ff: usize,
+    /// How scores become weights.
+    pub routing: Routing,
+    /// Width of the expert that all tokens take (Qwen2-MoE), 0 for none.
+    pub n_ff_shared: usize,
+    /// gpt-oss's gate: `(up + 1) * gate * sigmoid(1.702 gate)`, both kept within 7.
+    pub clamped: bool,
+}
+
+/// What the last hidden states become.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Head {
+    /// Which states count, where one answer is given for a whole text.
+    pub pool: Pool,
+    /// A layer `[n_embd, n_embd]` and what follows it, before the last (BERT's pooler and transform).
+    pub dense: Option<Function>,
+    /// Whether its result is normed.
+    pub norm: bool,
+    /// The last layer.
+    pub output: HeadOutput,
+    /// Scores are multiplied with it.
+    pub scale: f32,
+    /// See [`Function::SoftCap`].
+    pub softcap: Option<f32>,
+}
+
+/// Which hidden states answer for a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pool {
+    /// Each its own.
+    Each,
+    /// The first token's.
+    First,
+    /// The last token's.
+    Last,
+    /// The mean of all.
+    Mean,
+}
+
+/// What a head puts out for each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadOutput {
+    /// The hidden state itself: an embedding model.
+    Hidden,
+    /// A score for each token of the vocabulary.
+    Vocabulary,
+    /// Scores of labels: of the text, or of each token.
+    Labels(usize),
+    /// Scores of being the first and the last token of an answer.
+    Span,
 }
 
 impl Config {
-    /// Reads the features of a GGUF checkpoint.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] for an architecture or feature that is not run, [`Error::Format`] for a key that is
-    /// missing, has the wrong type or a value that cannot be.
-    pub fn read(checkpoint: &Checkpoint) -> Result<Config> {
-        let meta = &checkpoint.metadata;
-        let architecture = meta.str("general.architecture")?;
-        let style = match architecture {
-            "llama" | "mistral" => RopeStyle::Interleaved,
-            "qwen2" | "qwen3" => RopeStyle::Halves,
-            other => {
-                let hint = "llama, mistral, qwen2 and qwen3 are run";
-                return Err(Error::unsupported("architecture", other, hint));
-            }
-        };
-        let keys = Keys { meta, architecture };
+    /// The stack whose states reach the head.
+    pub fn last_stack(&self) -> &Stack {
+        // A reader fills one of them at the least.
+        self.decoder.as_ref().or(self.encoder.as_ref()).expect("a model has layers")
+    }
 
-        let n_embd = keys.size("embedding_length")?;
-        let n_heads = keys.size("attention.head_count")?;
-        let n_kv_heads = keys.opt_size("attention.head_count_kv")?.unwrap_or(n_heads);
-        let head_dim = match keys.opt_size("attention.key_length")? {
-            Some(n) => n,
-            None if n_embd % n_heads == 0 => n_embd / n_heads,
-            None => {
-                return Err(keys.bad("attention.head_count", format!("{n_heads} does not divide {n_embd}")));
-            }
-        };
-        if n_heads % n_kv_heads != 0 {
-            let problem = format!("{n_kv_heads} key/value heads do not divide {n_heads} heads");
-            return Err(keys.bad("attention.head_count_kv", problem));
+    /// Numbers that the head puts out for a row.
+    pub fn n_out(&self) -> usize {
+        match self.head.output {
+            HeadOutput::Hidden => self.last_stack().n_embd,
+            HeadOutput::Vocabulary => self.n_vocab,
+            HeadOutput::Labels(n) => n,
+            HeadOutput::Span => 2,
         }
-        if keys.opt_size("attention.value_length")?.is_some_and(|n| n != head_dim) {
-            let found = "attention.value_length";
-            return Err(Error::unsupported("feature", found, "keys and values must have the same length"));
-        }
-        if head_dim % 4 != 0 || head_dim > 256 {
-            let hint = "a multiple of 4 up to 256 is run";
-            return Err(Error::unsupported("head size", head_dim.to_string(), hint));
-        }
+    }
 
-        let dims = keys.opt_size("rope.dimension_count")?.unwrap_or(head_dim);
-        if dims > head_dim || dims % 2 != 0 {
-            let problem = format!("{dims} must be even and at most the head size {head_dim}");
-            return Err(keys.bad("rope.dimension_count", problem));
-        }
-        let rope = Rope {
-            theta: keys.opt_number("rope.freq_base")?.unwrap_or(10_000.0),
-            dims,
-            style,
-            linear_factor: keys.linear_rope_factor()?,
-        };
-
-        let table = checkpoint
-            .tensors
-            .get("token_embd.weight")
-            .ok_or_else(|| Error::format(&meta.file, "token_embd.weight", 0, "the tensor is missing"))?;
-        let n_vocab = *table.shape.first().unwrap_or(&0);
-
-        Ok(Config {
-            n_layers: keys.size("block_count")?,
-            n_embd,
-            n_ff: keys.size("feed_forward_length")?,
-            attention: AttentionShape {
-                n_heads,
-                n_kv_heads,
-                head_dim,
-                scale: 1.0 / (head_dim as f32).sqrt(),
-                window: keys.opt_size("attention.sliding_window")?,
-            },
-            n_vocab,
-            n_ctx_train: keys.size("context_length")?,
-            norm_eps: keys.opt_number("attention.layer_norm_rms_epsilon")?.unwrap_or(1e-5),
-            rope,
-            architecture: architecture.to_owned(),
-        })
+    /// Whether the model writes text.
+    pub fn generates(&self) -> bool {
+        self.decoder.is_some() && self.head.output == HeadOutput::Vocabulary
     }
 }
 
-/// Metadata under the architecture's prefix. Sizes are positive and small enough to multiply without overflow.
-struct Keys<'a> {
-    meta: &'a Metadata,
-    architecture: &'a str,
-}
+impl Head {
+    /// A language model's: scores of every token from every state.
+    pub const LANGUAGE: Head = Head {
+        pool: Pool::Each,
+        dense: None,
+        norm: false,
+        output: HeadOutput::Vocabulary,
+        scale: 1.0,
+        softcap: None,
+    };
 
-impl Keys<'_> {
-    /// No model comes near; what is larger is a damaged file.
-    const LARGEST: usize = 1 << 24;
-
-    fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.architecture)
-    }
-
-    fn bad(&self, name: &str, problem: String) -> Error {
-        self.meta.error(&self.key(name), problem)
-    }
-
-    fn opt_size(&self, name: &str) -> Result<Option<usize>> {
-        let size = self.meta.opt_usize(&self.key(name))?;
-        if let Some(n) = size.filter(|n| !(1..=Self::LARGEST).contains(n)) {
-            return Err(self.bad(name, format!("{n} is not between 1 and {}", Self::LARGEST)));
-        }
-        Ok(size)
-    }
-
-    fn size(&self, name: &str) -> Result<usize> {
-        self.opt_size(name)?.ok_or_else(|| self.bad(name, "the key is missing".into()))
-    }
-
-    fn opt_number(&self, name: &str) -> Result<Option<f32>> {
-        let number = self.meta.opt_f32(&self.key(name))?;
-        if let Some(x) = number.filter(|x| !x.is_finite() || *x <= 0.0) {
-            return Err(self.bad(name, format!("{x} is not a positive number")));
-        }
-        Ok(number)
-    }
-
-    /// What linear scaling divides positions by. Older files name the factor alone; 0 says none.
-    fn linear_rope_factor(&self) -> Result<f32> {
-        let kind = self.meta.opt_str(&self.key("rope.scaling.type"))?;
-        match kind {
-            Some("none") => return Ok(1.0),
-            None | Some("linear") => {}
-            Some(other) => return Err(Error::unsupported("rope scaling", other, "none and linear are run")),
-        }
-        for name in ["rope.scaling.factor", "rope.scale_linear"] {
-            let factor = self.meta.opt_f32(&self.key(name))?;
-            match factor.filter(|factor| *factor != 0.0) {
-                Some(factor) if factor.is_finite() && factor > 0.0 => return Ok(factor),
-                Some(factor) => return Err(self.bad(name, format!("{factor} is not a positive number"))),
-                None => {}
-            }
-        }
-        Ok(1.0)
-    }
+    /// The bare hidden states.
+    pub const HIDDEN: Head = Head { output: HeadOutput::Hidden, ..Head::LANGUAGE };
 }

@@ -1,9 +1,39 @@
-//! Models as data: a [`Config`] of features read from metadata, and one set of layers that turns it into plans.
-//! A new family is a reader that fills the Config; it needs no new forward code unless it has a new operation.
+//! Models as data: a [`Config`] of features read from a file, and one set of layers that turns it into plans. A new family
+//! is a reader that fills the Config and a list of weight names; it needs no new forward code unless it has a new operation.
 
 mod config;
-mod decoder;
+mod gguf;
+mod hf;
+mod layers;
+mod plans;
 mod rope;
+mod tables;
+mod weights;
 
-pub use config::{Config, Rope};
-pub use decoder::{ALL_LOGITS, COUNTS, IDS, LOGITS, Output, Weights, decoder_plan};
+use std::collections::BTreeMap;
+
+pub use config::{
+    Config, Experts, FeedForward, Head, HeadOutput, Layer, NormConfig, Pool, PositionTable, Problem, QkNorm,
+    Residual, ScoreBias, Sinusoid, Stack,
+};
+pub use layers::{cache_name, cross_name};
+pub use plans::{
+    Blueprint, COUNTS, IDS, LOGITS, OUTPUTS, Output, POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,
+};
+pub use rope::{Rope, Scaling};
+pub use tables::Tables;
+pub use weights::{Change, Origin, Piece, Rows, Source, Weights};
+
+use crate::{error::Result, format::Checkpoint};
+
+/// The Config of a checkpoint and where its weights are.
+///
+/// # Errors
+/// [`crate::Error::Unsupported`] for a family or feature that is not run, [`crate::Error::Format`] for metadata that is
+/// missing, has the wrong type or a value that cannot be.
+pub async fn read(checkpoint: &Checkpoint) -> Result<(Config, BTreeMap<String, Origin>)> {
+    match &checkpoint.folder {
+        Some(folder) => hf::read(checkpoint, folder),
+        None => gguf::read(checkpoint).await,
+    }
+}

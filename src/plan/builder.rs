@@ -114,6 +114,11 @@ impl Builder {
         self.activation(name, self.plan[like].rows, cols)
     }
 
+    /// Rows of `value`.
+    pub fn rows(&self, value: Value) -> usize {
+        self.plan[value].rows
+    }
+
     /// Numbers in a row of `value`.
     pub fn cols(&self, value: Value) -> usize {
         self.plan[value].cols
@@ -203,9 +208,9 @@ impl Builder {
         self.push(Op::Map { x, f });
     }
 
-    /// `gate = f(gate) * up`.
+    /// `gate = f(gate) * up`, where `up` may be one number a row.
     pub fn gate(&mut self, gate: Value, up: Value, f: Function) {
-        assert_eq!(self.plan[gate].cols, self.plan[up].cols, "gate and up width");
+        assert!([1, self.plan[gate].cols].contains(&self.plan[up].cols), "gate and up width");
         self.push(Op::Gate { gate, up, f });
     }
 
@@ -253,8 +258,14 @@ impl Builder {
     /// The run's last row.
     pub fn last_row(&mut self, x: Value) -> Value {
         let y = self.activation("last row", 1, self.plan[x].cols);
-        self.push(Op::LastRow { x, y });
+        self.push(Op::Copy { x, y, last: true });
         y
+    }
+
+    /// `y = x`.
+    pub fn copy(&mut self, x: Value, y: Value) {
+        assert_eq!(self.plan[x].cols, self.plan[y].cols, "copy width");
+        self.push(Op::Copy { x, y, last: false });
     }
 
     /// Penalties, then the draw; the token's id goes to `ids[0]`.

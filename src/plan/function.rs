@@ -25,6 +25,10 @@ pub enum Function {
     SoftCap(f32),
     /// Not below the negative number, not above it.
     Clamp(f32),
+    /// Not above the number.
+    AtMost(f32),
+    /// Addition of a number.
+    Shift(f32),
 }
 
 impl Function {
@@ -57,13 +61,19 @@ impl Function {
             Function::Scale(_) => "scale",
             Function::SoftCap(_) => "soft_cap",
             Function::Clamp(_) => "clamp",
+            Function::AtMost(_) => "at_most",
+            Function::Shift(_) => "shift",
         }
     }
 
     /// Its parameter, or 0 where it has none.
     pub fn parameter(self) -> f32 {
         match self {
-            Function::Scale(p) | Function::SoftCap(p) | Function::Clamp(p) => p,
+            Function::Scale(p)
+            | Function::SoftCap(p)
+            | Function::Clamp(p)
+            | Function::AtMost(p)
+            | Function::Shift(p) => p,
             _ => 0.0,
         }
     }
@@ -86,6 +96,8 @@ impl Function {
             Function::Scale(factor) => factor * x,
             Function::SoftCap(cap) => cap * (x / cap).tanh(),
             Function::Clamp(limit) => x.clamp(-limit, limit),
+            Function::AtMost(limit) => x.min(limit),
+            Function::Shift(more) => x + more,
         }
     }
 }
@@ -141,6 +153,8 @@ mod tests {
             (Function::ReluSquared, -3.0, 0.0),
             (Function::SoftCap(30.0), 45.0, 27.154_449),
             (Function::Clamp(2.0), -5.0, -2.0),
+            (Function::AtMost(2.0), 5.0, 2.0),
+            (Function::Shift(1.0), -5.0, -4.0),
         ] {
             assert!((f.apply(x) - truth).abs() < 2e-6, "{f:?}({x}) = {}", f.apply(x));
         }

@@ -57,18 +57,22 @@ fn lives(plan: &Plan) -> Vec<(Value, usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::Builder, quant::DType};
+    use crate::{
+        plan::{Builder, Index, Norm, NormKind},
+        quant::DType,
+    };
 
     /// x → (norm → linear) added to x, twice: a small residual network of width `n`.
     fn residual_plan(n: usize) -> Plan {
         let mut b = Builder::new("test", 4);
-        let ids = b.state_u32("ids", 4);
+        let ids = b.state_u32("ids", 1, 4);
         let table = b.matrix("table", DType::F32, 10, n);
-        let x = b.embed(ids, table);
+        let x = b.embed(Index::State(ids), table);
         for layer in 0..2 {
-            let norm = b.vector(&format!("norm.{layer}"), n);
+            let weight = Some(b.vector(&format!("norm.{layer}"), n));
+            let norm = Norm { kind: NormKind::Rms, weight, bias: None, eps: 1e-5 };
             let w = b.matrix(&format!("w.{layer}"), DType::F32, n, n);
-            let h = b.rms_norm(x, norm, 1e-5);
+            let h = b.norm(x, norm, n);
             b.linear_add(h, w, None, x);
         }
         b.finish()

@@ -184,7 +184,7 @@ pub enum Op {
     Gate {
         /// `[rows, n_ff]`.
         gate: Value,
-        /// `[rows, n_ff]`.
+        /// `[rows, n_ff]`, or `[rows, 1]`: one number for the whole row.
         up: Value,
         /// What is applied to the gate.
         f: Function,
@@ -225,7 +225,7 @@ pub enum Op {
         bias: Option<Value>,
         /// As in [`Op::Route`].
         experts: Value,
-        /// `[rows, k * padded(n_out)]`.
+        /// `[rows, k * padded(n_out)]`; what is behind a slot's outputs becomes zero.
         y: Value,
         /// Outputs of one expert.
         n_out: usize,
@@ -239,12 +239,14 @@ pub enum Op {
         /// `[rows, n]`.
         y: Value,
     },
-    /// The run's last row alone: `y[0] = x[n_rows - 1]`.
-    LastRow {
+    /// `y = x`, or the run's last row alone: `y[0] = x[n_rows - 1]`.
+    Copy {
         /// `[rows, n]`.
         x: Value,
-        /// `[1, n]`.
+        /// `[rows, n]`, or `[1, n]`.
         y: Value,
+        /// Whether only the last row counts.
+        last: bool,
     },
     /// Repetition penalty (Keskar et al. 2019), presence and frequency penalties, from how often each token stands
     /// in the prompt and in what was generated: see [`super::Sampling`].
@@ -284,7 +286,7 @@ impl Op {
             Op::Route { .. } => "route",
             Op::ExpertLinear { .. } => "expert_linear",
             Op::Combine { .. } => "combine",
-            Op::LastRow { .. } => "last_row",
+            Op::Copy { .. } => "copy",
             Op::Penalize { .. } => "penalize",
             Op::Sample { .. } => "sample",
         }
@@ -319,7 +321,7 @@ impl Op {
             Op::Route { scores, .. } => vec![scores],
             Op::ExpertLinear { x, w, bias, experts, .. } => some(&[Some(x), Some(w), bias, Some(experts)]),
             Op::Combine { x, experts, y } => vec![x, experts, y],
-            Op::LastRow { x, .. } => vec![x],
+            Op::Copy { x, .. } => vec![x],
             Op::Penalize { logits, counts, .. } => vec![logits, counts],
             Op::Sample { scores, .. } => vec![scores],
         }
@@ -336,7 +338,7 @@ impl Op {
             | Op::Mean { y, .. }
             | Op::ExpertLinear { y, .. }
             | Op::Combine { y, .. }
-            | Op::LastRow { y, .. }
+            | Op::Copy { y, .. }
             | Op::Penalize { y, .. } => vec![y],
             Op::Rope { x, .. } | Op::Map { x, .. } => vec![x],
             Op::Gate { gate, .. } => vec![gate],

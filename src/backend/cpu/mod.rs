@@ -1,6 +1,8 @@
 //! The CPU backend interprets a [`Plan`] step by step. It is the reference that the GPU's kernels are held to,
 //! and what runs where there is no GPU; there, quantized dots use wasm SIMD (`quant::dot`).
 
+mod attention;
+mod experts;
 mod ops;
 mod sample;
 

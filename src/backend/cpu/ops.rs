@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Cells, Scratch, sample};
+use super::{Cells, Scratch, attention, experts, sample};
 use crate::{
-    plan::{AttentionShape, Op, Plan, RopeStyle, Run, Storage, Value},
+    plan::{Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
     quant::{DType, dot_f32},
 };
 
@@ -17,7 +17,7 @@ pub(super) struct Matrix {
 }
 
 impl Matrix {
-    fn row(&self, i: usize) -> &[u8] {
+    pub fn row(&self, i: usize) -> &[u8] {
         let n = self.dtype.info().row_bytes(self.n_in);
         &self.bytes[i * n..(i + 1) * n]
     }
@@ -33,11 +33,11 @@ pub(super) struct Memory<'a> {
 }
 
 impl Memory<'_> {
-    fn matrix(&self, value: Value) -> &Matrix {
+    pub fn matrix(&self, value: Value) -> &Matrix {
         &self.matrices[&self.plan[value].name]
     }
 
-    fn floats(&self, value: Value) -> &[f32] {
+    pub fn floats(&self, value: Value) -> &[f32] {
         match self.plan[value].storage {
             Storage::Activation => self.scratch.get(value),
             _ => &self.floats[&self.plan[value].name],
@@ -60,8 +60,22 @@ impl Memory<'_> {
         }
     }
 
+    /// Row `r` of a `u32` state.
+    pub fn words(&self, value: Value, r: usize) -> &[u32] {
+        let info = &self.plan[value];
+        &self.words[&info.name][r * info.cols..][..info.cols]
+    }
+
+    /// Entry `r` of a list with one for each row, or else the row's position.
+    fn place(&self, list: Option<Value>, r: usize, run: &Run) -> usize {
+        match list {
+            Some(list) => self.words[&self.plan[list].name][r] as usize,
+            None => run.pos as usize + r,
+        }
+    }
+
     /// Row `r` of a value, without its padding.
-    fn row(&self, value: Value, r: usize) -> &[f32] {
+    pub fn row(&self, value: Value, r: usize) -> &[f32] {
         let info = &self.plan[value];
         &self.floats(value)[r * info.stride()..][..info.cols]
     }
@@ -72,7 +86,7 @@ impl Memory<'_> {
     }
 
     /// Calls `f(r, row of y)` for each of the run's rows, with `y` lent out of `self`.
-    fn each_row(&mut self, y: Value, run: &Run, mut f: impl FnMut(&Self, usize, &mut [f32])) {
+    pub fn each_row(&mut self, y: Value, run: &Run, mut f: impl FnMut(&Self, usize, &mut [f32])) {
         let (stride, cols) = (self.plan[y].stride(), self.plan[y].cols);
         let n = self.n_rows(y, run);
         let mut cells = self.take(y);
@@ -83,46 +97,103 @@ impl Memory<'_> {
     }
 
     pub fn step(&mut self, op: &Op, run: &Run) {
-        let pos = run.pos as usize;
         match *op {
-            Op::Embed { ids, table, y } => self.each_row(y, run, |m, r, row| {
-                let table = m.matrix(table);
-                let id = (m.words[&m.plan[ids].name][r] as usize).min(table.n_out - 1);
-                table.dtype.info().dequantize_row(table.row(id), row);
-            }),
-            Op::RmsNorm { x, weight, y, eps } => {
+            Op::Embed { index, table, y, add } => {
+                let mut unpacked = vec![0.0; self.plan[table].cols];
+                self.each_row(y, run, |m, r, row| {
+                    let i = match index {
+                        Index::State(ids) => m.place(Some(ids), r, run),
+                        Index::Position(offset) => m.place(None, r, run) + offset,
+                    };
+                    let table = m.matrix(table);
+                    table.dtype.info().dequantize_row(table.row(i.min(table.n_out - 1)), &mut unpacked);
+                    match add {
+                        true => row.iter_mut().zip(&unpacked).for_each(|(y, x)| *y += x),
+                        false => row.copy_from_slice(&unpacked),
+                    }
+                });
+            }
+            Op::Norm { kind, x, weight, bias, y, group, eps } => {
                 let in_place = x == y;
                 self.each_row(y, run, |m, r, row| {
                     if !in_place {
                         row.copy_from_slice(m.row(x, r));
                     }
-                    let weight = m.row(weight, 0);
-                    row.chunks_exact_mut(weight.len()).for_each(|group| rms_norm(group, weight, eps));
+                    row.chunks_exact_mut(group).for_each(|group| normalize(group, kind, eps));
+                    if let Some(weight) = weight {
+                        let weight = m.row(weight, 0).iter().cycle();
+                        row.iter_mut().zip(weight).for_each(|(y, w)| *y *= w);
+                    }
+                    if let Some(bias) = bias {
+                        let bias = m.row(bias, 0).iter().cycle();
+                        row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+                    }
                 });
             }
             Op::Linear { x, w, bias, y, add } => self.linear(x, w, bias, y, add, run),
-            Op::Rope { x, table, head_dim, style } => self.each_row(x, run, |m, r, row| {
-                let angles = m.row(table, pos + r);
+            Op::Rope { x, table, positions, head_dim, style } => self.each_row(x, run, |m, r, row| {
+                let angles = m.row(table, run.rope_start as usize + m.place(positions, r, run));
                 row.chunks_exact_mut(head_dim).for_each(|head| rotate(head, angles, style));
             }),
-            Op::CacheWrite { x, cache } => {
+            Op::CacheWrite { x, cache, slots } => {
                 let n = self.n_rows(x, run);
                 let cols = self.plan[cache].cols;
                 let mut cells = self.take(cache);
                 for r in 0..n {
-                    cells[(pos + r) * cols..][..cols].copy_from_slice(self.row(x, r));
+                    cells[self.place(slots, r, run) * cols..][..cols].copy_from_slice(self.row(x, r));
                 }
                 self.put(cache, cells);
             }
-            Op::Attention { q, k_cache, v_cache, y, shape } => self.each_row(y, run, |m, r, row| {
-                attention(row, m.row(q, r), m.floats(k_cache), m.floats(v_cache), pos + r, &shape);
+            Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
+                let inputs = attention::Inputs { q, k, v, shape, keys, bias, sinks };
+                let mut scores = Vec::new();
+                self.each_row(y, run, |m, r, row| attention::attend(m, &inputs, run, r, &mut scores, row));
+            }
+            Op::Map { x, f } => {
+                self.each_row(x, run, |_, _, row| row.iter_mut().for_each(|x| *x = f.apply(*x)));
+            }
+            Op::Gate { gate, up, f } => self.each_row(gate, run, |m, r, row| {
+                let up = m.row(up, r).iter().cycle();
+                row.iter_mut().zip(up).for_each(|(gate, up)| *gate = f.apply(*gate) * up);
             }),
-            Op::SwiGlu { gate, up } => self.each_row(gate, run, |m, r, row| {
-                row.iter_mut().zip(m.row(up, r)).for_each(|(gate, up)| *gate = silu(*gate) * up);
+            Op::Add { x, y } => self.each_row(y, run, |m, r, row| {
+                row.iter_mut().zip(m.row(x, r)).for_each(|(y, x)| *y += x);
             }),
-            Op::LastRow { x, y } => {
-                let last = run.n_rows as usize - 1;
-                self.each_row(y, run, |m, _, row| row.copy_from_slice(m.row(x, last)));
+            Op::Mean { x, spans, y } => self.each_row(y, run, |m, r, row| {
+                let (first, end) = attention::span(m.words(spans, r));
+                row.fill(0.0);
+                for i in first..end {
+                    row.iter_mut().zip(m.row(x, i)).for_each(|(y, x)| *y += x / (end - first) as f32);
+                }
+            }),
+            Op::Route { scores, experts, routing } => self.each_row(experts, run, |m, r, row| {
+                experts::route(m.row(scores, r), routing, row);
+            }),
+            Op::ExpertLinear { x, w, bias, experts, y, n_out } => self.each_row(y, run, |m, r, row| {
+                let matrix = m.matrix(w);
+                let chosen = m.row(experts, r);
+                let x = m.row(x, r);
+                let shared = x.len() == matrix.n_in;
+                for (j, y) in row.chunks_exact_mut(padded(n_out)).enumerate() {
+                    let start = if shared { 0 } else { j * padded(matrix.n_in) };
+                    let x = &x[start..start + matrix.n_in];
+                    let first = chosen[j] as usize * n_out;
+                    for (i, y) in y[..n_out].iter_mut().enumerate() {
+                        let product = (matrix.dtype.info().dot)(matrix.row(first + i), x);
+                        *y = product + bias.map_or(0.0, |bias| m.row(bias, 0)[first + i]);
+                    }
+                    y[n_out..].fill(0.0);
+                }
+            }),
+            Op::Combine { x, experts, y } => self.each_row(y, run, |m, r, row| {
+                let weights = &m.row(experts, r)[m.plan[experts].cols / 2..];
+                for (x, weight) in m.row(x, r).chunks_exact(padded(row.len())).zip(weights) {
+                    row.iter_mut().zip(x).for_each(|(y, x)| *y += weight * x);
+                }
+            }),
+            Op::Copy { x, y, last } => {
+                let from = |r| if last { run.n_rows as usize - 1 } else { r };
+                self.each_row(y, run, |m, r, row| row.copy_from_slice(m.row(x, from(r))));
             }
             Op::Penalize { logits, counts, y } => self.each_row(y, run, |m, _, row| {
                 row.copy_from_slice(m.row(logits, 0));
@@ -167,10 +238,16 @@ impl Memory<'_> {
     }
 }
 
-fn rms_norm(x: &mut [f32], weight: &[f32], eps: f32) {
-    let mean = x.iter().map(|x| x * x).sum::<f32>() / x.len() as f32;
-    let scale = 1.0 / (mean + eps).sqrt();
-    x.iter_mut().zip(weight).for_each(|(x, w)| *x *= scale * w);
+/// To a mean square of one; [`NormKind::Layer`] also to a mean of zero.
+fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
+    let n = x.len() as f32;
+    if kind == NormKind::Layer {
+        let mean = x.iter().sum::<f32>() / n;
+        x.iter_mut().for_each(|x| *x -= mean);
+    }
+    let square = x.iter().map(|x| x * x).sum::<f32>() / n;
+    let scale = 1.0 / (square + eps).sqrt();
+    x.iter_mut().for_each(|x| *x *= scale);
 }
 
 /// `angles` holds cosine and sine by turns for each pair.
@@ -184,44 +261,4 @@ fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
         let (cos, sin) = (angle[0], angle[1]);
         (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[a] * sin + head[b] * cos);
     }
-}
-
-/// One query row at position `pos` against the cache's positions up to it.
-fn attention(
-    y: &mut [f32],   // [n_heads * head_dim]
-    q: &[f32],       // [n_heads * head_dim]
-    k_cache: &[f32], // [n_ctx, n_kv_heads * head_dim]
-    v_cache: &[f32], // [n_ctx, n_kv_heads * head_dim]
-    pos: usize,
-    shape: &AttentionShape,
-) {
-    let d = shape.head_dim;
-    let kv_dim = shape.n_kv_heads * d;
-    let group = shape.n_heads / shape.n_kv_heads;
-    let first = shape.window.map_or(0, |window| (pos + 1).saturating_sub(window));
-    let mut weights = vec![0.0; pos + 1 - first];
-    for (h, y) in y.chunks_exact_mut(d).enumerate() {
-        let q = &q[h * d..][..d];
-        let offset = h / group * d;
-        for (weight, t) in weights.iter_mut().zip(first..) {
-            *weight = dot_f32(q, &k_cache[t * kv_dim + offset..][..d]) * shape.scale;
-        }
-        softmax(&mut weights);
-        y.fill(0.0);
-        for (weight, t) in weights.iter().zip(first..) {
-            let v = &v_cache[t * kv_dim + offset..][..d];
-            y.iter_mut().zip(v).for_each(|(y, v)| *y += weight * v);
-        }
-    }
-}
-
-fn softmax(x: &mut [f32]) {
-    let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    x.iter_mut().for_each(|x| *x = (*x - max).exp());
-    let sum: f32 = x.iter().sum();
-    x.iter_mut().for_each(|x| *x /= sum);
-}
-
-fn silu(x: f32) -> f32 {
-    x / (1.0 + (-x).exp())
 }
