@@ -29,6 +29,14 @@ pub struct Checkpoint {
     pub tensors: BTreeMap<String, TensorInfo>,
     /// The files.
     pub sources: Vec<Rc<dyn Source>>,
+    /// The JSON files, where the model is a Hugging Face folder.
+    pub folder: Option<Folder>,
+}
+
+/// The JSON files of a Hugging Face folder.
+pub struct Folder {
+    /// `config.json`.
+    pub config: serde_json::Value,
 }
 
 impl Checkpoint {

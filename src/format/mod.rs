@@ -19,7 +19,7 @@ mod web;
 
 use std::rc::Rc;
 
-pub use checkpoint::{Checkpoint, TensorInfo};
+pub use checkpoint::{Checkpoint, Folder, TensorInfo};
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::{FileSource, open_path};
 pub use source::{LocalFuture, MemorySource, Source};

@@ -116,7 +116,7 @@ fn join(sources: Vec<Rc<dyn Source>>, mut parts: impl Iterator<Item = Part>) -> 
         let problem = format!("{promised} tensors promised, but the parts hold {}", tensors.len());
         return Err(metadata.error(TENSORS, problem));
     }
-    Ok(Checkpoint { metadata, tensors, sources })
+    Ok(Checkpoint { metadata, tensors, sources, folder: None })
 }
 
 #[cfg(test)]

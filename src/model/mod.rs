@@ -20,11 +20,22 @@ pub use layers::{cache_name, cross_name};
 pub use plans::{
     Blueprint, COUNTS, IDS, LOGITS, OUTPUTS, Output, POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,
 };
-pub use rope::{Rope, Scaling};
-pub use tables::Tables;
+pub use rope::{Rope, Scaling, long_magnitude, yarn_magnitude};
+pub use tables::{Tables, alibi_slopes, mpt_slopes};
 pub use weights::{Change, Origin, Piece, Rows, Source, Weights};
 
-use crate::{error::Result, format::Checkpoint};
+use crate::{
+    error::{Error, Result},
+    format::Checkpoint,
+};
+
+/// What attention kernels can do.
+fn check_head_dim(n: usize) -> Result<()> {
+    match n % 4 == 0 && n <= 256 {
+        true => Ok(()),
+        false => Err(Error::unsupported("head size", n.to_string(), "a multiple of 4 up to 256 is run")),
+    }
+}
 
 /// The Config of a checkpoint and where its weights are.
 ///

@@ -144,11 +144,22 @@ fn bucket(distance: isize, n: usize, max_distance: usize, causal: bool) -> usize
 
 /// The slopes of Press et al. for any number of heads: a geometric series for the power of two below, and every other
 /// member of the next finer series for the rest.
-pub(super) fn alibi_slopes(n_heads: usize) -> Vec<f32> {
+pub fn alibi_slopes(n_heads: usize) -> Vec<f32> {
     let power = |n: usize| move |i: usize| 2f64.powf(-8.0 * i as f64 / n as f64) as f32;
     let below = if n_heads.is_power_of_two() { n_heads } else { n_heads.next_power_of_two() / 2 };
     let first = (1..=below).map(power(below));
     first.chain((1..=2 * (n_heads - below)).step_by(2).map(power(2 * below))).collect()
+}
+
+/// MPT's slopes: the series of the power of two above, every other member first.
+pub fn mpt_slopes(n_heads: usize, max: f32) -> Vec<f32> {
+    let above = n_heads.next_power_of_two();
+    let slope = |i: usize| 2f32.powf(-(i as f32) * max / above as f32);
+    let all = 1..=above;
+    match above == n_heads {
+        true => all.map(slope).collect(),
+        false => all.clone().skip(1).step_by(2).chain(all.step_by(2)).take(n_heads).map(slope).collect(),
+    }
 }
 
 #[cfg(test)]

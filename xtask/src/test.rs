@@ -76,8 +76,9 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
             process::run(&mut clippy(root, &["--package", package, "--all-targets"]))
         })
     });
-    part("lints, wasm", native && checks, &mut || {
-        check(&mut clippy(root, &["--package", "intab", "--lib", "--target", WASM]))
+    part("lints, wasm", native && checks, &mut || match wasm::install_target(root) {
+        Ok(()) => check(&mut clippy(root, &["--package", "intab", "--lib", "--target", WASM])),
+        Err(error) => Outcome::Unable(format!("{error:#}")),
     });
     part("Vulkan driver", native, &mut || match vulkan::ensure() {
         Ok(()) => Outcome::Done(Counts::default()),

@@ -60,7 +60,7 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
 }
 
 /// Adds the wasm target through rustup where the toolchain lacks it.
-fn install_target(root: &Path) -> Result<()> {
+pub fn install_target(root: &Path) -> Result<()> {
     let mut rustc = std::process::Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
     rustc.current_dir(root).args(["--print", "target-libdir", "--target", TARGET]);
     let library = process::output(&mut rustc)?;

@@ -1,0 +1,243 @@
+//! Decoder-only families: what each has of its own.
+
+use super::Base;
+use crate::{
+    error::Result,
+    model::{
+        Config, Experts, Head, Layer, QkNorm, Residual, Rope, Scaling, ScoreBias, Stack, alibi_slopes,
+        mpt_slopes,
+    },
+    plan::{Function, RopeStyle, Routing},
+};
+
+/// Llama 1 to 3, Mistral, Mixtral; the converter reorders rows so that pairs are neighbours.
+pub fn llama(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Interleaved)?;
+    add_experts(base, &mut stack, Routing::Normalized)?;
+    Ok(base.decoder(stack))
+}
+
+/// Qwen2 and Qwen2-MoE.
+pub fn qwen2(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    add_experts(base, &mut stack, Routing::Softmax)?;
+    Ok(base.decoder(stack))
+}
+
+/// Qwen3 and Qwen3-MoE.
+pub fn qwen3(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    stack.qk_norm = QkNorm::Head;
+    add_experts(base, &mut stack, Routing::Normalized)?;
+    Ok(base.decoder(stack))
+}
+
+pub fn olmoe(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    stack.qk_norm = QkNorm::Row;
+    add_experts(base, &mut stack, Routing::Softmax)?;
+    Ok(base.decoder(stack))
+}
+
+/// Experts in every layer that has a router.
+fn add_experts(base: &Base, stack: &mut Stack, routing: Routing) -> Result<()> {
+    let Some(n) = base.keys.opt_size("expert_count")? else { return Ok(()) };
+    let n_used = base.keys.size("expert_used_count")?;
+    if n_used > n {
+        return Err(base.keys.bad("expert_used_count", format!("{n_used} of {n} experts")));
+    }
+    let normalized = base.keys.flag("expert_weights_norm")?;
+    let routing = match normalized {
+        Some(true) => Routing::Normalized,
+        Some(false) => Routing::Softmax,
+        None => routing,
+    };
+    let n_ff = base.keys.opt_size("expert_feed_forward_length")?.unwrap_or(stack.feed_forward.n_ff);
+    let has_shared = base.has("blk.0.ffn_up_shexp.weight");
+    let n_ff_shared = match base.keys.opt_size("expert_shared_feed_forward_length")? {
+        Some(n) if has_shared => n,
+        None if has_shared => stack.feed_forward.n_ff,
+        _ => 0,
+    };
+    stack.feed_forward.experts = Some(Experts { n, n_used, n_ff, routing, n_ff_shared, clamped: false });
+    for (i, layer) in stack.layers.iter_mut().enumerate() {
+        layer.experts = base.has(&format!("blk.{i}.ffn_gate_inp.weight"));
+    }
+    Ok(())
+}
+
+pub fn gpt2(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.stack(), Function::GeluTanh)?;
+    stack.positions = Some(base.learned_positions()?);
+    Ok(base.decoder(stack))
+}
+
+pub fn bloom(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.stack(), Function::GeluTanh)?;
+    stack.embedding_norm = true;
+    stack.score_bias = Some(ScoreBias::Alibi { slopes: alibi_slopes(stack.attention.n_heads) });
+    Ok(base.decoder(stack))
+}
+
+pub fn gpt_neox(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::Gelu)?;
+    if base.keys.flag("use_parallel_residual")?.unwrap_or(true) {
+        stack.residual = Residual::Parallel;
+    }
+    Ok(base.decoder(stack))
+}
+
+pub fn falcon(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::Gelu)?;
+    stack.residual = Residual::Parallel;
+    Ok(base.decoder(stack))
+}
+
+pub fn mpt(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.stack(), Function::Gelu)?;
+    match base.keys.opt_number("attention.max_alibi_bias")? {
+        Some(max) => {
+            stack.score_bias = Some(ScoreBias::Alibi { slopes: mpt_slopes(stack.attention.n_heads, max) });
+        }
+        None => stack.positions = Some(base.learned_positions()?),
+    }
+    stack.clip_qkv = base.keys.opt_number("attention.clamp_kqv")?;
+    Ok(base.decoder(stack))
+}
+
+/// Phi-1, 1.5 and 2.
+pub fn phi2(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::GeluTanh)?;
+    stack.residual = Residual::Parallel;
+    Ok(base.decoder(stack))
+}
+
+/// Phi-3, 3.5 and 4-mini.
+pub fn phi3(base: &Base) -> Result<Config> {
+    Ok(base.decoder(base.rotated(RopeStyle::Halves)?))
+}
+
+/// A gated feed-forward with GELU, embeddings times the root of their width. The converter has added one to all norms.
+fn gemma_stack(base: &Base) -> Result<Stack> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    stack.embedding_scale = (stack.n_embd as f32).sqrt();
+    stack.feed_forward.activation = Function::GeluTanh;
+    Ok(stack)
+}
+
+pub fn gemma(base: &Base) -> Result<Config> {
+    Ok(base.decoder(gemma_stack(base)?))
+}
+
+pub fn gemma2(base: &Base) -> Result<Config> {
+    let mut stack = gemma_stack(base)?;
+    stack.residual = Residual::Sandwich;
+    stack.attention.softcap = base.keys.opt_number("attn_logit_softcapping")?;
+    // The 27B model alone scales by the width of all heads; the format does not say.
+    if base.n_layers == 46 {
+        stack.attention.scale = ((stack.n_embd / stack.attention.n_heads) as f32).powf(-0.5);
+    }
+    for layer in stack.layers.iter_mut().skip(1).step_by(2) {
+        layer.window = None;
+    }
+    let softcap = base.keys.opt_number("final_logit_softcapping")?;
+    Ok(base.model(None, Some(stack), Head { softcap, ..Head::LANGUAGE }))
+}
+
+/// Text layers of Gemma 3: five local ones, which rotate by another base and without scaling, to each global one.
+pub fn gemma3(base: &Base) -> Result<Config> {
+    let mut stack = gemma_stack(base)?;
+    stack.residual = Residual::Sandwich;
+    stack.qk_norm = QkNorm::Head;
+    if base.n_layers == 62 {
+        stack.attention.scale = ((stack.n_embd / stack.attention.n_heads) as f32).powf(-0.5);
+    }
+    let theta = base.keys.opt_number("rope.freq_base_swa")?.unwrap_or(10_000.0);
+    let local = Rope { theta, scaling: Scaling::None, ..stack.ropes[0].clone() };
+    stack.ropes.push(local);
+    let pattern = base.keys.opt_size("attention.sliding_window_pattern").ok().flatten().unwrap_or(6);
+    for (i, layer) in stack.layers.iter_mut().enumerate() {
+        match (i + 1) % pattern {
+            0 => layer.window = None,
+            _ => layer.rope = Some(1),
+        }
+    }
+    let softcap = base.keys.opt_number("final_logit_softcapping")?;
+    Ok(base.model(None, Some(stack), Head { softcap, ..Head::LANGUAGE }))
+}
+
+/// Every fourth layer leaves positions out.
+pub fn smollm3(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Interleaved)?;
+    stack.layers.iter_mut().skip(3).step_by(4).for_each(|layer| layer.rope = None);
+    Ok(base.decoder(stack))
+}
+
+/// OLMo 1: norms without weights.
+pub fn olmo(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Interleaved)?, Function::Silu)?;
+    stack.feed_forward.gated = true;
+    stack.norm.weights = false;
+    stack.clip_qkv = base.keys.opt_number("attention.clamp_kqv")?;
+    Ok(base.decoder(stack))
+}
+
+pub fn olmo2(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    stack.residual = Residual::Branch;
+    stack.qk_norm = QkNorm::Row;
+    Ok(base.decoder(stack))
+}
+
+/// Llama with four multipliers.
+pub fn granite(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Interleaved)?;
+    stack.embedding_scale = base.keys.opt_number("embedding_scale")?.unwrap_or(1.0);
+    stack.residual_scale = base.keys.opt_number("residual_scale")?.unwrap_or(1.0);
+    stack.attention.scale = base.keys.opt_number("attention.scale")?.unwrap_or(stack.attention.scale);
+    let scale = base.keys.opt_number("logit_scale")?.map_or(1.0, |divisor| 1.0 / divisor);
+    Ok(base.model(None, Some(stack), Head { scale, ..Head::LANGUAGE }))
+}
+
+pub fn stablelm(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::Silu)?;
+    stack.feed_forward.gated = true;
+    if base.keys.flag("use_parallel_residual")?.unwrap_or(!base.has("blk.0.ffn_norm.weight")) {
+        stack.residual = Residual::Parallel;
+    }
+    if base.has("blk.0.attn_q_norm.weight") {
+        stack.qk_norm = QkNorm::OwnHead;
+    }
+    Ok(base.decoder(stack))
+}
+
+pub fn starcoder2(base: &Base) -> Result<Config> {
+    let stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::GeluTanh)?;
+    Ok(base.decoder(stack))
+}
+
+/// Cohere's Command R.
+pub fn command_r(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Interleaved)?, Function::Silu)?;
+    stack.feed_forward.gated = true;
+    stack.residual = Residual::Parallel;
+    if base.has("blk.0.attn_q_norm.weight") {
+        stack.qk_norm = QkNorm::OwnHead;
+    }
+    let scale = base.keys.opt_number("logit_scale")?.unwrap_or(1.0);
+    Ok(base.model(None, Some(stack), Head { scale, ..Head::LANGUAGE }))
+}
+
+/// Sinks, windows in every other layer, experts with a clamped gate.
+pub fn gpt_oss(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    stack.sinks = true;
+    add_experts(base, &mut stack, Routing::Normalized)?;
+    if let Some(experts) = &mut stack.feed_forward.experts {
+        experts.clamped = true;
+    }
+    for layer in stack.layers.iter_mut().skip(1).step_by(2) {
+        *layer = Layer { window: None, ..*layer };
+    }
+    Ok(base.decoder(stack))
+}

@@ -1,0 +1,135 @@
+//! Encoder-only and encoder-decoder families.
+
+use super::Base;
+use crate::{
+    error::{Error, Result},
+    model::{
+        Config, Head, HeadOutput, Layer, Pool, Problem, Residual, Rope, Scaling, ScoreBias, Stack,
+    },
+    plan::{Function, RopeStyle},
+};
+
+/// Layer norms after sums, no norm at the end, every token sees all others.
+fn bert_stack(base: &Base, stack: Stack) -> Result<Stack> {
+    let mut stack = base.with_layer_norms(stack, Function::Gelu)?;
+    stack.residual = Residual::Post;
+    stack.causal = false;
+    stack.final_norm = false;
+    stack.embedding_norm = true;
+    Ok(stack)
+}
+
+/// The Config around an encoder: a classifier where the file has one, else embeddings by the pooling that it names.
+fn encoder(base: &Base, stack: Stack) -> Result<Config> {
+    let labels: Vec<String> = base
+        .keys
+        .meta
+        .opt_strings(&base.keys.key("classifier.output_labels"))?
+        .map(|labels| labels.iter().map(str::to_owned).collect())
+        .unwrap_or_default();
+    let outputs = base.checkpoint.tensors.get("cls.output.weight").map(|info| info.shape[0]);
+    let head = match outputs {
+        Some(n) => Head {
+            pool: Pool::First,
+            // A pooler, where the converter kept it.
+            dense: base.has("cls.weight").then_some(Function::Tanh),
+            output: HeadOutput::Labels(n),
+            ..Head::LANGUAGE
+        },
+        None => Head { pool: pooling(base)?, ..Head::HIDDEN },
+    };
+    let n_token_types = match base.checkpoint.tensors.get("token_types.weight") {
+        Some(info) if info.shape.len() == 2 => info.shape[0],
+        Some(_) => 1,
+        None => 0,
+    };
+    let problem = if outputs == Some(1) { Problem::Regression } else { Problem::OneOf };
+    Ok(Config { n_token_types, labels, problem, ..base.model(Some(stack), None, head) })
+}
+
+/// `pooling_type`, numbered as in llama.cpp.
+fn pooling(base: &Base) -> Result<Pool> {
+    let key = base.keys.key("pooling_type");
+    Ok(match base.keys.meta.opt_usize(&key)? {
+        None | Some(0) => Pool::Each,
+        Some(1) => Pool::Mean,
+        Some(2) => Pool::First,
+        Some(3) => Pool::Last,
+        Some(other) => {
+            return Err(Error::unsupported("pooling type", other.to_string(), "none, mean, first and last are run"));
+        }
+    })
+}
+
+/// BERT, RoBERTa, XLM-R, MiniLM, BGE, E5: the converter has dropped the unused rows of RoBERTa's position table.
+pub fn bert(base: &Base) -> Result<Config> {
+    let mut stack = bert_stack(base, base.stack())?;
+    stack.positions = Some(base.learned_positions()?);
+    encoder(base, stack)
+}
+
+/// nomic-embed-text: BERT with rotation and a gated feed-forward.
+pub fn nomic_bert(base: &Base) -> Result<Config> {
+    let mut stack = bert_stack(base, base.rotated(RopeStyle::Halves)?)?;
+    stack.feed_forward.gated = true;
+    stack.feed_forward.activation = Function::Silu;
+    encoder(base, stack)
+}
+
+/// ModernBERT: norms before sublayers, none before the first attention, two local layers to each global one.
+pub fn modern_bert(base: &Base) -> Result<Config> {
+    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::Gelu)?;
+    stack.feed_forward.gated = true;
+    stack.causal = false;
+    stack.embedding_norm = true;
+    let theta = base.keys.opt_number("rope.freq_base_swa")?.unwrap_or(10_000.0);
+    stack.ropes.push(Rope { theta, scaling: Scaling::None, ..stack.ropes[0].clone() });
+    // The file counts the whole window, of which half lies on each side.
+    let window = base.keys.opt_size("attention.sliding_window")?.map(|n| n / 2 + 1);
+    for (i, layer) in stack.layers.iter_mut().enumerate() {
+        let local = i % 3 != 0;
+        *layer = Layer {
+            window: window.filter(|_| local),
+            rope: Some(usize::from(local)),
+            bare_attention: i == 0,
+            experts: false,
+        };
+    }
+    encoder(base, stack)
+}
+
+/// T5's stack: RMS norms, no scale on scores, biases by distance.
+fn t5_stack(base: &Base, prefix: &'static str, n_layers: usize, causal: bool) -> Result<Stack> {
+    let mut stack = base.stack();
+    stack.prefix = prefix;
+    stack.norm.eps = base.keys.opt_number("attention.layer_norm_rms_epsilon")?.unwrap_or(1e-6);
+    stack.attention.scale = 1.0;
+    stack.causal = causal;
+    stack.layers = vec![Layer::default(); n_layers];
+    stack.feed_forward.gated = base.has(&format!("{prefix}blk.0.ffn_gate.weight"));
+    stack.feed_forward.activation =
+        if stack.feed_forward.gated { Function::GeluTanh } else { Function::Relu };
+    stack.score_bias = Some(ScoreBias::Buckets {
+        n: base.keys.size("attention.relative_buckets_count")?,
+        max_distance: 128,
+        each_layer: n_layers > 1 && base.has(&format!("{prefix}blk.1.attn_rel_b.weight")),
+    });
+    Ok(stack)
+}
+
+/// T5, Flan-T5, mT5, UMT5.
+pub fn t5(base: &Base) -> Result<Config> {
+    let encoder = t5_stack(base, "enc.", base.n_layers, false)?;
+    let n_decoder = base.keys.opt_size("decoder_block_count")?.unwrap_or(base.n_layers);
+    let mut decoder = t5_stack(base, "dec.", n_decoder, true)?;
+    decoder.cross = true;
+    // Where the head is the embedding table, T5 scales what is compared with it.
+    let scale = if base.has("output.weight") { 1.0 } else { (base.stack().n_embd as f32).powf(-0.5) };
+    Ok(base.model(Some(encoder), Some(decoder), Head { scale, ..Head::LANGUAGE }))
+}
+
+/// T5's encoder alone.
+pub fn t5_encoder(base: &Base) -> Result<Config> {
+    let stack = t5_stack(base, "enc.", base.n_layers, false)?;
+    Ok(base.model(Some(stack), None, Head { pool: pooling(base)?, ..Head::HIDDEN }))
+}
