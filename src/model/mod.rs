@@ -2,6 +2,7 @@
 //! is a reader that fills the Config and a list of weight names; it needs no new forward code unless it has a new operation.
 
 mod config;
+mod generation;
 mod gguf;
 mod hf;
 mod layers;
@@ -16,6 +17,7 @@ pub use config::{
     Config, Experts, FeedForward, Head, HeadOutput, Layer, NormConfig, Pool, PositionTable, Problem, QkNorm,
     Residual, ScoreBias, Sinusoid, Stack,
 };
+pub use generation::{EarlyStopping, GenerationDefaults};
 pub use layers::{cache_name, cross_name};
 pub use plans::{
     Blueprint, COUNTS, IDS, LOGITS, OUTPUTS, Output, POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,
@@ -37,12 +39,24 @@ fn check_head_dim(n: usize) -> Result<()> {
     }
 }
 
-/// The Config of a checkpoint and where its weights are.
+/// What a reader finds out about a checkpoint.
+pub struct Description {
+    /// The blueprint.
+    pub config: Config,
+    /// Where each weight is.
+    pub origins: BTreeMap<String, Origin>,
+    /// Tensors of the files that are no weights, or belong to a head that is not run.
+    pub ignored: Vec<String>,
+    /// How it wants its text generated.
+    pub generation: GenerationDefaults,
+}
+
+/// Reads a checkpoint's features.
 ///
 /// # Errors
-/// [`crate::Error::Unsupported`] for a family or feature that is not run, [`crate::Error::Format`] for metadata that is
-/// missing, has the wrong type or a value that cannot be.
-pub async fn read(checkpoint: &Checkpoint) -> Result<(Config, BTreeMap<String, Origin>)> {
+/// [`Error::Unsupported`] for a family or feature that is not run, [`Error::Format`] for metadata that is missing, has the
+/// wrong type or a value that cannot be.
+pub async fn read(checkpoint: &Checkpoint) -> Result<Description> {
     match &checkpoint.folder {
         Some(folder) => hf::read(checkpoint, folder),
         None => gguf::read(checkpoint).await,

@@ -185,6 +185,7 @@ impl<'a> Weights<'a> {
         // An origin has one piece at the least.
         let (dtype, cols) = form.ok_or_else(|| self.bad(name, "the tensor is missing".into()))?;
         let shape = if flat { (1, total) } else { (total, cols) };
+        let dtype = if change == Change::None { dtype } else { DType::F32 };
         Ok(Source { origin, dtype: self.target(name, dtype, shape), shape })
     }
 
@@ -252,22 +253,43 @@ impl<'a> Weights<'a> {
         let mut all = Vec::with_capacity(shape.0 * shape.1);
         for piece in pieces {
             let info = self.tensor(&piece.tensor)?;
-            let bytes = window.read(self.checkpoint, info.source, info.offset, info.n_bytes as usize).await?;
-            let mut numbers = vec![0.0; info.shape.iter().product()];
-            info.dtype.info().dequantize_row(bytes, &mut numbers);
             let cols = if is_vector(info) { 1 } else { as_matrix(info, change).1 };
-            if change == Change::Transposed {
-                numbers = transposed(&numbers, cols);
-            }
+            let numbers = self.changed(info, cols, change, window).await?;
             match piece.rows {
                 None => all.extend(numbers),
                 Some(rows) => rows.runs().for_each(|(at, n)| all.extend(&numbers[at * cols..][..n * cols])),
             }
         }
-        if change == Change::PlusOne {
-            all.iter_mut().for_each(|x| *x += 1.0);
-        }
         Ok(all)
+    }
+
+    /// A whole tensor as f32 after `change`, `cols` numbers in a row.
+    ///
+    /// # Errors
+    /// Those of the source of bytes.
+    pub async fn changed(
+        &self,
+        info: &TensorInfo,
+        cols: usize,
+        change: Change,
+        window: &mut Window,
+    ) -> Result<Vec<f32>> {
+        let bytes = window.read(self.checkpoint, info.source, info.offset, info.n_bytes as usize).await?;
+        let mut numbers = vec![0.0; info.shape.iter().product()];
+        info.dtype.info().dequantize_row(bytes, &mut numbers);
+        Ok(match change {
+            Change::None => numbers,
+            Change::Transposed => transposed(&numbers, cols),
+            Change::PlusOne => numbers.iter().map(|x| x + 1.0).collect(),
+        })
+    }
+
+    /// The tensor that a weight begins in, if it is in a file.
+    pub fn first_tensor(&self, name: &str) -> Option<&'a TensorInfo> {
+        match self.origins.get(name)? {
+            Origin::File { pieces, .. } => self.checkpoint.tensors.get(&pieces.first()?.tensor),
+            Origin::Made { .. } => None,
+        }
     }
 }
 

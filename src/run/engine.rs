@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{GenerateOptions, Generation};
+use super::{GenerateOptions, Generation, plans::Plans};
 use crate::{
-    backend::{Backend, Counters, Kind, Prepared},
+    backend::{Backend, Counters, Kind},
     error::{Error, Result},
     format::{Checkpoint, metadata::Metadata},
-    model::{ALL_LOGITS, Config, IDS},
-    plan::{Plan, Run, Sampling, Stage, Value},
+    model::{Config, GenerationDefaults, IDS},
+    plan::{Run, Stage},
     text::{ChatTemplate, Tokenizer},
 };
 
@@ -50,7 +50,7 @@ impl Facts {
         n_ctx: usize,
         backend: &dyn Backend,
         backend_reason: String,
-        decode: (&Plan, Prepared),
+        plans: &Plans,
     ) -> Facts {
         let info = backend.info();
         let mut types = BTreeMap::new();
@@ -72,8 +72,11 @@ impl Facts {
                 .map(|t| t.shape.iter().map(|n| *n as u64).product::<u64>())
                 .sum(),
             weight_bytes: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
-            bytes_per_token: decode.0.weight_bytes(1),
-            dispatches_per_token: backend.dispatches(decode.1),
+            bytes_per_token: plans.main().map_or(0, |main| main.plan.weight_bytes(1)),
+            dispatches_per_token: plans
+                .main()
+                .and_then(|main| main.ready().ok())
+                .map_or(0, |prepared| backend.dispatches(prepared)),
             types,
             backend: info.kind,
             backend_reason,
@@ -84,25 +87,22 @@ impl Facts {
     }
 }
 
-/// The plans of a model.
-pub(super) struct Plans {
-    /// One token.
-    pub decode: Prepared,
-    /// A chunk of the prompt, of up to so many tokens.
-    pub prefill: Prepared,
-    pub prefill_rows: usize,
-    /// Logits of every row.
-    pub score: Plan,
-    /// The same, prepared when it is first asked for.
-    pub scorer: Option<Scorer>,
+/// What the states of a decoder hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cached {
+    /// The tokens whose keys and values are there, from position 0 on.
+    pub tokens: Vec<u32>,
+    /// What the encoder read, for a decoder that looks at it.
+    pub source: Vec<u32>,
+    /// Whether keys were rotated as in texts beyond the original context.
+    pub beyond: bool,
 }
 
-/// The prepared plan that gives every row's logits.
-#[derive(Clone, Copy)]
-pub(super) struct Scorer {
-    prepared: Prepared,
-    output: Value,
-    max_rows: usize,
+impl Cached {
+    /// Forgets the decoder's tokens.
+    pub fn clear(&mut self) {
+        self.tokens.clear();
+    }
 }
 
 /// A model that is ready to run.
@@ -110,10 +110,11 @@ pub struct Engine {
     pub(super) backend: Box<dyn Backend>,
     pub(super) plans: Plans,
     facts: Facts,
-    tokenizer: Tokenizer,
+    tokenizer: Option<Tokenizer>,
     template: Option<ChatTemplate>,
-    /// The tokens whose keys and values are in the cache, from position 0 on.
-    pub(super) cached: Vec<u32>,
+    defaults: GenerationDefaults,
+    /// What is in the cache.
+    pub(super) cached: Cached,
     /// Which generation may go on: the latest.
     pub(super) latest: u64,
     pub(super) unloaded: bool,
@@ -123,11 +124,22 @@ impl Engine {
     pub(super) fn new(
         backend: Box<dyn Backend>,
         facts: Facts,
-        tokenizer: Tokenizer,
+        tokenizer: Option<Tokenizer>,
         template: Option<ChatTemplate>,
+        defaults: GenerationDefaults,
         plans: Plans,
     ) -> Engine {
-        Engine { backend, plans, facts, tokenizer, template, cached: Vec::new(), latest: 0, unloaded: false }
+        Engine {
+            backend,
+            plans,
+            facts,
+            tokenizer,
+            template,
+            defaults,
+            cached: Cached::default(),
+            latest: 0,
+            unloaded: false,
+        }
     }
 
     /// What there is to know about the model.
@@ -136,8 +148,22 @@ impl Engine {
     }
 
     /// Text to ids and back.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the files have none.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        let problem = "this model's files have none (no tokenizer.json): give token ids instead of text";
+        self.tokenizer.as_ref().ok_or_else(|| Error::Tokenizer { problem: problem.into() })
+    }
+
+    /// How the model's files want text to be generated.
+    pub fn defaults(&self) -> &GenerationDefaults {
+        &self.defaults
+    }
+
+    /// Whether a token ends a text.
+    pub(super) fn is_end(&self, id: u32) -> bool {
+        self.defaults.eos.contains(&id) || self.tokenizer.as_ref().is_some_and(|tokenizer| tokenizer.is_end(id))
     }
 
     /// The file's chat template.
@@ -154,45 +180,61 @@ impl Engine {
         self.backend.counters()
     }
 
-    /// Starts a generation after `prompt`. What the cache already holds of it is not computed again.
+    /// Starts a generation after `prompt`; for an encoder-decoder, `prompt` is what the encoder reads. What the cache
+    /// already holds of it is not computed again.
     ///
     /// # Errors
-    /// [`Error::Input`] for an empty prompt, an id outside the vocabulary or options out of range;
-    /// [`Error::ContextFull`] for a prompt that is longer than the context.
+    /// [`Error::Input`] for an empty prompt, an id outside the vocabulary, options out of range or a model that writes no
+    /// text; [`Error::ContextFull`] for a prompt that is longer than the context.
     pub fn generate(&mut self, prompt: &[u32], options: GenerateOptions) -> Result<Generation> {
         options.check()?;
         self.check_ids(prompt)?;
+        if !self.facts.config.generates() {
+            let problem = format!("{} models write no text", self.facts.config.architecture);
+            return Err(Error::input("model", problem));
+        }
         Generation::start(self, prompt, options)
     }
 
-    /// Logits of every position: row-major `[ids.len(), n_vocab]`.
+    /// What the decoder's head puts out for every position: row-major `[ids.len(), n_out]`, for a language model logits.
     ///
     /// # Errors
-    /// As [`Engine::generate`]; [`Error::NotFinite`] if a logit is NaN or infinite.
+    /// As [`Engine::generate`]; [`Error::NotFinite`] if a number is NaN or infinite.
     pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>> {
         self.check_ids(ids)?;
-        let Scorer { prepared, output, max_rows } = self.scorer().await?;
+        let Engine { plans: Plans { score: Some(score), .. }, backend, .. } = self else {
+            return Err(Error::input("model", "it has no decoder: use encode"));
+        };
+        let prepared = score.prepared(backend.as_mut()).await?;
+        let (output, max_rows) = (score.output()?, score.plan.max_rows);
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
-        let n_vocab = self.facts.config.n_vocab;
-        let mut logits = Vec::new();
-        let n = ids.len() as u64 * n_vocab as u64;
-        let room = usize::try_from(n).map(|n| logits.try_reserve_exact(n));
-        if !matches!(room, Ok(Ok(()))) {
-            return Err(Error::OutOfMemory { device: "host", what: "the logits".into(), bytes: 4 * n });
-        }
+        self.cached.beyond = self.is_beyond(ids.len());
+        let n_out = self.facts.config.n_out();
+        let mut logits = outputs(ids.len(), n_out)?;
         for (i, chunk) in ids.chunks(max_rows).enumerate() {
             self.backend.write_u32(IDS, 0, chunk)?;
-            let pos = (i * max_rows) as u32;
-            let run = Run { pos, n_rows: chunk.len() as u32, draw: 0, sampling: Sampling::GREEDY };
+            let run = self.run_at(i * max_rows, chunk.len());
             self.backend.run(prepared, &run, Stage::Logits)?;
-            logits.extend(self.backend.read_value(prepared, output, 0, chunk.len() * n_vocab).await?);
+            logits.extend(self.backend.read_value(prepared, output, 0, chunk.len() * n_out).await?);
         }
-        if logits.iter().any(|x| !x.is_finite()) {
-            return Err(Error::NotFinite { place: "the logits".into() });
-        }
-        self.cached = ids.to_vec();
+        check_finite(&logits)?;
+        self.cached.tokens = ids.to_vec();
         Ok(logits)
+    }
+
+    /// The parameters of a run of rows that follow position `pos`.
+    pub(super) fn run_at(&self, pos: usize, n_rows: usize) -> Run {
+        let rope_start = if self.cached.beyond { self.facts.n_ctx } else { 0 };
+        let n_keys = self.cached.source.len();
+        Run { n_keys: n_keys as u32, rope_start: rope_start as u32, ..Run::new(pos, n_rows) }
+    }
+
+    /// Whether a text of `n` tokens is beyond the context that its rotation was first made for.
+    pub(super) fn is_beyond(&self, n: usize) -> bool {
+        let ropes = self.facts.config.decoder.iter().flat_map(|stack| &stack.ropes);
+        // A table for the other kind is made only where the context has room for such texts.
+        ropes.filter_map(|rope| rope.switches_at()).any(|at| at < self.facts.n_ctx && n > at)
     }
 
     /// Gives all memory of the device back. Later calls fail with [`Error::Unloaded`].
@@ -202,18 +244,7 @@ impl Engine {
         self.unloaded = true;
     }
 
-    async fn scorer(&mut self) -> Result<Scorer> {
-        if let Some(scorer) = self.plans.scorer {
-            return Ok(scorer);
-        }
-        let plan = &self.plans.score;
-        let missing = || Error::input("plan", format!("it has no `{ALL_LOGITS}`"));
-        let output = plan.find(ALL_LOGITS).ok_or_else(missing)?;
-        let prepared = self.backend.prepare(plan).await?;
-        Ok(*self.plans.scorer.insert(Scorer { prepared, output, max_rows: plan.max_rows }))
-    }
-
-    fn check_ids(&self, ids: &[u32]) -> Result<()> {
+    pub(super) fn check_ids(&self, ids: &[u32]) -> Result<()> {
         if self.unloaded {
             return Err(Error::Unloaded);
         }
@@ -228,5 +259,25 @@ impl Engine {
             return Err(Error::ContextFull { n_prompt: ids.len(), n_ctx });
         }
         Ok(())
+    }
+}
+
+/// Room for the outputs of `n_rows` rows.
+pub(super) fn outputs(n_rows: usize, n_out: usize) -> Result<Vec<f32>> {
+    let mut numbers = Vec::new();
+    let n = n_rows as u64 * n_out as u64;
+    let room = usize::try_from(n).map(|n| numbers.try_reserve_exact(n));
+    match room {
+        Ok(Ok(())) => Ok(numbers),
+        _ => Err(Error::OutOfMemory { device: "host", what: "the outputs".into(), bytes: 4 * n }),
+    }
+}
+
+/// # Errors
+/// [`Error::NotFinite`] if a number is NaN or infinite.
+pub(super) fn check_finite(numbers: &[f32]) -> Result<()> {
+    match numbers.iter().all(|x| x.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::NotFinite { place: "what the model puts out".into() }),
     }
 }

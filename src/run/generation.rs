@@ -4,8 +4,12 @@ use std::collections::VecDeque;
 
 use web_time::Instant;
 
-use super::{Engine, GenerateOptions, StopMatcher};
+use super::{
+    Engine, GenerateOptions, StopMatcher,
+    plans::{Planned, Plans},
+};
 use crate::{
+    backend::Prepared,
     error::{Error, Result},
     format::LocalFuture,
     model::{COUNTS, IDS},
@@ -111,16 +115,26 @@ pub struct Output {
 /// A generation under way. Dropping it leaves the engine ready for the next.
 pub struct Generation {
     number: u64,
+    /// What an encoder has yet to read.
+    source: Option<Vec<u32>>,
+    /// The tokens that come before the first that is drawn: the prompt, or of an encoder-decoder what its text begins with.
     prompt: Vec<u32>,
+    /// How many tokens of the answer are among them.
+    answered: usize,
+    /// How many tokens were drawn before the prompt was last read.
+    drawn_before: usize,
+    /// Tokens of the answer that were not drawn.
+    n_forced: usize,
     options: GenerateOptions,
     sampling: Sampling,
-    /// Prompt tokens in the cache.
+    /// Tokens of the prompt in the cache.
     prefilled: usize,
     /// Runs that sample a token and were submitted; the first ends the prefill.
     submitted: usize,
     /// The tokens of runs that were submitted and not read.
     on_their_way: VecDeque<LocalFuture<'static, Result<u32>>>,
-    decoder: StreamDecoder,
+    /// None where the model has no tokenizer.
+    decoder: Option<StreamDecoder>,
     stops: StopMatcher,
     output: Output,
     started: Instant,
@@ -132,10 +146,26 @@ pub struct Generation {
 
 impl Generation {
     pub(super) fn start(engine: &mut Engine, prompt: &[u32], options: GenerateOptions) -> Result<Self> {
+        let (source, prompt, n_forced) = match engine.facts().config.encoder {
+            None => (None, prompt.to_vec(), 0),
+            Some(_) => {
+                let defaults = engine.defaults();
+                let start = defaults.decoder_start.or(defaults.bos).unwrap_or(0);
+                let begins = [start].into_iter().chain(defaults.forced_bos).collect();
+                (Some(prompt.to_vec()), begins, usize::from(defaults.forced_bos.is_some()))
+            }
+        };
+        engine.check_ids(&prompt)?;
+        let beyond = engine.is_beyond(prompt.len());
+        let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
+        if engine.cached.beyond != beyond || other_source {
+            engine.cached.clear();
+            engine.cached.beyond = beyond;
+        }
         // The last token is always computed, for its logits.
-        let common = engine.cached.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        let common = engine.cached.tokens.iter().zip(&prompt).take_while(|(a, b)| a == b).count();
         let prefilled = common.min(prompt.len() - 1);
-        engine.cached.truncate(prefilled);
+        engine.cached.tokens.truncate(prefilled);
         engine.latest += 1;
         let sampling = options.sampling();
         if sampling.has_penalties() {
@@ -143,19 +173,28 @@ impl Generation {
             prompt.iter().for_each(|id| counts[*id as usize] = Run::IN_PROMPT);
             engine.backend.write_u32(COUNTS, 0, &counts)?;
         }
-        let usage = Usage { prompt: prompt.len(), cached: prefilled, completion: 0 };
+        let n_prompt = source.as_ref().map_or(prompt.len(), Vec::len);
+        let usage = Usage { prompt: n_prompt, cached: prefilled, completion: 0 };
+        let decoder = match engine.tokenizer() {
+            Ok(tokenizer) if source.is_some() => Some(StreamDecoder::new(tokenizer, true)),
+            Ok(tokenizer) => Some(StreamDecoder::after(tokenizer, &prompt)?),
+            Err(_) => None,
+        };
         Ok(Generation {
             number: engine.latest,
-            prompt: prompt.to_vec(),
+            source,
+            answered: n_forced,
+            drawn_before: 0,
+            n_forced,
             sampling,
             prefilled,
             submitted: 0,
             on_their_way: VecDeque::new(),
-            decoder: StreamDecoder::after(engine.tokenizer(), prompt)?,
+            decoder,
             stops: StopMatcher::new(&options.stop),
             output: Output {
                 text: String::new(),
-                tokens: Vec::new(),
+                tokens: prompt[prompt.len() - n_forced..].to_vec(),
                 finish_reason: FinishReason::Abort,
                 stop: None,
                 usage,
@@ -166,6 +205,7 @@ impl Generation {
             finished: false,
             failed: None,
             aborted: false,
+            prompt,
             options,
         })
     }
@@ -196,6 +236,7 @@ impl Generation {
         }
         let event = match () {
             _ if self.aborted => self.finish(FinishReason::Abort).await,
+            _ if self.source.is_some() => self.read_source(engine).await,
             _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
             _ => self.token(engine).await,
         };
@@ -206,12 +247,21 @@ impl Generation {
         event
     }
 
+    /// Lets the encoder read what the answer is about.
+    async fn read_source(&mut self, engine: &mut Engine) -> Result<Event> {
+        if let Some(source) = self.source.take() {
+            engine.read_source(&source).await?;
+        }
+        Ok(Event::Prefill { done: self.prefilled, total: self.prompt.len() })
+    }
+
     async fn prefill_chunk(&mut self, engine: &mut Engine) -> Result<Event> {
+        let (decode, prefill) = plans(engine)?;
         let rest = &self.prompt[self.prefilled..];
-        let n = rest.len().min(engine.plans.prefill_rows);
+        let n = rest.len().min(prefill.plan.max_rows);
+        let plan = if n == 1 { decode.ready()? } else { prefill.ready()? };
         engine.backend.write_u32(IDS, 0, &rest[..n])?;
-        let run = self.run(self.prefilled, n);
-        let plan = if n == 1 { engine.plans.decode } else { engine.plans.prefill };
+        let run = self.run(engine, self.prefilled, n);
         if n == rest.len() {
             self.submit(engine, plan, &run)?;
         } else {
@@ -219,39 +269,67 @@ impl Generation {
             engine.backend.settle().await?;
         }
         self.prefilled += n;
-        engine.cached.extend(&self.prompt[self.prefilled - n..self.prefilled]);
+        engine.cached.tokens.extend(&self.prompt[self.prefilled - n..self.prefilled]);
         Ok(Event::Prefill { done: self.prefilled, total: self.prompt.len() })
     }
 
-    fn run(&self, pos: usize, n_rows: usize) -> Run {
-        Run { pos: pos as u32, n_rows: n_rows as u32, draw: self.submitted as u32, sampling: self.sampling }
+    fn run(&self, engine: &Engine, pos: usize, n_rows: usize) -> Run {
+        Run { draw: self.submitted as u32, sampling: self.sampling, ..engine.run_at(pos, n_rows) }
     }
 
-    fn submit(&mut self, engine: &mut Engine, plan: crate::backend::Prepared, run: &Run) -> Result<()> {
+    fn submit(&mut self, engine: &mut Engine, plan: Prepared, run: &Run) -> Result<()> {
         self.on_their_way.push_back(engine.backend.run_for_token(plan, run, IDS)?);
         self.submitted += 1;
         Ok(())
     }
 
+    /// The position of the token that would be fed next.
+    fn position(&self) -> usize {
+        self.prompt.len() + self.submitted - self.drawn_before - 1
+    }
+
     /// Whether another token may be asked for: within the caller's limit and the context.
     fn may_submit(&self, engine: &Engine) -> bool {
-        let position = self.prompt.len() + self.submitted - 1; // of the token that would be fed
-        position < engine.facts().n_ctx && self.options.max_new_tokens.is_none_or(|max| self.submitted < max)
+        let within = |max| self.submitted + self.n_forced < max;
+        self.position() < engine.facts().n_ctx && self.options.max_new_tokens.is_none_or(within)
     }
 
     /// Tells the engine which generated tokens are in the cache: those that are known here and that a run which was
     /// submitted feeds to the model. All runs but the first feed the token before.
     fn remember(&self, engine: &mut Engine) {
-        let fed = self.output.tokens.len().min(self.submitted - 1);
-        let known = engine.cached.len() - self.prompt.len();
-        engine.cached.extend(&self.output.tokens[known..fed]);
+        let fed = (self.output.tokens.len() - self.answered).min(self.submitted - self.drawn_before - 1);
+        let known = engine.cached.tokens.len() - self.prompt.len();
+        engine.cached.tokens.extend(&self.output.tokens[self.answered..][known..fed]);
+    }
+
+    /// Whether the text has come to the length beyond which its keys rotate otherwise: it must be read again.
+    fn must_read_again(&self, engine: &Engine) -> bool {
+        !engine.cached.beyond && engine.is_beyond(self.position() + 1)
+    }
+
+    /// Makes a prompt of the text so far.
+    fn read_again(&mut self, engine: &mut Engine) {
+        self.prompt.extend_from_slice(&self.output.tokens[self.answered..]);
+        self.answered = self.output.tokens.len();
+        self.drawn_before = self.submitted;
+        self.prefilled = 0;
+        engine.cached.clear();
+        engine.cached.beyond = true;
     }
 
     async fn token(&mut self, engine: &mut Engine) -> Result<Event> {
+        let decode = plans(engine)?.0.ready()?;
         while self.on_their_way.len() < engine.backend.depth() && self.may_submit(engine) {
-            let run = self.run(self.prompt.len() + self.submitted - 1, 1);
+            if self.must_read_again(engine) {
+                if self.on_their_way.is_empty() {
+                    self.read_again(engine);
+                    return self.prefill_chunk(engine).await;
+                }
+                break;
+            }
+            let run = self.run(engine, self.position(), 1);
             let before = Instant::now();
-            self.submit(engine, engine.plans.decode, &run)?;
+            self.submit(engine, decode, &run)?;
             self.output.timings.encode_ms += before.elapsed().as_secs_f64() * 1e3;
         }
         self.remember(engine);
@@ -262,15 +340,16 @@ impl Generation {
         };
         let id = token.await?;
         self.first_token.get_or_insert_with(Instant::now);
-        if !self.options.ignore_eos && engine.tokenizer().is_end(id) {
+        if !self.options.ignore_eos && engine.is_end(id) {
             return self.finish(FinishReason::Eos).await;
         }
         self.output.tokens.push(id);
         self.remember(engine);
-        let tokenizer = engine.tokenizer();
-        // Embedding tables are often padded; what the tokenizer does not know has no text.
-        let known = (id as usize) < tokenizer.vocab_size();
-        let text = if known { self.decoder.push(tokenizer, id)? } else { String::new() };
+        let text = match (&mut self.decoder, engine.tokenizer()) {
+            // Embedding tables are often padded; what the tokenizer does not know has no text.
+            (Some(decoder), Ok(tokenizer)) if (id as usize) < tokenizer.vocab_size() => decoder.push(tokenizer, id)?,
+            _ => String::new(),
+        };
         let passed = self.stops.push(&text);
         self.output.text += &passed.text;
         if let Some(stop) = passed.stop {
@@ -284,7 +363,8 @@ impl Generation {
     }
 
     async fn finish(&mut self, reason: FinishReason) -> Result<Event> {
-        let passed = self.stops.push(&self.decoder.finish());
+        let rest = self.decoder.as_mut().map(StreamDecoder::finish).unwrap_or_default();
+        let passed = self.stops.push(&rest);
         let text = passed.text + &self.stops.finish();
         self.output.text += &text;
         self.conclude(reason).await;
@@ -306,5 +386,13 @@ impl Generation {
         timings.decode_ms = ms(first, now);
         timings.total_ms = ms(self.started, now);
         self.finished = true;
+    }
+}
+
+/// The plans that write text: for one token and for a chunk.
+fn plans(engine: &Engine) -> Result<(&Planned, &Planned)> {
+    match &engine.plans {
+        Plans { decode: Some(decode), prefill: Some(prefill), .. } => Ok((decode, prefill)),
+        _ => Err(Error::input("model", "it writes no text")),
     }
 }

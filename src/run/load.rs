@@ -2,13 +2,18 @@
 
 use std::{collections::HashSet, rc::Rc};
 
-use super::engine::{Engine, Facts, Plans};
+use super::{
+    engine::{Engine, Facts},
+    plans::Plans,
+    stream::stream_weights,
+};
 use crate::{
-    backend::{Backend, Kind, WeightSpec, cpu::Cpu, gpu, gpu::Gpu},
+    backend::{Backend, Kind, cpu::Cpu, gpu, gpu::Gpu},
     error::{Error, Result},
-    format::{Checkpoint, TensorInfo},
-    model::{Config, Output, Weights, decoder_plan},
-    plan::{Plan, Storage},
+    format::Checkpoint,
+    model::{self, Blueprint, Config, Description, Tables, Weights},
+    plan::Plan,
+    quant::DType,
     text::{ChatTemplate, Tokenizer},
 };
 
@@ -31,6 +36,8 @@ pub struct LoadOptions {
     pub prefer: Prefer,
     /// Positions that the session's context holds; `None` takes what the model was trained for, at most [`MAX_DEFAULT_CONTEXT`].
     pub context_length: Option<usize>,
+    /// The type that matrices of unquantized numbers get while they are loaded, where their rows allow it.
+    pub quantize: Option<DType>,
     /// Ask a GPU for no more than what WebGPU promises everywhere.
     pub default_limits: bool,
     /// Told about bytes done and the whole, by stage.
@@ -52,26 +59,23 @@ pub struct Progress {
 
 /// The context that a load takes without being asked for one: enough for chat, little enough for any device.
 pub const MAX_DEFAULT_CONTEXT: usize = 4096;
-
-/// The most bytes of logits that one run of scoring makes.
-const SCORE_BYTES: usize = 32 << 20;
-/// Bytes of a weight that are in host memory at a time, about.
-const CHUNK: usize = 4 << 20;
-/// Bytes that may wait in the device's queue before the next chunk is read.
-const IN_FLIGHT: u64 = 32 << 20;
+/// The same for models that read a text whole, and so need memory for all of its rows at once.
+pub const MAX_DEFAULT_TEXT: usize = 1024;
 
 /// Loads a checkpoint. Where the caller leaves the device open and the GPU cannot hold the model, the CPU runs it.
 ///
 /// # Errors
 /// Whatever the file, the sources or the device have to say; nothing stays allocated then.
 pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engine> {
-    let config = Config::read(checkpoint)?;
+    let Description { config, origins, ignored, generation } = model::read(checkpoint).await?;
     let n_ctx = context_length(&config, options)?;
-    let weights = Weights::open(checkpoint, &config, n_ctx).await?;
-    let parts = Parts { checkpoint, config: &config, weights: &weights, n_ctx, options };
-    parts.check_tensors()?;
-    let tokenizer = Tokenizer::from_metadata(&checkpoint.metadata)?;
-    let template = ChatTemplate::from_metadata(&checkpoint.metadata)?;
+    let mut weights = Weights::new(checkpoint, origins, options.quantize);
+    let tables = Tables::of(&config, &mut weights, n_ctx).await?;
+    let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx };
+    let parts = Parts { checkpoint, blueprint, options };
+    parts.check_tensors(&ignored)?;
+    let tokenizer = tokenizer(checkpoint)?;
+    let template = template(checkpoint)?;
 
     let (backend, reason) = open_backend(options).await?;
     let on_gpu = backend.info().kind == Kind::Gpu;
@@ -82,35 +86,40 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
         result => result,
     };
     let (backend, facts, plans) = loaded?;
-    Ok(Engine::new(backend, facts, tokenizer, template, plans))
+    Ok(Engine::new(backend, facts, tokenizer, template, generation, plans))
+}
+
+/// The tokenizer of the files; a folder may have none, and then takes ids alone.
+fn tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
+    match &checkpoint.folder {
+        Some(_) => Ok(None),
+        None => Tokenizer::from_metadata(&checkpoint.metadata).map(Some),
+    }
+}
+
+fn template(checkpoint: &Checkpoint) -> Result<Option<ChatTemplate>> {
+    ChatTemplate::from_metadata(&checkpoint.metadata)
 }
 
 /// What a model is made of before it has a device.
 struct Parts<'a> {
     checkpoint: &'a Checkpoint,
-    config: &'a Config,
-    weights: &'a Weights<'a>,
-    n_ctx: usize,
+    blueprint: Blueprint<'a>,
     options: &'a LoadOptions,
 }
 
 impl Parts<'_> {
-    fn plan(&self, name: &str, rows: usize, output: Output) -> Result<Plan> {
-        decoder_plan(name, self.config, self.weights, rows, output)
-    }
-
     /// Refuses a file with weights that this version would ignore, and so get wrong numbers: biases or experts, say.
-    fn check_tensors(&self) -> Result<()> {
-        let plan = self.plan("check", 1, Output::NextToken)?;
-        let known: HashSet<&str> = plan.values.iter().map(|info| info.name.as_str()).collect();
-        let used = |name: &str| {
-            // The first is read by `Weights`; the second repeats, in old files, what the metadata say.
-            known.contains(name) || name == "rope_freqs.weight" || name.ends_with("attn_rot_embd.weight")
-        };
-        match self.checkpoint.tensors.keys().find(|name| !used(name)) {
+    fn check_tensors(&self, ignored: &[String]) -> Result<()> {
+        let plans = Plans::build(&self.blueprint, 1)?;
+        let all = plans.all();
+        let used: HashSet<&str> =
+            all.iter().flat_map(|plan| &plan.values).map(|info| info.name.as_str()).collect();
+        let mut unused = self.blueprint.weights.unused(|name| used.contains(name) || is_table_source(name));
+        match unused.find(|name| !ignored.iter().any(|ignored| ignored == name)) {
             None => Ok(()),
             Some(name) => {
-                let hint = format!("{} models that have it are not run yet", self.config.architecture);
+                let hint = format!("{} models that have it are not run yet", self.blueprint.config.architecture);
                 Err(Error::unsupported("tensor", name, hint))
             }
         }
@@ -122,36 +131,45 @@ impl Parts<'_> {
         mut backend: Box<dyn Backend>,
         reason: String,
     ) -> Result<(Box<dyn Backend>, Facts, Plans)> {
-        let decode = self.plan("decode", 1, Output::NextToken)?;
-        let prefill_rows = backend.prefill_rows().min(self.n_ctx);
-        let prefill = self.plan("prefill", prefill_rows, Output::NextToken)?;
-        let score_rows = (SCORE_BYTES / (4 * self.config.n_vocab)).clamp(1, prefill_rows);
-        // Its constants are those of the others.
-        let score = self.plan("score", score_rows, Output::AllLogits)?.without_constants();
-
-        stream_weights(self.checkpoint, &decode, backend.as_mut(), self.options).await?;
+        let mut plans = Plans::build(&self.blueprint, backend.prefill_rows())?;
+        let all: Vec<&Plan> = plans.all();
+        stream_weights(self.blueprint.weights, &all, backend.as_mut(), self.options).await?;
         let report = |loaded| tell(self.options, Progress { stage: "prepare", loaded, total: 2 });
         report(0);
-        let decode_prepared = backend.prepare(&decode).await?;
+        plans.prepare_first(backend.as_mut()).await?;
         report(1);
-        let prefill = backend.prepare(&prefill).await?;
+        plans.prepare_second(backend.as_mut()).await?;
         report(2);
-        let decode = (&decode, decode_prepared);
-        let facts = Facts::new(self.checkpoint, self.config, self.n_ctx, backend.as_ref(), reason, decode);
-        let plans = Plans { decode: decode_prepared, prefill, prefill_rows, score, scorer: None };
+        let config = self.blueprint.config;
+        let facts = Facts::new(self.checkpoint, config, self.blueprint.n_ctx, backend.as_ref(), reason, &plans);
         Ok((backend, facts, plans))
     }
 }
 
-fn tell(options: &LoadOptions, progress: Progress) {
+/// Weights that the host works into tables.
+fn is_table_source(name: &str) -> bool {
+    name.ends_with("attn_rel_b.weight")
+}
+
+pub(super) fn tell(options: &LoadOptions, progress: Progress) {
     if let Some(tell) = &options.progress {
         tell(progress);
     }
 }
 
+/// # Errors
+/// [`Error::Aborted`] once the caller asked for it.
+pub(super) fn check_aborted(options: &LoadOptions) -> Result<()> {
+    match options.aborted.as_ref().is_some_and(|aborted| aborted()) {
+        true => Err(Error::Aborted),
+        false => Ok(()),
+    }
+}
+
 fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
+    let usual = if config.encoder.is_some() { MAX_DEFAULT_TEXT } else { MAX_DEFAULT_CONTEXT };
     match options.context_length {
-        None => Ok(config.n_ctx_train.min(MAX_DEFAULT_CONTEXT)),
+        None => Ok(config.n_ctx_train.min(usual)),
         Some(n) if (2..=config.n_ctx_train).contains(&n) => Ok(n),
         Some(n) => {
             let most = config.n_ctx_train;
@@ -178,55 +196,4 @@ async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String
         (Err(Error::NoDevice { problem, .. }), _) => Ok(cpu(problem)),
         (Err(error), _) => Err(error),
     }
-}
-
-/// Streams every weight of `plan` to the backend, in the file's order, never holding one whole.
-async fn stream_weights(
-    checkpoint: &Checkpoint,
-    plan: &Plan,
-    backend: &mut dyn Backend,
-    options: &LoadOptions,
-) -> Result<()> {
-    let mut seen = HashSet::new();
-    let mut weights: Vec<(WeightSpec, &TensorInfo)> = plan
-        .values
-        .iter()
-        .filter(|info| matches!(info.storage, Storage::Matrix { .. } | Storage::Vector))
-        .filter(|info| seen.insert(&info.name))
-        .map(|info| {
-            // The plan's builder looked every weight up in this checkpoint.
-            let tensor = &checkpoint.tensors[&info.name];
-            let vector = matches!(info.storage, Storage::Vector);
-            let (rows, cols) = (info.rows, info.cols);
-            (WeightSpec { name: &info.name, dtype: tensor.dtype, rows, cols, vector }, tensor)
-        })
-        .collect();
-    weights.sort_by_key(|(_, tensor)| (tensor.source, tensor.offset));
-    let total = weights.iter().map(|(_, tensor)| tensor.n_bytes).sum();
-    let mut window = Window::default();
-    let mut loaded = 0;
-    let mut in_flight = 0;
-    tell(options, Progress { stage: "weights", loaded, total });
-    for (spec, tensor) in weights {
-        let row_bytes = spec.dtype.info().row_bytes(spec.cols);
-        // An even number of rows: see `Backend::write_weight`.
-        let rows_each = ((CHUNK / row_bytes) & !1).max(2);
-        for first_row in (0..spec.rows).step_by(rows_each) {
-            if options.aborted.as_ref().is_some_and(|aborted| aborted()) {
-                return Err(Error::Aborted);
-            }
-            let n = rows_each.min(spec.rows - first_row) * row_bytes;
-            let start = tensor.offset + first_row as u64 * row_bytes as u64;
-            let bytes = window.read(checkpoint, tensor.source, start, n).await?;
-            backend.write_weight(&spec, first_row, bytes)?;
-            loaded += n as u64;
-            in_flight += n as u64;
-            if in_flight >= IN_FLIGHT {
-                backend.settle().await?;
-                in_flight = 0;
-            }
-            tell(options, Progress { stage: "weights", loaded, total });
-        }
-    }
-    backend.settle().await
 }

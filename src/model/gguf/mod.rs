@@ -7,9 +7,7 @@ mod keys;
 mod names;
 mod stack;
 
-use std::collections::BTreeMap;
-
-use super::{Config, Origin};
+use super::{Config, Description, GenerationDefaults};
 use crate::{
     error::{Error, Result},
     format::Checkpoint,
@@ -55,11 +53,11 @@ const FAMILIES: &[Family] = &[
     ("t5encoder", encoders::t5_encoder),
 ];
 
-/// The Config of a GGUF file and where its weights are.
+/// Reads a GGUF file's features.
 ///
 /// # Errors
 /// See [`super::read`].
-pub(super) async fn read(checkpoint: &Checkpoint) -> Result<(Config, BTreeMap<String, Origin>)> {
+pub(super) async fn read(checkpoint: &Checkpoint) -> Result<Description> {
     let meta = &checkpoint.metadata;
     let architecture = meta.str("general.architecture")?;
     let Some((_, family)) = FAMILIES.iter().find(|(name, _)| *name == architecture) else {
@@ -71,5 +69,13 @@ pub(super) async fn read(checkpoint: &Checkpoint) -> Result<(Config, BTreeMap<St
     let base = Base::read(checkpoint, keys).await?;
     let config = family(&base)?;
     let origins = names::origins(checkpoint, &config);
-    Ok((config, origins))
+    // Factors of the rotation, which `Base` has read, and what repeats, in old files, what the metadata say.
+    let is_known = |name: &&String| name.starts_with("rope_f") || name.ends_with("attn_rot_embd.weight");
+    let ignored = checkpoint.tensors.keys().filter(is_known).cloned().collect();
+    let start = meta.opt_usize(&format!("{architecture}.decoder_start_token_id"))?;
+    // What T5 begins with where the file does not say is the padding token.
+    let start = start.or(meta.opt_usize("tokenizer.ggml.padding_token_id")?).unwrap_or(0);
+    let decoder_start = config.encoder.as_ref().and(config.decoder.as_ref()).map(|_| start as u32);
+    let generation = GenerationDefaults { decoder_start, ..GenerationDefaults::default() };
+    Ok(Description { config, origins, ignored, generation })
 }

@@ -1,0 +1,124 @@
+//! The plans of a model at work: what kinds it needs, and which of them a device has prepared.
+
+use crate::{
+    backend::{Backend, Prepared},
+    error::{Error, Result},
+    model::{Blueprint, LOGITS, OUTPUTS, Output},
+    plan::{Plan, Value},
+};
+
+/// The most bytes of outputs that one run over many rows makes.
+const OUTPUT_BYTES: usize = 32 << 20;
+/// The most texts that beam search follows.
+pub const MAX_BEAMS: usize = 16;
+
+/// A plan and, once it is prepared, its handle.
+pub struct Planned {
+    pub plan: Plan,
+    prepared: Option<Prepared>,
+}
+
+impl Planned {
+    fn new(plan: Plan) -> Planned {
+        Planned { plan, prepared: None }
+    }
+
+    /// The plan's handle; prepares it when it is first asked for.
+    pub async fn prepared(&mut self, backend: &mut dyn Backend) -> Result<Prepared> {
+        if let Some(prepared) = self.prepared {
+            return Ok(prepared);
+        }
+        let prepared = backend.prepare(&self.plan).await?;
+        Ok(*self.prepared.insert(prepared))
+    }
+
+    /// The handle of a plan that was prepared with the model.
+    pub fn ready(&self) -> Result<Prepared> {
+        let problem = || Error::input("plan", format!("`{}` was not prepared", self.plan.name));
+        self.prepared.ok_or_else(problem)
+    }
+
+    /// The value that holds what the plan puts out.
+    pub fn output(&self) -> Result<Value> {
+        let found = self.plan.find(OUTPUTS).or_else(|| self.plan.find(LOGITS));
+        found.ok_or_else(|| Error::input("plan", format!("`{}` has no outputs", self.plan.name)))
+    }
+}
+
+/// All plans of a model.
+pub struct Plans {
+    /// One token of a text under way.
+    pub decode: Option<Planned>,
+    /// A chunk of tokens of a text under way.
+    pub prefill: Option<Planned>,
+    /// The same, with the outputs of every row.
+    pub score: Option<Planned>,
+    /// One token of each of several texts.
+    pub beams: Option<Planned>,
+    /// Whole texts.
+    pub encode: Option<Planned>,
+}
+
+impl Plans {
+    /// Those that the model needs; a chunk has up to `chunk` rows.
+    pub fn build(blueprint: &Blueprint, chunk: usize) -> Result<Plans> {
+        let mut plans = Plans { decode: None, prefill: None, score: None, beams: None, encode: None };
+        let (config, n_ctx) = (blueprint.config, blueprint.n_ctx);
+        if let Some(stack) = &config.decoder {
+            let chunk = chunk.min(n_ctx);
+            let planned = |name: &str, rows: usize, output| {
+                blueprint.decoder(name, stack, rows, output).map(|plan| Some(Planned::new(plan)))
+            };
+            if config.generates() {
+                plans.decode = planned("decode", 1, Output::NextToken)?;
+                plans.prefill = planned("prefill", chunk, Output::NextToken)?;
+                let beams = blueprint.beams("beams", stack, MAX_BEAMS, n_ctx)?;
+                plans.beams = Some(Planned::new(beams));
+            }
+            let rows = (OUTPUT_BYTES / (4 * config.n_out())).clamp(1, chunk);
+            plans.score = planned("score", rows, Output::Rows)?;
+        }
+        if let Some(stack) = &config.encoder {
+            plans.encode = Some(Planned::new(blueprint.encoder("encode", stack)?));
+        }
+        plans.forget_repeated_constants();
+        Ok(plans)
+    }
+
+    /// A device finds constants by name, so the plans that are prepared later need not keep theirs.
+    fn forget_repeated_constants(&mut self) {
+        for planned in [&mut self.score, &mut self.beams].into_iter().flatten() {
+            if self.decode.is_some() {
+                planned.plan = planned.plan.without_constants();
+            }
+        }
+    }
+
+    /// Every plan.
+    pub fn all(&self) -> Vec<&Plan> {
+        let all = [&self.decode, &self.prefill, &self.score, &self.beams, &self.encode];
+        all.into_iter().flatten().map(|planned| &planned.plan).collect()
+    }
+
+    /// The plan of one step: a token, else a text.
+    pub fn main(&self) -> Option<&Planned> {
+        self.decode.as_ref().or(self.encode.as_ref()).or(self.score.as_ref())
+    }
+
+    /// Prepares what every use of the model begins with.
+    pub async fn prepare_first(&mut self, backend: &mut dyn Backend) -> Result<()> {
+        for planned in [&mut self.encode, &mut self.decode].into_iter().flatten() {
+            planned.prepared(backend).await?;
+        }
+        Ok(())
+    }
+
+    /// Prepares what comes next: chunks of a prompt, or scores where the model writes no text.
+    pub async fn prepare_second(&mut self, backend: &mut dyn Backend) -> Result<()> {
+        let second = if self.prefill.is_some() { &mut self.prefill } else { &mut self.score };
+        if let Some(planned) = second {
+            planned.prepared(backend).await?;
+        }
+        Ok(())
+    }
+}
