@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use intab::{
     Error,
     format::{self, Checkpoint},
-    model::Config,
+    model,
     run::{Engine, LoadOptions, Prefer, Progress, load},
     text::Tokenizer,
 };
@@ -124,7 +124,7 @@ impl DeviceArgs {
     async fn load(&self, model: &Path, ids: Option<&[u32]>) -> Result<Engine> {
         let checkpoint = format::open_path(model).await?;
         if let Some(ids) = ids {
-            let n_vocab = Config::read(&checkpoint)?.n_vocab;
+            let n_vocab = model::read(&checkpoint).await?.config.n_vocab;
             if let Some(id) = ids.iter().find(|id| **id as usize >= n_vocab) {
                 let problem = format!("{id} is not in the vocabulary of {n_vocab} tokens");
                 return Err(Error::input("ids", problem).into());
@@ -248,7 +248,7 @@ async fn logits(model: &Path, ids: &[u32], last: bool, as_json: bool, device: &D
         best.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
         let position = if last { ids.len() - 1 } else { i };
         let shown = |id: &usize| -> Result<String> {
-            Ok(format!("{id} {:?} {:.4}", engine.tokenizer().piece(*id as u32)?, row[*id]))
+            Ok(format!("{id} {:?} {:.4}", engine.tokenizer()?.piece(*id as u32)?, row[*id]))
         };
         let shown = best.iter().take(5).map(shown).collect::<Result<Vec<_>>>()?;
         print(&format!("{position}: {}", shown.join(", ")))?;

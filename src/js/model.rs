@@ -58,6 +58,7 @@ impl Model {
         let engine = lock(&self.engine).map_err(throw)?;
         let facts = engine.facts();
         let config = &facts.config;
+        let stack = config.last_stack();
         let object = convert::to_js(&json!({
             "name": facts.name,
             "architecture": config.architecture,
@@ -71,10 +72,10 @@ impl Model {
             "bytesPerToken": facts.bytes_per_token,
             "dispatchesPerToken": facts.dispatches_per_token,
             "types": facts.types,
-            "nLayers": config.n_layers,
-            "nEmbd": config.n_embd,
-            "nHeads": config.attention.n_heads,
-            "nKvHeads": config.attention.n_kv_heads,
+            "nLayers": stack.layers.len(),
+            "nEmbd": stack.n_embd,
+            "nHeads": stack.attention.n_heads,
+            "nKvHeads": stack.attention.n_kv_heads,
             "nVocab": config.n_vocab,
             "contextLength": facts.n_ctx,
             "trainedContextLength": config.n_ctx_train,
@@ -93,20 +94,20 @@ impl Model {
         parse_special: bool,
     ) -> Result<Uint32Array, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
-        let ids = engine.tokenizer().encode(text, add_special, parse_special).map_err(throw)?;
+        let ids = engine.tokenizer().map_err(throw)?.encode(text, add_special, parse_special).map_err(throw)?;
         Ok(Uint32Array::from(&ids[..]))
     }
 
     /// Ids to text.
     pub fn detokenize(&self, ids: &[u32], skip_special: bool) -> Result<String, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
-        engine.tokenizer().decode(ids, skip_special).map_err(throw)
+        engine.tokenizer().map_err(throw)?.decode(ids, skip_special).map_err(throw)
     }
 
     /// One token's own text.
     pub fn piece(&self, id: u32) -> Result<String, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
-        engine.tokenizer().piece(id).map_err(throw)
+        engine.tokenizer().map_err(throw)?.piece(id).map_err(throw)
     }
 
     /// Messages to a prompt, by the file's template.
@@ -117,7 +118,7 @@ impl Model {
             let problem = |e: serde_wasm_bindgen::Error| Error::input("messages", e.to_string());
             serde_wasm_bindgen::from_value(value).map_err(problem)
         };
-        let render = || engine.template()?.render_chat(engine.tokenizer(), &read(messages)?, &read(options)?);
+        let render = || engine.template()?.render_chat(engine.tokenizer()?, &read(messages)?, &read(options)?);
         render().map_err(throw)
     }
 
@@ -148,7 +149,7 @@ impl Model {
             (Some(text), _) if text.is_empty() => {
                 return Err(Error::input("prompt", "it is empty; give at least one character"));
             }
-            (Some(text), _) => engine.tokenizer().encode(&text, true, arguments.parse_special)?,
+            (Some(text), _) => engine.tokenizer()?.encode(&text, true, arguments.parse_special)?,
             (_, Some(ids)) => ids.to_vec(),
             _ => return Err(Error::input("prompt", "it is neither a string nor a Uint32Array")),
         };

@@ -101,7 +101,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         (Some(ids), _) => ids.to_vec(),
         (None, prompt) => {
             let text = prompt.as_deref().unwrap_or_default();
-            engine.tokenizer().encode(text, !args.no_special, !args.no_special)?
+            engine.tokenizer()?.encode(text, !args.no_special, !args.no_special)?
         }
     };
     let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };

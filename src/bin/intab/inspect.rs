@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 use intab::{
     Error,
     format::{self, Checkpoint, metadata::Value},
-    model::Config,
+    model,
     text::Tokenizer,
 };
 use serde_json::{Value as Json, json};
@@ -14,7 +14,7 @@ use super::output::{Result, escaped, print};
 
 pub async fn inspect(model: &Path, as_json: bool) -> Result<()> {
     let checkpoint = format::open_path(model).await?;
-    let summary = Summary::new(&checkpoint);
+    let summary = Summary::new(&checkpoint).await;
     match as_json {
         true => print(&to_json(&checkpoint, &summary).to_string()),
         false => print(to_text(&checkpoint, &summary).trim_end()),
@@ -48,7 +48,7 @@ impl Memory {
 }
 
 impl Summary {
-    fn new(checkpoint: &Checkpoint) -> Summary {
+    async fn new(checkpoint: &Checkpoint) -> Summary {
         let metadata = &checkpoint.metadata;
         let text = |key| match metadata.get(key) {
             Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
@@ -68,20 +68,23 @@ impl Summary {
                 .fold(0, |n, tensor| n.saturating_add(n_elements(&tensor.shape))),
             types,
             n_bytes: checkpoint.sources.iter().map(|source| source.len()).sum(),
-            memory: memory(checkpoint),
+            memory: memory(checkpoint).await,
         }
     }
 }
 
 /// # Errors
 /// Those that loading the model gives for its metadata.
-fn memory(checkpoint: &Checkpoint) -> intab::Result<Memory> {
-    let config = Config::read(checkpoint)?;
+async fn memory(checkpoint: &Checkpoint) -> intab::Result<Memory> {
+    let config = model::read(checkpoint).await?.config;
     Tokenizer::from_metadata(&checkpoint.metadata)?;
-    let sizes = [2, config.attention.n_kv_heads, config.attention.head_dim, size_of::<f32>()];
+    let kv_per_token = config.decoder.as_ref().map_or(0, |stack| {
+        let sizes = [2, stack.attention.kv_dim(), size_of::<f32>()];
+        sizes.iter().fold(stack.layers.len() as u64, |n, size| n.saturating_mul(*size as u64))
+    });
     Ok(Memory {
         weights: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
-        kv_per_token: sizes.iter().fold(config.n_layers as u64, |n, size| n.saturating_mul(*size as u64)),
+        kv_per_token,
         n_ctx: config.n_ctx_train,
     })
 }
