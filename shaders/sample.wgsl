@@ -17,6 +17,8 @@ var<workgroup> bad: atomic<u32>;
 
 {% include "lib/random.wgsl" %}
 
+{% include "lib/sum.wgsl" %}
+
 {% include "lib/select.wgsl" %}
 
 @compute @workgroup_size(256)

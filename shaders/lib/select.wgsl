@@ -1,7 +1,6 @@
 // Finding the best and the k best of `scores` within one workgroup of THREADS, without sorting.
 var<workgroup> histogram: array<atomic<u32>, 256>;
 var<workgroup> best: array<vec2<u32>, THREADS>; // order key, token
-var<workgroup> sums: array<f32, THREADS>;
 var<workgroup> prefix: u32;
 var<workgroup> wanted: u32;
 
@@ -28,18 +27,6 @@ fn reduce_best(t: u32, own: vec2<u32>) -> vec2<u32> {
         workgroupBarrier();
     }
     return workgroupUniformLoad(&best[0]);
-}
-
-fn reduce_sum(t: u32, own: f32) -> f32 {
-    sums[t] = own;
-    workgroupBarrier();
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        if (t < half) {
-            sums[t] += sums[t + half];
-        }
-        workgroupBarrier();
-    }
-    return workgroupUniformLoad(&sums[0]);
 }
 
 // The largest key such that tokens with at least it, all being at least `floor`, weigh `total` together.

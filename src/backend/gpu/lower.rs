@@ -1,10 +1,10 @@
 //! A step becomes dispatches: which kernel, which buffers in which order, and how many workgroups.
 
-use super::shader::{Flags, Variant};
-use crate::{
-    plan::{Op, Plan, RopeStyle, Run, Step, Storage, Value},
-    quant::DType,
-};
+mod weights;
+
+use super::shader::Variant;
+use crate::plan::{Keys, NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Value, padded};
+use weights::Part;
 
 /// What a binding names; the backend finds the buffer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,10 +44,36 @@ pub struct Dispatch {
     pub variant: Variant,
     /// Values of its `override` constants.
     pub constants: Vec<(&'static str, f64)>,
-    /// Bindings from 1 on; 0 is the run.
-    pub bindings: Vec<Binding>,
+    /// Bindings from 1 on, 0 being the run; the text has no binding where there is `None`.
+    pub bindings: Vec<Option<Binding>>,
     /// Workgroups.
     pub grid: Grid,
+}
+
+impl Dispatch {
+    fn new<const N: usize>(
+        variant: Variant,
+        bindings: [Option<Binding>; N],
+        sizes: &[(&'static str, usize)],
+        grid: Grid,
+    ) -> Dispatch {
+        let constants = sizes.iter().map(|(name, size)| (*name, *size as f64)).collect();
+        Dispatch { variant, constants, bindings: bindings.into(), grid }
+    }
+
+    /// The same with a constant where there is a value for it.
+    fn constant(mut self, name: &'static str, value: impl Into<Option<f64>>) -> Dispatch {
+        self.constants.extend(value.into().map(|value| (name, value)));
+        self
+    }
+}
+
+fn read(value: Value) -> Option<Binding> {
+    Some(Binding::Read(value))
+}
+
+fn write(value: Value) -> Option<Binding> {
+    Some(Binding::Write(value))
 }
 
 /// A part of a weight matrix, as far as dispatches depend on it.
@@ -59,152 +85,172 @@ pub struct PartShape {
 
 /// Threads in a workgroup of all kernels but `sample`.
 const THREADS: usize = 64;
-/// Rows and outputs of a tile in `matmul.wgsl`.
-const TILE: usize = 32;
+/// A window that hides nothing: more than any context, and small enough to be added to a position.
+const NO_WINDOW: usize = 1 << 30;
+
+/// What dispatches take from a plan.
+struct Shapes<'a> {
+    plan: &'a Plan,
+}
+
+impl Shapes<'_> {
+    fn cols(&self, value: Value) -> usize {
+        self.plan[value].cols
+    }
+
+    fn stride(&self, value: Value) -> usize {
+        self.plan[value].stride()
+    }
+
+    /// `x` workgroups for each of the run's rows.
+    fn groups(&self, value: Value, x: usize) -> Grid {
+        let one_row = self.plan[value].rows == 1;
+        Grid { x: x as u32, rows_each: (!one_row).then_some(1) }
+    }
+
+    /// `n` threads for each of the run's rows.
+    fn threads(&self, value: Value, n: usize) -> Grid {
+        self.groups(value, n.div_ceil(THREADS))
+    }
+}
 
 /// Dispatches of one step. `parts` tells how a weight matrix was split.
 pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
-    let cols = |v: Value| plan[v].cols;
-    let stride = |v: Value| plan[v].stride();
-    let dtype = |v: Value| match plan[v].storage {
-        Storage::Matrix { dtype } => Some(dtype),
-        _ => None::<DType>,
-    };
-    let threads = |n: usize| n.div_ceil(THREADS);
-    let per_row = |x: usize| Grid { x: x as u32, rows_each: Some(1) };
-    let once = |x: usize| Grid { x: x as u32, rows_each: None };
-    let rows = |v: Value, x: usize| if plan[v].rows == 1 { once(x) } else { per_row(x) };
-
-    match step.op {
-        Op::Embed { ids, table, y } => parts(table)
-            .into_iter()
-            .enumerate()
-            .map(|(i, part)| {
-                let groups = cols(table).div_ceil(32);
-                Dispatch {
-                    variant: Variant { dtype: dtype(table), ..Variant::plain("embed") },
-                    constants: vec![
-                        ("GROUPS", groups as f64),
-                        ("N_OUT", part.n_rows as f64),
-                        ("OUT_START", part.first_row as f64),
-                        ("Y_STRIDE", stride(y) as f64 / 4.0),
-                    ],
-                    bindings: vec![
-                        Binding::Quants(table, i),
-                        Binding::Scales(table, i),
-                        Binding::Read(ids),
-                        Binding::Write(y),
-                    ],
-                    grid: rows(y, threads(groups)),
-                }
-            })
-            .collect(),
+    let s = &Shapes { plan };
+    let (cols, stride) = (|v| s.cols(v), |v| s.stride(v));
+    let each = |w| parts(w).into_iter().zip(0..).map(move |(shape, i)| Part { s, w, i, shape });
+    let dispatch = match step.op {
+        Op::Embed { index, table, y, add } => {
+            return each(table).map(|part| part.embed(index, y, add)).collect();
+        }
         Op::Linear { x, w, bias, y, add } => {
-            let one_row = plan[y].rows == 1;
-            let groups = cols(w).div_ceil(32);
-            let flags = Flags { bias: bias.is_some(), add, ..Flags::default() };
-            let kernel = if one_row { "matvec" } else { "matmul" };
-            // As many threads on one output as there are groups to share, up to the workgroup.
-            let lanes = groups.next_power_of_two().min(THREADS);
-            let linear = |(i, part): (usize, PartShape)| {
-                let mut constants = vec![
-                    ("GROUPS", groups as f64),
-                    ("N_OUT", part.n_rows as f64),
-                    ("OUT_START", part.first_row as f64),
-                    ("X_STRIDE", stride(x) as f64 / 4.0),
-                    ("Y_STRIDE", stride(y) as f64),
-                ];
-                if one_row {
-                    constants.push(("LANES", lanes as f64));
-                }
-                let mut bindings =
-                    vec![Binding::Quants(w, i), Binding::Scales(w, i), Binding::Read(x), Binding::Write(y)];
-                bindings.extend(bias.map(Binding::Read));
-                let grid = match one_row {
-                    true => once(part.n_rows.div_ceil(THREADS / lanes)),
-                    false => Grid { x: part.n_rows.div_ceil(TILE) as u32, rows_each: Some(TILE as u32) },
-                };
-                Dispatch { variant: Variant { kernel, dtype: dtype(w), flags }, constants, bindings, grid }
+            return each(w).map(|part| part.linear(x, bias, y, add)).collect();
+        }
+        Op::ExpertLinear { x, w, bias, experts, y, n_out } => {
+            return each(w).map(|part| part.expert_linear(x, bias, experts, y, n_out)).collect();
+        }
+        Op::Norm { kind, x, weight, bias, y, group, eps } => {
+            let variant = Variant::plain("norm")
+                .with(if kind == NormKind::Layer { "layer" } else { "rms" })
+                .when(x == y, "in_place")
+                .when(weight.is_some(), "weight")
+                .when(bias.is_some(), "bias");
+            let x_binding = if x == y { None } else { read(x) };
+            let bindings = [write(y), x_binding, weight.and_then(read), bias.and_then(read)];
+            let sizes = [("N", group), ("X_STRIDE", stride(x)), ("Y_STRIDE", stride(y))];
+            Dispatch::new(variant, bindings, &sizes, s.groups(y, cols(y) / group))
+                .constant("WEIGHTS", weight.map(|weight| cols(weight) as f64))
+                .constant("BIASES", bias.map(|bias| cols(bias) as f64))
+                .constant("EPS", f64::from(eps))
+        }
+        Op::Rope { x, table, positions, head_dim, style } => {
+            let variant = Variant::plain("rope")
+                .when(style == RopeStyle::Interleaved, "interleaved")
+                .when(positions.is_some(), "positions");
+            let (n_heads, dims) = (cols(x) / head_dim, cols(table));
+            let sizes =
+                [("N_HEADS", n_heads), ("HEAD_DIM", head_dim), ("DIMS", dims), ("STRIDE", stride(x))];
+            let bindings = [read(table), write(x), positions.and_then(read)];
+            Dispatch::new(variant, bindings, &sizes, s.threads(x, n_heads * dims / 2))
+        }
+        Op::CacheWrite { x, cache, slots } => {
+            let variant = Variant::plain("cache_write").when(slots.is_some(), "slots");
+            let sizes = [("N", cols(cache)), ("X_STRIDE", stride(x))];
+            let bindings = [read(x), write(cache), slots.and_then(read)];
+            Dispatch::new(variant, bindings, &sizes, s.threads(x, cols(cache)))
+        }
+        Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
+            // The column of a bias that stands for the row itself, of how many there are.
+            let own = |span: usize| match keys {
+                Keys::Causal | Keys::Table(_) => span - 1,
+                Keys::Spans(_) | Keys::All => (span - 1) / 2,
             };
-            parts(w).into_iter().enumerate().map(linear).collect()
+            let (condition, list, window) = match keys {
+                Keys::Causal => ("causal", None, Some(shape.window)),
+                Keys::Table(list) => ("table", Some(list), Some(shape.window)),
+                Keys::Spans(list) => ("spans", Some(list), Some(shape.window)),
+                Keys::All => ("all", None, None),
+            };
+            let variant = Variant::plain("attention")
+                .with(condition)
+                .when(shape.softcap.is_some(), "softcap")
+                .when(bias.is_some(), "bias")
+                .when(sinks.is_some(), "sinks");
+            let optional = [list, bias, sinks].map(|value| value.and_then(read));
+            let bindings = [read(q), read(k), read(v), write(y), optional[0], optional[1], optional[2]];
+            let sizes = [
+                ("HEAD_DIM", shape.head_dim),
+                ("HEADS_PER_KV", shape.n_heads / shape.n_kv_heads),
+                ("Q_STRIDE", stride(q)),
+                ("K_STRIDE", stride(k)),
+                ("V_STRIDE", stride(v)),
+                ("Y_STRIDE", stride(y)),
+            ];
+            let size = |n: usize| n as f64;
+            Dispatch::new(variant, bindings, &sizes, s.groups(y, shape.n_heads))
+                .constant("SCALE", f64::from(shape.scale))
+                .constant("SOFTCAP", shape.softcap.map(f64::from))
+                .constant("WINDOW", window.map(|window| size(window.unwrap_or(NO_WINDOW).min(NO_WINDOW))))
+                .constant("LIST_STRIDE", list.map(|list| size(stride(list))))
+                .constant("BIAS_STRIDE", bias.map(|bias| size(stride(bias))))
+                .constant("BIAS_OWN", bias.map(|bias| size(own(cols(bias)))))
         }
-        Op::RmsNorm { x, weight, y, eps } => {
-            let n = cols(weight);
-            let flags = Flags { in_place: x == y, ..Flags::default() };
-            let mut bindings = vec![Binding::Read(weight)];
-            bindings.extend((x != y).then_some(Binding::Read(x)));
-            bindings.push(Binding::Write(y));
-            vec![Dispatch {
-                variant: Variant { flags, ..Variant::plain("rms_norm") },
-                constants: vec![("N", n as f64), ("STRIDE", stride(y) as f64), ("EPS", f64::from(eps))],
-                bindings,
-                grid: rows(y, cols(y) / n),
-            }]
+        Op::Map { x, f } => {
+            let sizes = [("N", cols(x)), ("STRIDE", stride(x))];
+            let variant = Variant::plain("map").with(f.name());
+            Dispatch::new(variant, [write(x)], &sizes, s.threads(x, cols(x)))
+                .constant("PARAMETER", f64::from(f.parameter()))
         }
-        Op::Rope { x, table, head_dim, style } => {
-            let dims = cols(table);
-            let n_heads = cols(x) / head_dim;
-            let flags = Flags { interleaved: style == RopeStyle::Interleaved, ..Flags::default() };
-            vec![Dispatch {
-                variant: Variant { flags, ..Variant::plain("rope") },
-                constants: vec![
-                    ("N_HEADS", n_heads as f64),
-                    ("HEAD_DIM", head_dim as f64),
-                    ("DIMS", dims as f64),
-                    ("STRIDE", stride(x) as f64),
-                ],
-                bindings: vec![Binding::Read(table), Binding::Write(x)],
-                grid: rows(x, threads(n_heads * dims / 2)),
-            }]
+        Op::Gate { gate, up, f } => {
+            let sizes = [("N", cols(gate)), ("STRIDE", stride(gate))];
+            let variant = Variant::plain("gate").with(f.name());
+            Dispatch::new(variant, [read(up), write(gate)], &sizes, s.threads(gate, cols(gate)))
+                .constant("PARAMETER", f64::from(f.parameter()))
         }
-        Op::CacheWrite { x, cache } => vec![Dispatch {
-            variant: Variant::plain("cache_write"),
-            constants: vec![("N", cols(cache) as f64), ("X_STRIDE", stride(x) as f64)],
-            bindings: vec![Binding::Read(x), Binding::Write(cache)],
-            grid: rows(x, threads(cols(cache))),
-        }],
-        Op::Attention { q, k_cache, v_cache, y, shape } => vec![Dispatch {
-            variant: Variant::plain("attention"),
-            constants: vec![
-                ("HEAD_DIM", shape.head_dim as f64),
-                ("KV_DIM", cols(k_cache) as f64),
-                ("HEADS_PER_KV", (shape.n_heads / shape.n_kv_heads) as f64),
-                ("Q_STRIDE", stride(q) as f64),
-                ("Y_STRIDE", stride(y) as f64),
-                ("WINDOW", shape.window.unwrap_or(u32::MAX as usize) as f64),
-                ("SCALE", f64::from(shape.scale)),
-            ],
-            bindings: vec![
-                Binding::Read(q),
-                Binding::Read(k_cache),
-                Binding::Read(v_cache),
-                Binding::Write(y),
-            ],
-            grid: rows(y, shape.n_heads),
-        }],
-        Op::SwiGlu { gate, up } => vec![Dispatch {
-            variant: Variant::plain("swiglu"),
-            constants: vec![("N", cols(gate) as f64), ("STRIDE", stride(gate) as f64)],
-            bindings: vec![Binding::Read(up), Binding::Write(gate)],
-            grid: rows(gate, threads(cols(gate))),
-        }],
-        Op::LastRow { x, y } => vec![Dispatch {
-            variant: Variant::plain("last_row"),
-            constants: vec![("STRIDE", stride(x) as f64)],
-            bindings: vec![Binding::Read(x), Binding::Write(y)],
-            grid: once(threads(stride(x))),
-        }],
-        Op::Penalize { logits, counts, y } => vec![Dispatch {
-            variant: Variant::plain("penalize"),
-            constants: vec![("N", cols(logits) as f64)],
-            bindings: vec![Binding::Read(logits), Binding::Read(counts), Binding::Write(y)],
-            grid: once(threads(cols(logits))),
-        }],
-        Op::Sample { scores, counts, ids } => vec![Dispatch {
-            variant: Variant::plain("sample"),
-            constants: vec![("N", cols(scores) as f64)],
-            bindings: vec![Binding::Read(scores), Binding::Write(counts), Binding::Write(ids)],
-            grid: once(1),
-        }],
-    }
+        Op::Add { x, y } => {
+            let sizes = [("N", cols(y)), ("X_STRIDE", stride(x)), ("Y_STRIDE", stride(y))];
+            Dispatch::new(Variant::plain("add"), [read(x), write(y)], &sizes, s.threads(y, cols(y)))
+        }
+        Op::Mean { x, spans, y } => {
+            let sizes = [("N", cols(y)), ("X_STRIDE", stride(x)), ("Y_STRIDE", stride(y))];
+            let bindings = [read(x), read(spans), write(y)];
+            Dispatch::new(Variant::plain("mean"), bindings, &sizes, s.threads(y, cols(y)))
+        }
+        Op::Route { scores, experts, routing } => {
+            let variant = Variant::plain("route").when(routing == Routing::Normalized, "normalized");
+            let sizes = [
+                ("N", cols(scores)),
+                ("K", cols(experts) / 2),
+                ("SCORES_STRIDE", stride(scores)),
+                ("STRIDE", stride(experts)),
+            ];
+            Dispatch::new(variant, [read(scores), write(experts)], &sizes, s.groups(experts, 1))
+        }
+        Op::Combine { x, experts, y } => {
+            let sizes = [
+                ("N", cols(y)),
+                ("K", cols(experts) / 2),
+                ("SLOT", padded(cols(y))),
+                ("X_STRIDE", stride(x)),
+                ("EXPERTS_STRIDE", stride(experts)),
+                ("Y_STRIDE", stride(y)),
+            ];
+            let bindings = [read(x), read(experts), write(y)];
+            Dispatch::new(Variant::plain("combine"), bindings, &sizes, s.threads(y, cols(y)))
+        }
+        Op::LastRow { x, y } => {
+            let sizes = [("STRIDE", stride(x))];
+            Dispatch::new(Variant::plain("last_row"), [read(x), write(y)], &sizes, s.threads(y, stride(x)))
+        }
+        Op::Penalize { logits, counts, y } => {
+            let bindings = [read(logits), read(counts), write(y)];
+            let sizes = [("N", cols(logits))];
+            Dispatch::new(Variant::plain("penalize"), bindings, &sizes, s.threads(y, cols(logits)))
+        }
+        Op::Sample { scores, counts, ids } => {
+            let bindings = [read(scores), write(counts), write(ids)];
+            Dispatch::new(Variant::plain("sample"), bindings, &[("N", cols(scores))], Grid { x: 1, rows_each: None })
+        }
+    };
+    vec![dispatch]
 }

@@ -9,7 +9,7 @@ mod readback;
 mod shader;
 
 pub use memory::total as live_buffers;
-pub use shader::{Flags, Texts, Variant};
+pub use shader::{Texts, Variant};
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -178,15 +178,17 @@ impl Gpu {
         values: &HashMap<Value, Rc<Buffer>>,
     ) -> Result<Command> {
         let (pipeline, layout) = self.pipelines.get(&self.device.device, dispatch);
-        let mut pieces = vec![Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 }];
-        for binding in &dispatch.bindings {
-            pieces.push(self.piece(plan, *binding, values)?);
+        let run = Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 };
+        let mut pieces = vec![(0, run)];
+        for (binding, number) in dispatch.bindings.iter().zip(1..) {
+            if let Some(binding) = binding {
+                pieces.push((number, self.piece(plan, *binding, values)?));
+            }
         }
         let entries: Vec<_> = pieces
             .iter()
-            .zip(0..)
-            .map(|(piece, binding)| wgpu::BindGroupEntry {
-                binding,
+            .map(|(number, piece)| wgpu::BindGroupEntry {
+                binding: *number,
                 resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer: &piece.buffer.raw,
                     offset: piece.start,
@@ -199,7 +201,7 @@ impl Gpu {
             layout: &layout,
             entries: &entries,
         });
-        let buffers = pieces.into_iter().map(|piece| piece.buffer).collect();
+        let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
         Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
     }
 

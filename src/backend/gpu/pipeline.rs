@@ -30,7 +30,7 @@ impl Pipelines {
         dispatch: &Dispatch,
     ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
         let constants = dispatch.constants.iter().map(|(name, x)| (*name, x.to_bits())).collect();
-        let key = Key { variant: dispatch.variant, constants };
+        let key = Key { variant: dispatch.variant.clone(), constants };
         if let Some(made) = self.made.get(&key) {
             return made.clone();
         }
@@ -42,8 +42,8 @@ impl Pipelines {
             immediate_size: 0,
         });
         let texts = &mut self.texts;
-        let module = self.modules.entry(dispatch.variant).or_insert_with(|| {
-            let text = texts.get(dispatch.variant);
+        let module = self.modules.entry(dispatch.variant.clone()).or_insert_with(|| {
+            let text = texts.get(&dispatch.variant);
             let source = wgpu::ShaderSource::Wgsl((&*text).into());
             device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source })
         });
@@ -66,19 +66,19 @@ impl Pipelines {
 /// The run's parameters, then what the dispatch binds.
 fn bind_group_layout(device: &wgpu::Device, dispatch: &Dispatch) -> wgpu::BindGroupLayout {
     let storage = dispatch.bindings.iter().map(|binding| {
-        let read_only = !matches!(binding, Binding::Write(_));
-        wgpu::BufferBindingType::Storage { read_only }
+        let read_only = !matches!((*binding)?, Binding::Write(_));
+        Some(wgpu::BufferBindingType::Storage { read_only })
     });
-    let entries: Vec<_> = std::iter::once(wgpu::BufferBindingType::Uniform)
-        .chain(storage)
-        .zip(0..)
-        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+    let entry = |(ty, binding): (Option<wgpu::BufferBindingType>, u32)| {
+        Some(wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
+            ty: wgpu::BindingType::Buffer { ty: ty?, has_dynamic_offset: false, min_binding_size: None },
             count: None,
         })
-        .collect();
+    };
+    let run = Some(wgpu::BufferBindingType::Uniform);
+    let entries: Vec<_> = std::iter::once(run).chain(storage).zip(0..).filter_map(entry).collect();
     let label = Some(dispatch.variant.kernel);
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries })
 }

@@ -2,78 +2,136 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use minijinja::{Environment, context};
+use minijinja::{Environment, UndefinedBehavior};
 
 use crate::quant::{DType, TYPES};
 
-/// Every kernel and every piece that kernels include.
-static TEXTS: &[(&str, &str)] = &[
-    ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
-    ("lib/linear.wgsl", include_str!("../../../shaders/lib/linear.wgsl")),
-    ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
-    ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
-    ("attention", include_str!("../../../shaders/attention.wgsl")),
-    ("cache_write", include_str!("../../../shaders/cache_write.wgsl")),
-    ("embed", include_str!("../../../shaders/embed.wgsl")),
-    ("last_row", include_str!("../../../shaders/last_row.wgsl")),
-    ("matmul", include_str!("../../../shaders/matmul.wgsl")),
-    ("matvec", include_str!("../../../shaders/matvec.wgsl")),
-    ("penalize", include_str!("../../../shaders/penalize.wgsl")),
-    ("rms_norm", include_str!("../../../shaders/rms_norm.wgsl")),
-    ("rope", include_str!("../../../shaders/rope.wgsl")),
-    ("sample", include_str!("../../../shaders/sample.wgsl")),
-    ("swiglu", include_str!("../../../shaders/swiglu.wgsl")),
+/// A kernel's text and what distinguishes one filling of it from another.
+struct Kernel {
+    /// The file's name without `.wgsl`.
+    name: &'static str,
+    text: &'static str,
+    /// Whether it unpacks weights, so that there is a text for each of their types.
+    weights: bool,
+    /// Conditions that its text asks for. Of each group one holds; `""` stands for none of the group.
+    conditions: &'static [&'static [&'static str]],
+}
+
+macro_rules! kernel {
+    ($name:literal, $weights:literal, $conditions:expr) => {
+        Kernel {
+            name: $name,
+            text: include_str!(concat!("../../../shaders/", $name, ".wgsl")),
+            weights: $weights,
+            conditions: &$conditions,
+        }
+    };
+}
+
+/// The names of [`crate::plan::Function`].
+const FUNCTIONS: &[&str] = &[
+    "silu",
+    "gelu",
+    "gelu_tanh",
+    "quick_gelu",
+    "relu",
+    "relu_squared",
+    "tanh",
+    "sigmoid",
+    "scale",
+    "soft_cap",
+    "clamp",
+    "at_most",
+    "shift",
 ];
 
-/// What distinguishes one text of a kernel from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+static KERNELS: &[Kernel] = &[
+    kernel!("add", false, []),
+    kernel!(
+        "attention",
+        false,
+        [&["causal", "table", "spans", "all"], &["", "softcap"], &["", "bias"], &["", "sinks"]]
+    ),
+    kernel!("cache_write", false, [&["", "slots"]]),
+    kernel!("combine", false, []),
+    kernel!("embed", true, [&["", "ids"], &["", "add"]]),
+    kernel!("gate", false, [FUNCTIONS]),
+    kernel!("last_row", false, []),
+    kernel!("map", false, [FUNCTIONS]),
+    kernel!("matmul", true, [&["", "bias"], &["", "add"]]),
+    kernel!("matvec", true, [&["", "bias"], &["", "add", "experts"]]),
+    kernel!("mean", false, []),
+    kernel!("norm", false, [&["rms", "layer"], &["", "in_place"], &["", "weight"], &["", "bias"]]),
+    kernel!("penalize", false, []),
+    kernel!("rope", false, [&["", "interleaved"], &["", "positions"]]),
+    kernel!("route", false, [&["", "normalized"]]),
+    kernel!("sample", false, []),
+];
+
+/// Pieces that kernels include, besides those that unpack weights.
+static PIECES: &[(&str, &str)] = &[
+    ("lib/functions.wgsl", include_str!("../../../shaders/lib/functions.wgsl")),
+    ("lib/linear.wgsl", include_str!("../../../shaders/lib/linear.wgsl")),
+    ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
+    ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
+    ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
+    ("lib/sum.wgsl", include_str!("../../../shaders/lib/sum.wgsl")),
+    ("lib/tanh.wgsl", include_str!("../../../shaders/lib/tanh.wgsl")),
+];
+
+/// One filling of a kernel's text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// The file's name without `.wgsl`.
     pub kernel: &'static str,
     /// The type of its weights, if it has any.
     pub dtype: Option<DType>,
-    /// The condition that holds, if the kernel knows conditions.
-    pub flags: Flags,
-}
-
-/// Conditions that a kernel's text may ask for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Flags {
-    /// `linear`: there is a bias.
-    pub bias: bool,
-    /// `linear`: the product is added to `y`.
-    pub add: bool,
-    /// `rms_norm`: `x` is `y`.
-    pub in_place: bool,
-    /// `rope`: pairs are neighbours.
-    pub interleaved: bool,
+    /// The conditions that hold.
+    pub conditions: Vec<&'static str>,
 }
 
 impl Variant {
     /// A kernel without weights or conditions.
     pub fn plain(kernel: &'static str) -> Self {
-        Variant { kernel, dtype: None, flags: Flags::default() }
+        Variant { kernel, dtype: None, conditions: Vec::new() }
+    }
+
+    /// The same for weights of a type.
+    pub fn of(self, dtype: Option<DType>) -> Self {
+        Variant { dtype, ..self }
+    }
+
+    /// The same with one more condition that holds.
+    pub fn with(self, condition: &'static str) -> Self {
+        self.when(true, condition)
+    }
+
+    /// The same with one more condition, which may hold.
+    pub fn when(mut self, holds: bool, condition: &'static str) -> Self {
+        if holds {
+            self.conditions.push(condition);
+        }
+        self
     }
 
     /// Every variant that plans can ask for: what the tests validate.
     pub fn all() -> Vec<Variant> {
-        let mut all: Vec<Variant> = ["attention", "cache_write", "last_row", "penalize", "sample", "swiglu"]
-            .map(Variant::plain)
-            .into();
-        for on in [false, true] {
-            let plain = Flags::default();
-            all.push(Variant { flags: Flags { in_place: on, ..plain }, ..Variant::plain("rms_norm") });
-            all.push(Variant { flags: Flags { interleaved: on, ..plain }, ..Variant::plain("rope") });
+        KERNELS.iter().flat_map(Kernel::variants).collect()
+    }
+}
+
+impl Kernel {
+    fn variants(&self) -> Vec<Variant> {
+        let plain = Variant::plain(self.name);
+        let mut variants: Vec<Variant> = match self.weights {
+            true => TYPES.iter().map(|info| plain.clone().of(Some(info.dtype))).collect(),
+            false => vec![plain],
+        };
+        for group in self.conditions {
+            let each = |variant: Variant| group.iter().map(move |c| variant.clone().when(!c.is_empty(), c));
+            variants = variants.into_iter().flat_map(each).collect();
         }
-        for dtype in TYPES.iter().map(|info| Some(info.dtype)) {
-            all.push(Variant { dtype, ..Variant::plain("embed") });
-            for kernel in ["matvec", "matmul"] {
-                for (bias, add) in [(false, false), (false, true), (true, false), (true, true)] {
-                    all.push(Variant { kernel, dtype, flags: Flags { bias, add, ..Flags::default() } });
-                }
-            }
-        }
-        all
+        variants
     }
 }
 
@@ -86,8 +144,11 @@ pub struct Texts {
 impl Default for Texts {
     fn default() -> Self {
         let mut environment = Environment::new();
+        // A condition that a text asks for and its kernel does not list is an error.
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let types = TYPES.iter().map(|info| (info.name, info.gpu.wgsl));
-        for (name, text) in TEXTS.iter().copied().chain(types) {
+        let kernels = KERNELS.iter().map(|kernel| (kernel.name, kernel.text));
+        for (name, text) in kernels.chain(PIECES.iter().copied()).chain(types) {
             // The texts are ours and the same on every machine; the tests fill in every variant.
             environment.add_template(name, text).expect("a shader's template parses");
         }
@@ -97,16 +158,23 @@ impl Default for Texts {
 
 impl Texts {
     /// The WGSL of a variant.
-    pub fn get(&mut self, variant: Variant) -> Rc<str> {
-        let environment = &self.environment;
-        let text = self.made.entry(variant).or_insert_with(|| {
-            let Flags { bias, add, in_place, interleaved } = variant.flags;
-            let dequant = variant.dtype.map(|dtype| dtype.info().name);
-            let context = context! { dequant, bias, add, in_place, interleaved };
-            let template =
-                environment.get_template(variant.kernel).expect("variants name kernels in the list");
-            template.render(context).expect("a shader's template renders").into()
-        });
-        text.clone()
+    ///
+    /// # Panics
+    /// If there is no such kernel or it does not list one of the conditions.
+    pub fn get(&mut self, variant: &Variant) -> Rc<str> {
+        if let Some(text) = self.made.get(variant) {
+            return text.clone();
+        }
+        let kernel = KERNELS.iter().find(|kernel| kernel.name == variant.kernel);
+        let known = kernel.expect("variants name kernels in the list").conditions.concat();
+        let unknown = variant.conditions.iter().find(|condition| !known.contains(condition));
+        assert!(unknown.is_none(), "{} has no condition {unknown:?}", variant.kernel);
+        let dequant = variant.dtype.map(|dtype| ("dequant", minijinja::Value::from(dtype.info().name)));
+        let holds = |condition| (condition, variant.conditions.contains(&condition).into());
+        let context: minijinja::Value = known.into_iter().map(holds).chain(dequant).collect();
+        let template = self.environment.get_template(variant.kernel).expect("every kernel was added");
+        let text: Rc<str> = template.render(context).expect("a shader's template renders").into();
+        self.made.insert(variant.clone(), text.clone());
+        text
     }
 }
