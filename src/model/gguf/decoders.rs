@@ -4,7 +4,7 @@ use super::Base;
 use crate::{
     error::Result,
     model::{
-        Config, Experts, Head, Layer, QkNorm, Residual, Rope, Scaling, ScoreBias, Stack, alibi_slopes,
+        Config, Experts, Head, QkNorm, Residual, Rope, Scaling, ScoreBias, Stack, alibi_slopes,
         mpt_slopes,
     },
     plan::{Function, RopeStyle, Routing},
@@ -14,14 +14,14 @@ use crate::{
 pub fn llama(base: &Base) -> Result<Config> {
     let mut stack = base.rotated(RopeStyle::Interleaved)?;
     add_experts(base, &mut stack, Routing::Normalized)?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Qwen2 and Qwen2-MoE.
 pub fn qwen2(base: &Base) -> Result<Config> {
     let mut stack = base.rotated(RopeStyle::Halves)?;
     add_experts(base, &mut stack, Routing::Softmax)?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Qwen3 and Qwen3-MoE.
@@ -29,14 +29,14 @@ pub fn qwen3(base: &Base) -> Result<Config> {
     let mut stack = base.rotated(RopeStyle::Halves)?;
     stack.qk_norm = QkNorm::Head;
     add_experts(base, &mut stack, Routing::Normalized)?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 pub fn olmoe(base: &Base) -> Result<Config> {
     let mut stack = base.rotated(RopeStyle::Halves)?;
     stack.qk_norm = QkNorm::Row;
     add_experts(base, &mut stack, Routing::Softmax)?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Experts in every layer that has a router.
@@ -67,16 +67,16 @@ fn add_experts(base: &Base, stack: &mut Stack, routing: Routing) -> Result<()> {
 }
 
 pub fn gpt2(base: &Base) -> Result<Config> {
-    let mut stack = base.with_layer_norms(base.stack(), Function::GeluTanh)?;
+    let mut stack = base.with_layer_norms(base.with_real_width(base.stack()), Function::GeluTanh)?;
     stack.positions = Some(base.learned_positions()?);
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 pub fn bloom(base: &Base) -> Result<Config> {
     let mut stack = base.with_layer_norms(base.stack(), Function::GeluTanh)?;
     stack.embedding_norm = true;
     stack.score_bias = Some(ScoreBias::Alibi { slopes: alibi_slopes(stack.attention.n_heads) });
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 pub fn gpt_neox(base: &Base) -> Result<Config> {
@@ -84,13 +84,14 @@ pub fn gpt_neox(base: &Base) -> Result<Config> {
     if base.keys.flag("use_parallel_residual")?.unwrap_or(true) {
         stack.residual = Residual::Parallel;
     }
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 pub fn falcon(base: &Base) -> Result<Config> {
-    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::Gelu)?;
+    let stack = base.with_real_width(base.rotated(RopeStyle::Halves)?);
+    let mut stack = base.with_layer_norms(stack, Function::Gelu)?;
     stack.residual = Residual::Parallel;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 pub fn mpt(base: &Base) -> Result<Config> {
@@ -102,19 +103,20 @@ pub fn mpt(base: &Base) -> Result<Config> {
         None => stack.positions = Some(base.learned_positions()?),
     }
     stack.clip_qkv = base.keys.opt_number("attention.clamp_kqv")?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Phi-1, 1.5 and 2.
 pub fn phi2(base: &Base) -> Result<Config> {
-    let mut stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::GeluTanh)?;
+    let stack = base.with_real_width(base.rotated(RopeStyle::Halves)?);
+    let mut stack = base.with_layer_norms(stack, Function::GeluTanh)?;
     stack.residual = Residual::Parallel;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Phi-3, 3.5 and 4-mini.
 pub fn phi3(base: &Base) -> Result<Config> {
-    Ok(base.decoder(base.rotated(RopeStyle::Halves)?))
+    base.decoder(base.rotated(RopeStyle::Halves)?)
 }
 
 /// A gated feed-forward with GELU, embeddings times the root of their width. The converter has added one to all norms.
@@ -126,7 +128,7 @@ fn gemma_stack(base: &Base) -> Result<Stack> {
 }
 
 pub fn gemma(base: &Base) -> Result<Config> {
-    Ok(base.decoder(gemma_stack(base)?))
+    base.decoder(gemma_stack(base)?)
 }
 
 pub fn gemma2(base: &Base) -> Result<Config> {
@@ -137,11 +139,9 @@ pub fn gemma2(base: &Base) -> Result<Config> {
     if base.n_layers == 46 {
         stack.attention.scale = ((stack.n_embd / stack.attention.n_heads) as f32).powf(-0.5);
     }
-    for layer in stack.layers.iter_mut().skip(1).step_by(2) {
-        layer.window = None;
-    }
+    base.alternate(&mut stack, 2)?;
     let softcap = base.keys.opt_number("final_logit_softcapping")?;
-    Ok(base.model(None, Some(stack), Head { softcap, ..Head::LANGUAGE }))
+    base.decoder_with(stack, Head { softcap, ..Head::LANGUAGE })
 }
 
 /// Text layers of Gemma 3: five local ones, which rotate by another base and without scaling, to each global one.
@@ -152,25 +152,22 @@ pub fn gemma3(base: &Base) -> Result<Config> {
     if base.n_layers == 62 {
         stack.attention.scale = ((stack.n_embd / stack.attention.n_heads) as f32).powf(-0.5);
     }
-    let theta = base.keys.opt_number("rope.freq_base_swa")?.unwrap_or(10_000.0);
-    let local = Rope { theta, scaling: Scaling::None, ..stack.ropes[0].clone() };
-    stack.ropes.push(local);
-    let pattern = base.keys.opt_size("attention.sliding_window_pattern").ok().flatten().unwrap_or(6);
-    for (i, layer) in stack.layers.iter_mut().enumerate() {
-        match (i + 1) % pattern {
-            0 => layer.window = None,
-            _ => layer.rope = Some(1),
-        }
+    base.alternate(&mut stack, 6)?;
+    if stack.ropes.len() == 1 {
+        let local = Rope { theta: 10_000.0, scaling: Scaling::None, ..stack.ropes[0].clone() };
+        stack.ropes.push(local);
+        let local = stack.layers.iter_mut().filter(|layer| layer.window.is_some());
+        local.for_each(|layer| layer.rope = Some(1));
     }
     let softcap = base.keys.opt_number("final_logit_softcapping")?;
-    Ok(base.model(None, Some(stack), Head { softcap, ..Head::LANGUAGE }))
+    base.decoder_with(stack, Head { softcap, ..Head::LANGUAGE })
 }
 
 /// Every fourth layer leaves positions out.
 pub fn smollm3(base: &Base) -> Result<Config> {
     let mut stack = base.rotated(RopeStyle::Interleaved)?;
     stack.layers.iter_mut().skip(3).step_by(4).for_each(|layer| layer.rope = None);
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// OLMo 1: norms without weights.
@@ -179,14 +176,16 @@ pub fn olmo(base: &Base) -> Result<Config> {
     stack.feed_forward.gated = true;
     stack.norm.weights = false;
     stack.clip_qkv = base.keys.opt_number("attention.clamp_kqv")?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
+/// OLMo 2, and 3 with its local layers.
 pub fn olmo2(base: &Base) -> Result<Config> {
     let mut stack = base.rotated(RopeStyle::Halves)?;
+    base.alternate(&mut stack, 4)?;
     stack.residual = Residual::Branch;
     stack.qk_norm = QkNorm::Row;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Llama with four multipliers.
@@ -196,7 +195,7 @@ pub fn granite(base: &Base) -> Result<Config> {
     stack.residual_scale = base.keys.opt_number("residual_scale")?.unwrap_or(1.0);
     stack.attention.scale = base.keys.opt_number("attention.scale")?.unwrap_or(stack.attention.scale);
     let scale = base.keys.opt_number("logit_scale")?.map_or(1.0, |divisor| 1.0 / divisor);
-    Ok(base.model(None, Some(stack), Head { scale, ..Head::LANGUAGE }))
+    base.decoder_with(stack, Head { scale, ..Head::LANGUAGE })
 }
 
 pub fn stablelm(base: &Base) -> Result<Config> {
@@ -208,12 +207,12 @@ pub fn stablelm(base: &Base) -> Result<Config> {
     if base.has("blk.0.attn_q_norm.weight") {
         stack.qk_norm = QkNorm::OwnHead;
     }
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 pub fn starcoder2(base: &Base) -> Result<Config> {
     let stack = base.with_layer_norms(base.rotated(RopeStyle::Halves)?, Function::GeluTanh)?;
-    Ok(base.decoder(stack))
+    base.decoder(stack)
 }
 
 /// Cohere's Command R.
@@ -225,7 +224,7 @@ pub fn command_r(base: &Base) -> Result<Config> {
         stack.qk_norm = QkNorm::OwnHead;
     }
     let scale = base.keys.opt_number("logit_scale")?.unwrap_or(1.0);
-    Ok(base.model(None, Some(stack), Head { scale, ..Head::LANGUAGE }))
+    base.decoder_with(stack, Head { scale, ..Head::LANGUAGE })
 }
 
 /// Sinks, windows in every other layer, experts with a clamped gate.
@@ -236,8 +235,6 @@ pub fn gpt_oss(base: &Base) -> Result<Config> {
     if let Some(experts) = &mut stack.feed_forward.experts {
         experts.clamped = true;
     }
-    for layer in stack.layers.iter_mut().skip(1).step_by(2) {
-        *layer = Layer { window: None, ..*layer };
-    }
-    Ok(base.decoder(stack))
+    base.alternate(&mut stack, 2)?;
+    base.decoder(stack)
 }

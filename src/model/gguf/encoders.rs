@@ -2,7 +2,7 @@
 
 use super::Base;
 use crate::{
-    error::{Error, Result},
+    error::Result,
     model::{
         Config, Head, HeadOutput, Layer, Pool, Problem, Residual, Rope, Scaling, ScoreBias, Stack,
     },
@@ -28,15 +28,18 @@ fn encoder(base: &Base, stack: Stack) -> Result<Config> {
         .map(|labels| labels.iter().map(str::to_owned).collect())
         .unwrap_or_default();
     let outputs = base.checkpoint.tensors.get("cls.output.weight").map(|info| info.shape[0]);
+    // A pooler, or a transform with a norm, where the converter kept it.
+    let has_norm = base.has("cls.norm.weight");
+    let dense = if has_norm { stack.feed_forward.activation } else { Function::Tanh };
     let head = match outputs {
         Some(n) => Head {
-            pool: Pool::First,
-            // A pooler, where the converter kept it.
-            dense: base.has("cls.weight").then_some(Function::Tanh),
+            pool: base.pooling("classifier.pooling_type")?.unwrap_or(Pool::First),
+            dense: base.has("cls.weight").then_some(dense),
+            norm: has_norm,
             output: HeadOutput::Labels(n),
             ..Head::LANGUAGE
         },
-        None => Head { pool: pooling(base)?, ..Head::HIDDEN },
+        None => Head { pool: base.pooling("pooling_type")?.unwrap_or(Pool::Each), ..Head::HIDDEN },
     };
     let n_token_types = match base.checkpoint.tensors.get("token_types.weight") {
         Some(info) if info.shape.len() == 2 => info.shape[0],
@@ -45,20 +48,6 @@ fn encoder(base: &Base, stack: Stack) -> Result<Config> {
     };
     let problem = if outputs == Some(1) { Problem::Regression } else { Problem::OneOf };
     Ok(Config { n_token_types, labels, problem, ..base.model(Some(stack), None, head) })
-}
-
-/// `pooling_type`, numbered as in llama.cpp.
-fn pooling(base: &Base) -> Result<Pool> {
-    let key = base.keys.key("pooling_type");
-    Ok(match base.keys.meta.opt_usize(&key)? {
-        None | Some(0) => Pool::Each,
-        Some(1) => Pool::Mean,
-        Some(2) => Pool::First,
-        Some(3) => Pool::Last,
-        Some(other) => {
-            return Err(Error::unsupported("pooling type", other.to_string(), "none, mean, first and last are run"));
-        }
-    })
 }
 
 /// BERT, RoBERTa, XLM-R, MiniLM, BGE, E5: the converter has dropped the unused rows of RoBERTa's position table.
@@ -131,5 +120,5 @@ pub fn t5(base: &Base) -> Result<Config> {
 /// T5's encoder alone.
 pub fn t5_encoder(base: &Base) -> Result<Config> {
     let stack = t5_stack(base, "enc.", base.n_layers, false)?;
-    Ok(base.model(Some(stack), None, Head { pool: pooling(base)?, ..Head::HIDDEN }))
+    Ok(base.model(Some(stack), None, Head { pool: base.pooling("pooling_type")?.unwrap_or(Pool::Each), ..Head::HIDDEN }))
 }

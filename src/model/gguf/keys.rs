@@ -46,6 +46,27 @@ impl Keys<'_> {
         Ok(number)
     }
 
+    /// As [`Keys::opt_size`], where 0 stands for none.
+    pub fn opt_count(&self, name: &str) -> Result<Option<usize>> {
+        match self.meta.opt_usize(&self.key(name))? {
+            Some(0) => Ok(None),
+            _ => self.opt_size(name),
+        }
+    }
+
+    /// Which of `n_layers` layers are local: truth values for each, or a number of layers of which the last is global.
+    pub fn local_layers(&self, name: &str, n_layers: usize, usual: usize) -> Result<Vec<bool>> {
+        use crate::format::metadata::Value;
+        let every = match self.meta.get(&self.key(name)) {
+            Some(Value::Bools(local)) if local.len() >= n_layers => return Ok(local[..n_layers].to_vec()),
+            Some(Value::Bools(local)) => {
+                return Err(self.bad(name, format!("{} values for {n_layers} layers", local.len())));
+            }
+            _ => self.opt_size(name)?.unwrap_or(usual),
+        };
+        Ok((1..=n_layers).map(|i| i % every != 0).collect())
+    }
+
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         self.meta.opt_bool(&self.key(name))
     }

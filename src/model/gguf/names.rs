@@ -8,11 +8,8 @@ use crate::{
 };
 
 /// Names that some files have for what this crate calls by another.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    // What an encoder-decoder's files have for the whole model, and for the one table of distances.
-    ("enc.output_norm", "enc.output_norm"),
-    ("attn_post_norm", "post_attention_norm"),
-];
+const OTHER_NAMES: &[(&str, &str)] =
+    &[("attn_post_norm.", "post_attention_norm."), ("attn_o.", "attn_output."), ("cross_attn_o.", "cross_attn_output.")];
 
 /// Every weight's place in the file.
 pub(super) fn origins(checkpoint: &Checkpoint, config: &Config) -> BTreeMap<String, Origin> {

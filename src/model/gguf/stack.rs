@@ -5,11 +5,14 @@ use crate::{
     error::{Error, Result},
     format::{Checkpoint, Window},
     model::{
-        Config, FeedForward, Head, Layer, NormConfig, PositionTable, Problem, QkNorm, Residual, Rope, Scaling, Stack,
+        Config, FeedForward, Head, Layer, NormConfig, Pool, PositionTable, Problem, QkNorm, Residual, Rope, Scaling, Stack,
         Weights,
     },
     plan::{AttentionShape, Function, NormKind, RopeStyle},
 };
+
+/// Positions that models with biases by distance may have at the least.
+const BEYOND: usize = 2048;
 
 /// A checkpoint's metadata with the sizes that all families have.
 pub struct Base<'a> {
@@ -78,18 +81,43 @@ impl<'a> Base<'a> {
     pub fn rotated(&self, style: RopeStyle) -> Result<Stack> {
         let mut stack = self.stack();
         stack.ropes = vec![Rope { style, ..self.rope.clone() }];
-        let window = self.keys.opt_size("attention.sliding_window")?;
+        let window = self.keys.opt_count("attention.sliding_window")?;
         stack.layers.iter_mut().for_each(|layer| *layer = Layer { window, rope: Some(0), ..*layer });
         Ok(stack)
     }
 
     /// Layer norms instead of RMS norms, and a feed-forward without a gate.
     pub fn with_layer_norms(&self, mut stack: Stack, activation: Function) -> Result<Stack> {
-        let eps = self.keys.opt_number("attention.layer_norm_epsilon")?.unwrap_or(1e-5);
+        // Where the key for layer norms is missing, converters have used the other.
+        let eps = self.keys.opt_number("attention.layer_norm_epsilon")?.unwrap_or(stack.norm.eps);
         stack.norm = NormConfig { kind: NormKind::Layer, eps, weights: true };
         stack.feed_forward.gated = false;
         stack.feed_forward.activation = activation;
         Ok(stack)
+    }
+
+    /// The feed-forward's real width, where converters write four times the embeddings' whatever it is.
+    pub fn with_real_width(&self, mut stack: Stack) -> Stack {
+        if let Some([n_ff, _]) = self.checkpoint.tensors.get("blk.0.ffn_up.weight").map(|info| &info.shape[..]) {
+            stack.feed_forward.n_ff = *n_ff;
+        }
+        stack
+    }
+
+    /// Lets all but each last of `every` layers be local: with the window, and a rotation of its own, unscaled.
+    pub fn alternate(&self, stack: &mut Stack, every: usize) -> Result<()> {
+        let local = self.keys.local_layers("attention.sliding_window_pattern", self.n_layers, every)?;
+        let theta = self.keys.opt_number("rope.freq_base_swa")?;
+        if let Some(theta) = theta {
+            stack.ropes.push(Rope { theta, scaling: Scaling::None, ..stack.ropes[0].clone() });
+        }
+        for (layer, local) in stack.layers.iter_mut().zip(local) {
+            match local {
+                true => layer.rope = layer.rope.map(|_| usize::from(theta.is_some())),
+                false => layer.window = None,
+            }
+        }
+        Ok(())
     }
 
     /// Learned positions, as many as the file's table has.
@@ -101,9 +129,33 @@ impl<'a> Base<'a> {
         Ok(PositionTable { n: table.shape.first().copied().unwrap_or(0), offset: 0, made: None })
     }
 
-    /// A model of one decoder that writes text.
-    pub fn decoder(&self, stack: Stack) -> Config {
-        self.model(None, Some(stack), Head::LANGUAGE)
+    /// A model of one decoder that writes text, or gives embeddings where the file names a pooling.
+    pub fn decoder(&self, stack: Stack) -> Result<Config> {
+        self.decoder_with(stack, Head::LANGUAGE)
+    }
+
+    /// The same with more in its head.
+    pub fn decoder_with(&self, stack: Stack, head: Head) -> Result<Config> {
+        let head = match self.pooling("pooling_type")? {
+            Some(pool) if pool != Pool::Each => Head { pool, ..Head::HIDDEN },
+            _ => head,
+        };
+        Ok(self.model(None, Some(stack), head))
+    }
+
+    /// A pooling, numbered as in llama.cpp.
+    pub fn pooling(&self, name: &str) -> Result<Option<Pool>> {
+        Ok(match self.keys.meta.opt_usize(&self.keys.key(name))? {
+            None => None,
+            Some(0) => Some(Pool::Each),
+            Some(1) => Some(Pool::Mean),
+            Some(2) => Some(Pool::First),
+            Some(3) => Some(Pool::Last),
+            Some(other) => {
+                let hint = "none, mean, first and last are run";
+                return Err(Error::unsupported("pooling type", other.to_string(), hint));
+            }
+        })
     }
 
     /// A model of these parts.
@@ -111,7 +163,11 @@ impl<'a> Base<'a> {
         Config {
             architecture: self.keys.architecture.to_owned(),
             n_vocab: self.n_vocab,
-            n_ctx_train: self.n_ctx_train,
+            n_ctx_train: match encoder.as_ref().or(decoder.as_ref()) {
+                // Biases by distance are made for longer texts than those of the training.
+                Some(stack) if stack.score_bias.is_some() => self.n_ctx_train.max(BEYOND),
+                _ => self.n_ctx_train,
+            },
             encoder,
             decoder,
             head,
