@@ -136,7 +136,7 @@ fn a_lying_count_length_or_offset_is_named_with_its_byte() {
 fn an_unknown_tensor_type_names_the_tensor_and_the_type() {
     let bytes = small();
     let at = FIELDS.iter().find(|(name, _)| *name == "blk.0.w.offset").unwrap().1(&bytes) - 4;
-    for (id, name) in [(23u32, "IQ4_XS (23)"), (1000, "unknown (1000)")] {
+    for (id, name) in [(40u32, "NVFP4 (40)"), (1000, "unknown (1000)")] {
         let Error::Unsupported { what, found, hint } = error(patched(bytes.clone(), at, &id.to_le_bytes()))
         else {
             panic!("expected Unsupported")

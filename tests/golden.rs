@@ -128,39 +128,38 @@ fn qwen2_agrees_with_the_reference() {
     fixture_agrees("qwen2");
 }
 
-#[test]
-fn f16_weights_agree_with_the_reference() {
-    quantized_agrees("F16");
+/// A test for each of these fixtures, so that they run side by side.
+macro_rules! quantized {
+    ($($test:ident: $name:literal,)*) => {
+        const QUANTIZED: &[&str] = &[$($name),*];
+
+        $(#[test]
+        fn $test() {
+            quantized_agrees($name);
+        })*
+    };
+}
+
+quantized! {
+    f16_weights_agree_with_the_reference: "F16",
+    q8_0_weights_agree_with_the_reference: "Q8_0",
+    q4_0_weights_agree_with_the_reference: "Q4_0",
+    q4_k_m_weights_agree_with_the_reference: "Q4_K_M",
+    q6_k_weights_agree_with_the_reference: "Q6_K",
+    q2_k_weights_agree_with_the_reference: "Q2_K",
+    q5_k_m_weights_agree_with_the_reference: "Q5_K_M",
 }
 
 #[test]
-fn q8_0_weights_agree_with_the_reference() {
-    quantized_agrees("Q8_0");
-}
-
-#[test]
-fn q4_0_weights_agree_with_the_reference() {
-    quantized_agrees("Q4_0");
-}
-
-#[test]
-fn q4_k_m_weights_agree_with_the_reference() {
-    quantized_agrees("Q4_K_M");
-}
-
-#[test]
-fn q6_k_weights_agree_with_the_reference() {
-    quantized_agrees("Q6_K");
-}
-
-#[test]
-fn q2_k_weights_agree_with_the_reference() {
-    quantized_agrees("Q2_K");
-}
-
-#[test]
-fn q5_k_m_weights_agree_with_the_reference() {
-    quantized_agrees("Q5_K_M");
+fn quantized_fixtures_without_a_test_of_their_own_agree_too() {
+    let Some(folder) = common::shared("fixtures/quants") else { return };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if path.extension().is_some_and(|extension| extension == "gguf") && !QUANTIZED.contains(&name) {
+            quantized_agrees(name);
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! the reference; where its own formula is in question (attention, norms) golden tests hold it to other people's numbers.
 
 mod common;
+mod random;
 
 use intab::{
     backend::{Backend, Kind, Prepared, WeightSpec, gpu},
@@ -9,6 +10,7 @@ use intab::{
     quant::{DType, TYPES},
 };
 use pollster::block_on;
+use random::Random;
 
 /// A plan on one backend.
 struct Bench {
@@ -33,21 +35,18 @@ impl Weight {
         Weight { name, dtype: DType::F32, rows: 1, cols: numbers.len(), bytes, vector: true }
     }
 
-    /// Random weights in a type that this crate can quantize to; `None` for the others.
-    fn matrix(
-        name: &'static str,
-        dtype: DType,
-        rows: usize,
-        cols: usize,
-        rng: &mut fastrand::Rng,
-    ) -> Option<Weight> {
+    /// Random weights; where this crate cannot quantize to the type, random blocks.
+    fn matrix(name: &'static str, dtype: DType, rows: usize, cols: usize, rng: &mut fastrand::Rng) -> Weight {
         let info = dtype.info();
-        let quantize = info.quantize?;
-        let mut bytes = vec![0; rows * info.row_bytes(cols)];
-        for block in bytes.chunks_exact_mut(info.block_bytes) {
-            quantize(&common::floats(rng, info.block_len), block);
-        }
-        Some(Weight { name, dtype, rows, cols, bytes, vector: false })
+        let n_blocks = rows * cols / info.block_len;
+        let bytes = if let Some(quantize) = info.quantize {
+            let mut bytes = vec![0; n_blocks * info.block_bytes];
+            quantize(&common::floats(rng, rows * cols), &mut bytes);
+            bytes
+        } else {
+            Random(rng.u64(..)).blocks(info.name, info.block_bytes, n_blocks)
+        };
+        Weight { name, dtype, rows, cols, bytes, vector: false }
     }
 }
 
@@ -122,16 +121,15 @@ fn compare(
 const F32: f64 = 1e-7;
 
 #[test]
-fn linear_agrees_for_every_type_it_can_make() {
+fn linear_agrees_for_every_type() {
     let mut rng = common::rng();
-    let mut checked = 0;
     for info in TYPES {
         let step = info.block_len;
         // Rows of one block and of several; outputs and rows that fill no tile.
         for (n_in, n_out, rows) in
             [(step.max(32), 1, 1), (step * 3, 37, 1), (step * 3, 70, 33), (step * 40, 9, 5)]
         {
-            let Some(w) = Weight::matrix("w", info.dtype, n_out, n_in, &mut rng) else { continue };
+            let w = Weight::matrix("w", info.dtype, n_out, n_in, &mut rng);
             for (with_bias, add) in [(false, false), (true, true)] {
                 let mut b = Builder::new("linear", rows);
                 let x = b.activation("x", rows, n_in);
@@ -149,11 +147,9 @@ fn linear_agrees_for_every_type_it_can_make() {
                 let what =
                     format!("{} [{n_out}, {n_in}] on {rows} rows, bias {with_bias}, add {add}", info.name);
                 compare(&what, &plan, &weights, &inputs, (0, rows), (y, rows), F32);
-                checked += 1;
             }
         }
     }
-    assert!(checked >= 8 * 6, "{checked} shapes were compared");
 }
 
 #[test]
@@ -161,7 +157,7 @@ fn rows_that_are_no_multiple_of_a_group_are_padded() {
     let mut rng = common::rng();
     for (dtype, n_in) in [(DType::F32, 1), (DType::F32, 45), (DType::F16, 100), (DType::BF16, 33)] {
         for rows in [1, 3] {
-            let w = Weight::matrix("w", dtype, 19, n_in, &mut rng).unwrap();
+            let w = Weight::matrix("w", dtype, 19, n_in, &mut rng);
             let mut b = Builder::new("linear", rows);
             let x = b.activation("x", rows, n_in);
             let matrix = b.matrix("w", dtype, 19, n_in);
@@ -176,7 +172,7 @@ fn rows_that_are_no_multiple_of_a_group_are_padded() {
 #[test]
 fn a_run_of_fewer_rows_leaves_the_others_alone() {
     let mut rng = common::rng();
-    let w = Weight::matrix("w", DType::F32, 40, 64, &mut rng).unwrap();
+    let w = Weight::matrix("w", DType::F32, 40, 64, &mut rng);
     let mut b = Builder::new("linear", 50);
     let x = b.activation("x", 50, 64);
     let matrix = b.matrix("w", DType::F32, 40, 64);
@@ -200,7 +196,7 @@ fn embedding_rows_are_unpacked() {
     let mut rng = common::rng();
     for info in TYPES {
         let n_embd = info.block_len.max(32) * 3;
-        let Some(table) = Weight::matrix("table", info.dtype, 11, n_embd, &mut rng) else { continue };
+        let table = Weight::matrix("table", info.dtype, 11, n_embd, &mut rng);
         let mut results = Vec::new();
         for kind in [Kind::Cpu, Kind::Gpu] {
             let mut b = Builder::new("embed", 5);
@@ -360,7 +356,7 @@ fn an_output_wider_than_a_grid_goes_on_in_its_third_dimension() {
     let matrix = b.matrix("w", DType::Q4_0, n_out, n_in);
     let y = b.linear(x, matrix, None, "y");
     let mut rng = common::rng();
-    let one_row = Weight::matrix("w", DType::Q4_0, 16, n_in, &mut rng).unwrap();
+    let one_row = Weight::matrix("w", DType::Q4_0, 16, n_in, &mut rng);
     let bytes = one_row.bytes.iter().copied().cycle().take(one_row.bytes.len() / 16 * n_out).collect();
     let weight = Weight { rows: n_out, bytes, ..one_row };
     let inputs = [(x, common::floats(&mut rng, n_in))];

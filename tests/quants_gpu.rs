@@ -5,7 +5,7 @@
 
 mod random;
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeMap, fs};
 
 use random::Random;
 
@@ -31,15 +31,22 @@ fn kernel(info: &TypeInfo) -> String {
 
 #[test]
 fn the_list_of_types_and_the_folder_of_shaders_agree() {
-    let listed: BTreeSet<String> =
-        TYPES.iter().map(|info| format!("dequant_{}.wgsl", info.name.to_lowercase())).collect();
-    let files = fs::read_dir(SHADERS).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let found: BTreeSet<String> = files.filter(|name| name.starts_with("dequant_")).collect();
-    assert_eq!(listed, found);
+    let mut left: BTreeMap<String, String> = fs::read_dir(SHADERS)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("dequant_"))
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into(), fs::read_to_string(path).unwrap()))
+        .collect();
+    // The types that are laid out as another one is on the GPU.
+    let kin = BTreeMap::from([("IQ2_S", "IQ2_XS"), ("TQ1_0", "TQ2_0")]);
+    let files = left.clone();
     for info in TYPES {
-        let file = format!("{SHADERS}/dequant_{}.wgsl", info.name.to_lowercase());
-        assert_eq!(fs::read_to_string(file).unwrap(), info.gpu.wgsl, "{}", info.name);
+        let name = kin.get(info.name).unwrap_or(&info.name);
+        let file = format!("dequant_{}", name.to_lowercase());
+        assert!(info.gpu.wgsl.ends_with(files[&file].as_str()), "{}", info.name);
+        left.remove(&file);
     }
+    assert!(left.is_empty(), "no type has {:?}", left.keys());
 }
 
 #[test]

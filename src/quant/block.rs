@@ -40,6 +40,11 @@ pub fn quantize<B: Quantize<LEN>, const LEN: usize>(weights: &[f32], bytes: &mut
 pub struct Half([u8; 2]);
 
 impl Half {
+    /// The half in these bytes.
+    pub fn from_bytes(bytes: [u8; 2]) -> Half {
+        Half(bytes)
+    }
+
     /// Exactly the same number. Without branches, so that loops over it become vector code.
     #[inline(always)]
     pub fn to_f32(self) -> f32 {

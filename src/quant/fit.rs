@@ -7,6 +7,12 @@ const TRIALS: [f32; 15] = [0.0, -0.7, -0.6, -0.5, -0.4, -0.3, -0.2, -0.1, 0.1, 0
 /// The scale `s` for which `s q` is nearest to the numbers, with integers `q` in `-limit..limit`. It has the sign
 /// that gives the number of largest magnitude the integer `-limit`.
 pub fn scale(numbers: &[f32], limit: f32) -> f32 {
+    scale_to(numbers, limit, |x| integer(x, -limit, limit - 1.0))
+}
+
+/// As [`scale`], where what stands for a number need not be an integer: `nearest` gives the number that stands for another,
+/// and those lie about 1 apart, down to `-limit`.
+pub fn scale_to(numbers: &[f32], limit: f32, nearest: impl Fn(f32) -> f32) -> f32 {
     let extreme = super::block::extreme(numbers);
     if extreme == 0.0 {
         return 0.0;
@@ -16,7 +22,7 @@ pub fn scale(numbers: &[f32], limit: f32) -> f32 {
         let inverse = -(limit + step) / extreme;
         let (mut wq, mut qq) = (0.0, 0.0);
         for &w in numbers {
-            let q = integer(w * inverse, -limit, limit - 1.0);
+            let q = nearest(w * inverse);
             wq += w * q;
             qq += q * q;
         }

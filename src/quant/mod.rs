@@ -1,17 +1,31 @@
 //! Block formats of quantized weights: for every GGUF type one file with its block, the scalar dequantization
 //! that is the truth for all kernels, and how its bytes are laid out for the GPU.
 //!
-//! A new type is one Rust file here, one `shaders/lib/dequant_<name>.wgsl`, its `mod` line and its line in
-//! [`types!`]; nothing else knows the types one by one.
+//! A new type is one Rust file here, one `shaders/lib/dequant_<name>.wgsl` (or that of a type whose layout it shares), its
+//! `mod` line and its line in [`types!`]; nothing else knows the types one by one.
 
 mod block;
 mod dot;
 mod fit;
+mod grid;
 mod info;
+mod iq1;
+mod iq2;
+mod iq3;
 
 mod bf16;
 mod f16;
 mod f32;
+mod iq1_m;
+mod iq1_s;
+mod iq2_s;
+mod iq2_xs;
+mod iq2_xxs;
+mod iq3_s;
+mod iq3_xxs;
+mod iq4_nl;
+mod iq4_xs;
+mod mxfp4;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -22,6 +36,8 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
+mod tq1_0;
+mod tq2_0;
 
 use std::fmt;
 
@@ -56,6 +72,18 @@ types! {
     Q4_K => q4_k,
     Q5_K => q5_k,
     Q6_K => q6_k,
+    IQ1_S => iq1_s,
+    IQ1_M => iq1_m,
+    IQ2_XXS => iq2_xxs,
+    IQ2_XS => iq2_xs,
+    IQ2_S => iq2_s,
+    IQ3_XXS => iq3_xxs,
+    IQ3_S => iq3_s,
+    IQ4_NL => iq4_nl,
+    IQ4_XS => iq4_xs,
+    TQ1_0 => tq1_0,
+    TQ2_0 => tq2_0,
+    MXFP4 => mxfp4,
 }
 
 impl DType {

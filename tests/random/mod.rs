@@ -28,27 +28,51 @@ impl Random {
         (0..n).map(|_| self.number()).collect()
     }
 
-    /// `n` blocks of a quantized type, every bit at random but for scales that are no finite number.
+    /// `n` blocks of a quantized type, every bit at random but for scales that are no finite number: every seventh is
+    /// subnormal as a half, the largest is 16.
     pub fn blocks(&mut self, name: &str, block_bytes: usize, n: usize) -> Vec<u8> {
+        let exponent = |random: &mut Random| match random.bits() {
+            bits if bits.is_multiple_of(7) => 0,
+            bits => 1 + (bits % 18) as u8,
+        };
+        self.scaled_blocks(name, block_bytes, n, exponent)
+    }
+
+    /// `n` random blocks whose scales have these exponents, as a half has them: 15 makes scales from 1 to 2.
+    pub fn scaled_blocks(
+        &mut self,
+        name: &str,
+        block_bytes: usize,
+        n: usize,
+        exponent: impl Fn(&mut Random) -> u8,
+    ) -> Vec<u8> {
         let halves: &[usize] = match name {
-            "F32" | "BF16" => &[],
-            "F16" | "Q4_0" | "Q5_0" | "Q8_0" => &[0],
+            "F32" | "BF16" | "IQ1_M" | "MXFP4" => &[],
+            "F16" | "Q4_0" | "Q5_0" | "Q8_0" | "IQ1_S" | "IQ2_XXS" | "IQ2_XS" | "IQ2_S" | "IQ3_XXS"
+            | "IQ3_S" | "IQ4_NL" | "IQ4_XS" => &[0],
             "Q4_1" | "Q5_1" | "Q4_K" | "Q5_K" => &[0, 2],
             "Q2_K" => &[80, 82],
             "Q3_K" => &[108],
             "Q6_K" => &[208],
+            "TQ1_0" => &[52],
+            "TQ2_0" => &[64],
             name => panic!("say where {name} has its scales"),
         };
         let mut bytes: Vec<u8> = (0..n * block_bytes).map(|_| self.bits() as u8).collect();
         for block in bytes.chunks_exact_mut(block_bytes) {
             for &at in halves {
-                // Every seventh is subnormal, the largest 16; either sign comes up.
-                let exponent = if self.bits().is_multiple_of(7) { 0 } else { 1 + self.bits() % 18 };
-                block[at + 1] = block[at + 1] & 0x83 | (exponent << 2) as u8;
+                block[at + 1] = block[at + 1] & 0x83 | exponent(self) << 2;
             }
             match name {
                 "F32" => block.copy_from_slice(&self.number().to_le_bytes()),
                 "BF16" => block[1] = block[1] & 0x80 | 0x30 | (self.bits() % 16) as u8,
+                "MXFP4" => block[0] = 113 + exponent(self),
+                "IQ1_M" => {
+                    // The half's upper byte is in the high nibbles of two others.
+                    let exponent = exponent(self) << 2;
+                    block[53] = block[53] & 0x3f | exponent << 4;
+                    block[55] = block[55] & 0x8f | exponent & 0x70;
+                }
                 _ => {}
             }
         }

@@ -70,29 +70,17 @@ pub(super) fn foreign_name(ggml_id: u32) -> Option<&'static str> {
         5 => "Q4_3",
         9 => "Q8_1",
         15 => "Q8_K",
-        16 => "IQ2_XXS",
-        17 => "IQ2_XS",
-        18 => "IQ3_XXS",
-        19 => "IQ1_S",
-        20 => "IQ4_NL",
-        21 => "IQ3_S",
-        22 => "IQ2_S",
-        23 => "IQ4_XS",
         24 => "I8",
         25 => "I16",
         26 => "I32",
         27 => "I64",
         28 => "F64",
-        29 => "IQ1_M",
         31 => "Q4_0_4_4",
         32 => "Q4_0_4_8",
         33 => "Q4_0_8_8",
-        34 => "TQ1_0",
-        35 => "TQ2_0",
         36 => "IQ4_NL_4_4",
         37 => "IQ4_NL_4_8",
         38 => "IQ4_NL_8_8",
-        39 => "MXFP4",
         40 => "NVFP4",
         41 => "Q1_0",
         42 => "Q2_0",
@@ -103,6 +91,7 @@ pub(super) fn foreign_name(ggml_id: u32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quant::TYPES;
 
     #[test]
     fn value_types_are_listed_in_the_order_of_their_numbers() {
@@ -120,7 +109,11 @@ mod tests {
 
     #[test]
     fn sizes_that_cannot_be_are_refused() {
-        assert!(n_bytes(DType::Q4_K, &[256, 32]).unwrap_err().contains("256, the block length of Q4_K"));
+        for info in TYPES.iter().filter(|info| info.block_len > 1) {
+            let problem = n_bytes(info.dtype, &[2, info.block_len as u64 * 3 / 2]).unwrap_err();
+            let wanted = format!("{}, the block length of {}", info.block_len, info.name);
+            assert!(problem.contains(&wanted), "{problem}");
+        }
         assert!(n_bytes(DType::F32, &[1 << 32, 1 << 32]).unwrap_err().contains("too many"));
         assert!(n_bytes(DType::F32, &[1 << 62]).unwrap_err().contains("too many"));
         assert!(n_bytes(DType::F32, &[0, 8]).unwrap_err().contains("axis 0"));

@@ -1,0 +1,85 @@
+//! TQ2_0: 256 weights of two bits, in practice -1, 0 and 1, with one scale. `w = d (q - 1)`. 2.0625 bits a weight.
+
+use super::{
+    DType, GpuLayout, TypeInfo,
+    block::{self, Half},
+    dot,
+};
+use bytemuck::{Pod, Zeroable};
+
+pub const INFO: TypeInfo = TypeInfo {
+    dtype: DType::TQ2_0,
+    name: "TQ2_0",
+    ggml_id: 35,
+    block_len: 256,
+    block_bytes: size_of::<Tq2_0>(),
+    dequantize: block::dequantize::<Tq2_0, 256>,
+    quantize: Some(block::quantize::<Tq2_0, 256>),
+    dot: dot::blocks::<Tq2_0, 256>,
+    gpu: GpuLayout {
+        unit_len: 256,
+        quant_bytes: 64,
+        scale_bytes: 2,
+        wgsl: concat!(
+            include_str!("../../shaders/lib/unpack.wgsl"),
+            include_str!("../../shaders/lib/dequant_tq2_0.wgsl")
+        ),
+        repack: |unit, quants, scales| {
+            let block: &Tq2_0 = bytemuck::from_bytes(unit);
+            repack(&block.numbers(), quants);
+            scales.copy_from_slice(&unit[64..]);
+        },
+    },
+};
+
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Tq2_0 {
+    /// Each half of the block (128 weights, four groups of 32) has 32 bytes: group `j` in bits `2j` and `2j + 1`.
+    qs: [u8; 64],
+    /// Scale.
+    d: Half,
+}
+
+impl Tq2_0 {
+    fn numbers(&self) -> [u8; 256] {
+        std::array::from_fn(|i| self.qs[i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4)) & 3)
+    }
+}
+
+impl block::Block<256> for Tq2_0 {
+    fn dequantize(&self, weights: &mut [f32; 256]) {
+        unpack(weights, self.d, &self.numbers());
+    }
+}
+
+impl block::Quantize<256> for Tq2_0 {
+    fn quantize(weights: &[f32; 256]) -> Self {
+        let (d, q) = quantize(weights);
+        let qs = std::array::from_fn(|i| (0..4).map(|j| q[i / 32 * 128 + 32 * j + i % 32] << (2 * j)).sum());
+        Tq2_0 { qs, d }
+    }
+}
+
+/// Weights from their numbers, in TQ1_0 too.
+#[inline(always)]
+pub fn unpack(weights: &mut [f32; 256], d: Half, numbers: &[u8; 256]) {
+    let d = d.to_f32();
+    for (w, q) in weights.iter_mut().zip(numbers) {
+        *w = d * (f32::from(*q) - 1.0);
+    }
+}
+
+/// The GPU's quants: the numbers in order, two bits each.
+pub fn repack(numbers: &[u8; 256], quants: &mut [u8]) {
+    for (byte, [a, b, c, d]) in quants.iter_mut().zip(numbers.as_chunks().0) {
+        *byte = a | b << 2 | c << 4 | d << 6;
+    }
+}
+
+/// The scale, which is the largest magnitude, and the numbers.
+pub fn quantize(weights: &[f32; 256]) -> (Half, [u8; 256]) {
+    let d = block::extreme(weights).abs();
+    let inverse = block::inverse(d);
+    (Half::from_f32(d), weights.map(|w| ((w * inverse).round() + 1.0) as u8))
+}

@@ -1,0 +1,134 @@
+//! Whole models in every type, through a file and on both backends: they answer what the same weights answer as plain numbers.
+
+mod common;
+mod random;
+
+use std::rc::Rc;
+
+use common::tiny::{N_VOCAB, Tiny};
+use intab::{
+    Error,
+    format::{MemorySource, gguf_writer::GgufWriter, metadata::Value, open},
+    quant::{DType, TYPES, TypeInfo},
+    run::{LoadOptions, Prefer, load},
+};
+use pollster::block_on;
+use random::Random;
+
+/// The block length of most types.
+const N_EMBD: usize = 256;
+
+struct Tensor {
+    name: &'static str,
+    dtype: DType,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    fn vector(name: &'static str, number: f32) -> Tensor {
+        let bytes = bytemuck::cast_slice(&[number; N_EMBD]).to_vec();
+        Tensor { name, dtype: DType::F32, shape: vec![N_EMBD], bytes }
+    }
+
+    /// `[n_out, N_EMBD]`, of random blocks whose scales are much the same.
+    fn matrix(name: &'static str, info: &TypeInfo, n_out: usize, random: &mut Random) -> Tensor {
+        let n_blocks = n_out * N_EMBD / info.block_len;
+        let exponent = |random: &mut Random| 8 + (random.bits() % 2) as u8;
+        let bytes = random.scaled_blocks(info.name, info.block_bytes, n_blocks, exponent);
+        Tensor { name, dtype: info.dtype, shape: vec![n_out, N_EMBD], bytes }
+    }
+
+    fn numbers(&self) -> Vec<f32> {
+        let mut numbers = vec![0.0; self.shape.iter().product()];
+        self.dtype.info().dequantize_row(&self.bytes, &mut numbers);
+        numbers
+    }
+
+    /// The same weights as plain numbers.
+    fn plain(&self) -> Tensor {
+        let bytes = bytemuck::cast_slice(&self.numbers()).to_vec();
+        Tensor { name: self.name, dtype: DType::F32, shape: self.shape.clone(), bytes }
+    }
+}
+
+/// A Llama of one layer.
+fn tensors(info: &TypeInfo, random: &mut Random) -> Vec<Tensor> {
+    let mut matrix = |name, n_out| Tensor::matrix(name, info, n_out, random);
+    let query = matrix("blk.0.attn_q.weight", N_EMBD);
+    let key = matrix("blk.0.attn_k.weight", N_EMBD / 2);
+    // Scores of a few units, whatever the weights' size.
+    let squares: f32 = query.numbers().iter().map(|w| w * w).sum();
+    let gain = 1.0 / squares.sqrt() * (N_EMBD as f32).sqrt();
+    vec![
+        matrix("token_embd.weight", N_VOCAB),
+        Tensor::vector("blk.0.attn_norm.weight", gain),
+        query,
+        key,
+        matrix("blk.0.attn_v.weight", N_EMBD / 2),
+        matrix("blk.0.attn_output.weight", N_EMBD),
+        Tensor::vector("blk.0.ffn_norm.weight", gain),
+        matrix("blk.0.ffn_gate.weight", N_EMBD),
+        matrix("blk.0.ffn_up.weight", N_EMBD),
+        matrix("blk.0.ffn_down.weight", N_EMBD),
+        Tensor::vector("output_norm.weight", 1.0),
+    ]
+}
+
+fn file(tensors: &[Tensor]) -> Vec<u8> {
+    let size = Value::Uint(N_EMBD as u64);
+    let tiny = Tiny::default()
+        .with("llama.embedding_length", size.clone())
+        .with("llama.feed_forward_length", size)
+        .with("llama.attention.head_count", Value::Uint(4))
+        .with("llama.attention.head_count_kv", Value::Uint(2));
+    let mut writer = GgufWriter::new();
+    for (key, value) in &tiny.pairs {
+        writer.put(key, value).unwrap();
+    }
+    for Tensor { name, dtype, shape, .. } in tensors {
+        writer.tensor(name, *dtype, shape).unwrap();
+    }
+    let mut data = writer.start(Vec::new()).unwrap();
+    for tensor in tensors {
+        data.write(&tensor.bytes).unwrap();
+    }
+    data.finish().unwrap()
+}
+
+/// Logits of every position; `None` where the machine has no GPU.
+fn logits(file: Vec<u8>, ids: &[u32], prefer: Prefer) -> Option<Vec<f32>> {
+    let source = Rc::new(MemorySource::new("model.gguf", file));
+    let checkpoint = block_on(open(vec![source])).unwrap();
+    match block_on(load(&checkpoint, &LoadOptions { prefer, ..LoadOptions::default() })) {
+        Ok(mut engine) => Some(block_on(engine.logits(ids)).unwrap()),
+        Err(error @ Error::NoDevice { .. }) => {
+            common::no_gpu(&error);
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_model_in_any_type_answers_as_its_weights_in_plain_numbers_do() {
+    let mut random = Random::fresh();
+    for info in TYPES {
+        let tensors = tensors(info, &mut random);
+        let plain: Vec<Tensor> = tensors.iter().map(Tensor::plain).collect();
+        let ids: Vec<u32> = (0..9).map(|_| random.bits() as u32 % N_VOCAB as u32).collect();
+        let truth = logits(file(&plain), &ids, Prefer::Cpu).unwrap();
+        assert!(truth.iter().all(|x| x.is_finite()), "{}: no numbers to compare with", info.name);
+        for prefer in [Prefer::Cpu, Prefer::Gpu] {
+            let Some(found) = logits(file(&tensors), &ids, prefer) else { return };
+            for (row, (found, truth)) in
+                found.chunks_exact(N_VOCAB).zip(truth.chunks_exact(N_VOCAB)).enumerate()
+            {
+                let (low, high) = truth.iter().fold((f32::MAX, f32::MIN), |(a, b), x| (a.min(*x), b.max(*x)));
+                let worst = truth.iter().zip(found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                let range = high - low;
+                assert!(worst <= 1e-3 * range, "{} {prefer:?} row {row}: {worst} in {range}", info.name);
+            }
+        }
+    }
+}
