@@ -5,14 +5,20 @@
 mod arguments;
 #[path = "intab/bench.rs"]
 mod bench;
+#[path = "intab/embed.rs"]
+mod embed;
 #[path = "intab/generate.rs"]
 mod generate;
 #[path = "intab/inspect.rs"]
 mod inspect;
+#[path = "intab/logits.rs"]
+mod logits;
 #[path = "intab/output.rs"]
 mod output;
 #[path = "intab/synth.rs"]
 mod synth;
+#[path = "intab/template.rs"]
+mod template;
 
 use std::{
     io::Read,
@@ -75,24 +81,14 @@ enum Command {
         #[arg(long, required = true, value_parser = arguments::ids, allow_hyphen_values = true)]
         ids: Ids,
     },
-    /// Compute the logits after token ids
+    /// Compute what the model's head puts out for token ids: logits of tokens, labels or answers
     ///
-    /// Without --json, the five best tokens of each position.
-    Logits {
-        /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
-        model: PathBuf,
-        /// Token ids, as 1,2,3
-        #[arg(long, required = true, value_parser = arguments::ids, allow_hyphen_values = true)]
-        ids: Ids,
-        /// The last position only
-        #[arg(long)]
-        last: bool,
-        /// Print {"shape": [n, vocab], "logits": [[…]]}
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        device: DeviceArgs,
-    },
+    /// Without --json, the five best of each position.
+    Logits(logits::LogitsArgs),
+    /// Turn a text into an embedding
+    Embed(embed::EmbedArgs),
+    /// Render a conversation, a JSON object on stdin, by a chat template
+    Template(template::TemplateArgs),
     /// Write text that goes on from a prompt
     Generate(generate::GenerateArgs),
     /// Measure speeds on each backend, as JSON lines
@@ -208,9 +204,9 @@ async fn run(command: Command) -> Result<()> {
             let text = tokenizer(&model).await?.decode(&ids, false)?;
             print(&text)
         }
-        Command::Logits { model, ids, last, json, device } => {
-            logits(&model, &ids.0, last, json, &device).await
-        }
+        Command::Logits(args) => logits::logits(&args).await,
+        Command::Embed(args) => embed::embed(&args).await,
+        Command::Template(args) => template::template(&args).await,
         Command::Generate(args) => generate::generate(&args).await,
         Command::Bench(args) => bench::bench(&args).await,
         Command::Synth(args) => synth::synth(&args),
@@ -233,25 +229,4 @@ async fn tokenize(model: &Path, no_special: bool, as_json: bool) -> Result<()> {
         return print(&json!({ "ids": ids, "pieces": pieces }).to_string());
     }
     print(&ids.iter().map(u32::to_string).collect::<Vec<_>>().join(" "))
-}
-
-async fn logits(model: &Path, ids: &[u32], last: bool, as_json: bool, device: &DeviceArgs) -> Result<()> {
-    let mut engine = device.load(model, Some(ids)).await?;
-    let n_vocab = engine.facts().config.n_vocab;
-    let logits = engine.logits(ids).await?;
-    let rows: Vec<&[f32]> = logits.chunks_exact(n_vocab).skip(if last { ids.len() - 1 } else { 0 }).collect();
-    if as_json {
-        return print(&json!({ "shape": [rows.len(), n_vocab], "logits": rows }).to_string());
-    }
-    for (i, row) in rows.iter().enumerate() {
-        let mut best: Vec<usize> = (0..n_vocab).collect();
-        best.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
-        let position = if last { ids.len() - 1 } else { i };
-        let shown = |id: &usize| -> Result<String> {
-            Ok(format!("{id} {:?} {:.4}", engine.tokenizer()?.piece(*id as u32)?, row[*id]))
-        };
-        let shown = best.iter().take(5).map(shown).collect::<Result<Vec<_>>>()?;
-        print(&format!("{position}: {}", shown.join(", ")))?;
-    }
-    Ok(())
 }

@@ -23,6 +23,8 @@ pub struct Config {
     pub n_token_types: usize,
     /// Width of the token embeddings where a matrix brings them to the width of the layers (ALBERT, ELECTRA, OPT-350m).
     pub embedding_width: Option<usize>,
+    /// Whether embeddings are meant to have the length 1.
+    pub normalized_embeddings: bool,
     /// What a label of a classification head is called, by number.
     pub labels: Vec<String>,
     /// Whether labels exclude each other.
@@ -258,7 +260,12 @@ impl Config {
 
     /// Numbers that the head puts out for a row.
     pub fn n_out(&self) -> usize {
-        match self.head.output {
+        self.n_out_of(&self.head)
+    }
+
+    /// Numbers that another head on the same layers would put out.
+    pub fn n_out_of(&self, head: &Head) -> usize {
+        match head.output {
             HeadOutput::Hidden => self.last_stack().n_embd,
             HeadOutput::Vocabulary => self.n_vocab,
             HeadOutput::Labels(n) => n,

@@ -1,7 +1,7 @@
 //! The plans of a model: what a run computes from token ids to scores.
 
 use super::{
-    Config, HeadOutput, Pool, Stack, Tables, Weights,
+    Config, Head, HeadOutput, Pool, Stack, Tables, Weights,
     layers::{Layers, Places},
 };
 use crate::{
@@ -27,6 +27,8 @@ pub const SLOTS: &str = "slots";
 pub const LOGITS: &str = "logits";
 /// State that holds what the head puts out for every row: `[max_rows, n_out]`.
 pub const OUTPUTS: &str = "outputs";
+/// State that holds the last hidden states of every row: `[max_rows, n_embd]`.
+pub const HIDDEN: &str = "hidden";
 /// State that holds how often each token occurred: see [`crate::plan::Op::Penalize`].
 pub const COUNTS: &str = "counts";
 
@@ -37,6 +39,8 @@ pub enum Output {
     NextToken,
     /// What the head puts out for every row.
     Rows,
+    /// The last hidden states of every row, whatever the head.
+    Hidden,
 }
 
 /// A model's weights and the tables made for a context's length: what its plans are built from.
@@ -122,11 +126,11 @@ impl Blueprint<'_> {
     }
 
     /// The plan of an encoder for runs of texts that lie one after the other in up to `n_ctx` rows. Before a decoder it ends in
-    /// the states that the decoder looks at, of one text; else in what the head puts out for every row.
+    /// the states that the decoder looks at, of one text; else in `output`.
     ///
     /// # Errors
     /// As [`Blueprint::decoder`].
-    pub fn encoder(&self, name: &str, stack: &Stack) -> Result<Plan> {
+    pub fn encoder(&self, name: &str, stack: &Stack, output: Output) -> Result<Plan> {
         let mut b = Builder::new(name, self.n_ctx);
         let ids = b.state_u32(SOURCE_IDS, 1, self.n_ctx);
         let positions = Some(b.state_u32(POSITIONS, 1, self.n_ctx));
@@ -145,7 +149,7 @@ impl Blueprint<'_> {
         match &self.config.decoder {
             Some(decoder) => self.layers(&mut b, decoder, &self.tables[1], places, self.n_ctx).cross_states(x)?,
             None => {
-                self.head(&mut b, x, table, Some(spans), Output::Rows)?;
+                self.head(&mut b, x, table, Some(spans), output)?;
             }
         }
         Ok(b.finish())
@@ -160,7 +164,7 @@ impl Blueprint<'_> {
         spans: Option<Value>, // in plans of several texts
         output: Output,
     ) -> Result<Value> {
-        let head = &self.config.head;
+        let head = if output == Output::Hidden { &Head::HIDDEN } else { &self.config.head };
         let (weights, n_embd) = (self.weights, b.cols(x));
         let over_vocabulary = head.output == HeadOutput::Vocabulary;
         let mut x = match (head.pool, spans) {
@@ -184,21 +188,23 @@ impl Blueprint<'_> {
             let config = self.config.last_stack().norm;
             x = b.norm(x, Norm { kind: config.kind, weight, bias, eps: config.eps }, width);
         }
-        let n_out = self.config.n_out();
+        let n_out = self.config.n_out_of(head);
         let rows = b.rows(x);
         let scores = match output {
             Output::NextToken => b.state(LOGITS, 1, n_out),
             Output::Rows => b.state(OUTPUTS, rows, n_out),
+            Output::Hidden => b.state(HIDDEN, rows, n_out),
         };
         let name = if over_vocabulary { "output" } else { "cls.output" };
-        let bias = weights.opt_vector(b, &format!("{name}.bias"), n_out)?;
-        match head.output {
-            HeadOutput::Hidden => b.copy(x, scores),
-            HeadOutput::Vocabulary if !weights.has("output.weight") => b.linear_to(x, table, bias, scores, false),
-            _ => {
-                let w = weights.matrix(b, &format!("{name}.weight"), n_out, width)?;
-                b.linear_to(x, w, bias, scores, false);
-            }
+        if head.output == HeadOutput::Hidden {
+            b.copy(x, scores);
+        } else {
+            let w = match over_vocabulary && !weights.has("output.weight") {
+                true => table, // tied
+                false => weights.matrix(b, &format!("{name}.weight"), n_out, width)?,
+            };
+            let bias = weights.opt_vector(b, &format!("{name}.bias"), n_out)?;
+            b.linear_to(x, w, bias, scores, false);
         }
         if head.scale != 1.0 {
             b.map(scores, Function::Scale(head.scale));

@@ -196,31 +196,37 @@ impl Engine {
         Generation::start(self, prompt, options)
     }
 
-    /// What the decoder's head puts out for every position: row-major `[ids.len(), n_out]`, for a language model logits.
+    /// What the decoder's head puts out for every position: row-major `[ids.len(), n_out]`, for a language model logits. A
+    /// decoder that looks at an encoder's states sees those of the text that was read last: see [`Engine::read_source`].
     ///
     /// # Errors
     /// As [`Engine::generate`]; [`Error::NotFinite`] if a number is NaN or infinite.
     pub async fn logits(&mut self, ids: &[u32]) -> Result<Vec<f32>> {
+        self.decode_all(ids, false).await
+    }
+
+    /// As [`Engine::logits`], or the last hidden states `[ids.len(), n_embd]`, whatever the head.
+    pub(super) async fn decode_all(&mut self, ids: &[u32], hidden: bool) -> Result<Vec<f32>> {
         self.check_ids(ids)?;
-        let Engine { plans: Plans { score: Some(score), .. }, backend, .. } = self else {
-            return Err(Error::input("model", "it has no decoder: use encode"));
-        };
-        let prepared = score.prepared(backend.as_mut()).await?;
-        let (output, max_rows) = (score.output()?, score.plan.max_rows);
+        let Engine { plans, backend, .. } = self;
+        let plan = if hidden && plans.hidden.is_some() { &mut plans.hidden } else { &mut plans.score };
+        let plan = plan.as_mut().ok_or_else(|| Error::input("model", "it has no decoder"))?;
+        let prepared = plan.prepared(backend.as_mut()).await?;
+        let (output, max_rows) = (plan.output()?, plan.plan.max_rows);
+        let n_out = plan.plan[output].cols;
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
         self.cached.beyond = self.is_beyond(ids.len());
-        let n_out = self.facts.config.n_out();
-        let mut logits = outputs(ids.len(), n_out)?;
+        let mut numbers = outputs(ids.len(), n_out)?;
         for (i, chunk) in ids.chunks(max_rows).enumerate() {
             self.backend.write_u32(IDS, 0, chunk)?;
             let run = self.run_at(i * max_rows, chunk.len());
             self.backend.run(prepared, &run, Stage::Logits)?;
-            logits.extend(self.backend.read_value(prepared, output, 0, chunk.len() * n_out).await?);
+            numbers.extend(self.backend.read_value(prepared, output, 0, chunk.len() * n_out).await?);
         }
-        check_finite(&logits)?;
+        check_finite(&numbers)?;
         self.cached.tokens = ids.to_vec();
-        Ok(logits)
+        Ok(numbers)
     }
 
     /// The parameters of a run of rows that follow position `pos`.

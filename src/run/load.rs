@@ -75,7 +75,7 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let parts = Parts { checkpoint, blueprint, options };
     parts.check_tensors(&ignored)?;
     let tokenizer = tokenizer(checkpoint)?;
-    let template = template(checkpoint)?;
+    let template = ChatTemplate::of(checkpoint)?;
 
     let (backend, reason) = open_backend(options).await?;
     let on_gpu = backend.info().kind == Kind::Gpu;
@@ -95,10 +95,6 @@ fn tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
         Some(_) => Ok(None),
         None => Tokenizer::from_metadata(&checkpoint.metadata).map(Some),
     }
-}
-
-fn template(checkpoint: &Checkpoint) -> Result<Option<ChatTemplate>> {
-    ChatTemplate::from_metadata(&checkpoint.metadata)
 }
 
 /// What a model is made of before it has a device.

@@ -6,6 +6,7 @@ mod generation;
 mod load;
 mod options;
 mod plans;
+mod pool;
 mod stop;
 mod stream;
 
@@ -13,5 +14,6 @@ pub use encode::Text;
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load};
+pub use pool::{EmbedOptions, normalize, pool};
 pub use options::GenerateOptions;
 pub use stop::StopMatcher;

@@ -3,7 +3,7 @@
 use crate::{
     backend::{Backend, Prepared},
     error::{Error, Result},
-    model::{Blueprint, LOGITS, OUTPUTS, Output},
+    model::{Blueprint, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
     plan::{Plan, Value},
 };
 
@@ -40,7 +40,7 @@ impl Planned {
 
     /// The value that holds what the plan puts out.
     pub fn output(&self) -> Result<Value> {
-        let found = self.plan.find(OUTPUTS).or_else(|| self.plan.find(LOGITS));
+        let found = [OUTPUTS, HIDDEN, LOGITS].into_iter().find_map(|name| self.plan.find(name));
         found.ok_or_else(|| Error::input("plan", format!("`{}` has no outputs", self.plan.name)))
     }
 }
@@ -57,12 +57,14 @@ pub struct Plans {
     pub beams: Option<Planned>,
     /// Whole texts.
     pub encode: Option<Planned>,
+    /// The hidden states of a text, where the head puts out something else.
+    pub hidden: Option<Planned>,
 }
 
 impl Plans {
     /// Those that the model needs; a chunk has up to `chunk` rows.
     pub fn build(blueprint: &Blueprint, chunk: usize) -> Result<Plans> {
-        let mut plans = Plans { decode: None, prefill: None, score: None, beams: None, encode: None };
+        let mut plans = Plans { decode: None, prefill: None, score: None, beams: None, encode: None, hidden: None };
         let (config, n_ctx) = (blueprint.config, blueprint.n_ctx);
         if let Some(stack) = &config.decoder {
             let chunk = chunk.min(n_ctx);
@@ -77,9 +79,18 @@ impl Plans {
             }
             let rows = (OUTPUT_BYTES / (4 * config.n_out())).clamp(1, chunk);
             plans.score = planned("score", rows, Output::Rows)?;
+            if config.encoder.is_none() && config.head.output != HeadOutput::Hidden {
+                plans.hidden = planned("hidden", chunk, Output::Hidden)?;
+            }
         }
         if let Some(stack) = &config.encoder {
-            plans.encode = Some(Planned::new(blueprint.encoder("encode", stack)?));
+            let planned = |name: &str, output| {
+                blueprint.encoder(name, stack, output).map(|plan| Some(Planned::new(plan)))
+            };
+            plans.encode = planned("encode", Output::Rows)?;
+            if config.decoder.is_none() && config.head.output != HeadOutput::Hidden {
+                plans.hidden = planned("hidden", Output::Hidden)?;
+            }
         }
         plans.forget_repeated_constants();
         Ok(plans)
@@ -87,16 +98,20 @@ impl Plans {
 
     /// A device finds constants by name, so the plans that are prepared later need not keep theirs.
     fn forget_repeated_constants(&mut self) {
-        for planned in [&mut self.score, &mut self.beams].into_iter().flatten() {
-            if self.decode.is_some() {
+        let has_first = self.decode.is_some() || self.encode.is_some() || self.score.is_some();
+        for planned in [&mut self.beams, &mut self.hidden].into_iter().flatten() {
+            if has_first {
                 planned.plan = planned.plan.without_constants();
             }
+        }
+        if let (Some(score), true) = (&mut self.score, self.decode.is_some()) {
+            score.plan = score.plan.without_constants();
         }
     }
 
     /// Every plan.
     pub fn all(&self) -> Vec<&Plan> {
-        let all = [&self.decode, &self.prefill, &self.score, &self.beams, &self.encode];
+        let all = [&self.decode, &self.prefill, &self.score, &self.beams, &self.encode, &self.hidden];
         all.into_iter().flatten().map(|planned| &planned.plan).collect()
     }
 

@@ -173,6 +173,7 @@ impl<'a> Base<'a> {
             head,
             n_token_types: 0,
             embedding_width: None,
+            normalized_embeddings: false,
             labels: Vec::new(),
             problem: Problem::OneOf,
         }

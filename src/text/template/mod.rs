@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::tokenizer::Tokenizer;
 use crate::{
     error::{Error, Result},
-    format::metadata::Metadata,
+    format::{Checkpoint, metadata::Metadata},
 };
 
 /// The name that messages give the program.
@@ -45,6 +45,18 @@ impl ChatTemplate {
     /// [`Error::Template`] if it is no Jinja.
     pub fn from_metadata(metadata: &Metadata) -> Result<Option<ChatTemplate>> {
         metadata.opt_str("tokenizer.chat_template")?.map(ChatTemplate::new).transpose()
+    }
+
+    /// The default template of a model, or `None` if it has none: of a Hugging Face folder, else as
+    /// [`ChatTemplate::from_metadata`].
+    ///
+    /// # Errors
+    /// [`Error::Template`] if it is no Jinja.
+    pub fn of(checkpoint: &Checkpoint) -> Result<Option<ChatTemplate>> {
+        match &checkpoint.folder {
+            Some(folder) => folder.chat_template.as_deref().map(ChatTemplate::new).transpose(),
+            None => ChatTemplate::from_metadata(&checkpoint.metadata),
+        }
     }
 
     /// Compiles a template.
