@@ -1,5 +1,5 @@
 // gate = f(gate) * up, in place: the activation of a gated feed-forward layer (Shazeer 2020).
-// gate, up: [rows, STRIDE], of which N numbers a row.
+// gate: [rows, STRIDE], of which N numbers a row; up: [rows, UP_STRIDE], of which UP_COLS, N or one.
 // One thread a number; grid: (N / 64, rows).
 {% include "lib/run.wgsl" %}
 @group(0) @binding(1) var<storage, read> up: array<f32>;
@@ -7,6 +7,8 @@
 
 override N: u32;
 override STRIDE: u32;
+override UP_COLS: u32;
+override UP_STRIDE: u32;
 
 {% include "lib/functions.wgsl" %}
 
@@ -15,6 +17,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     let i = group_index(wg) * 64u + t;
     if (i < N) {
         let at = wg.y * STRIDE + i;
-        gate[at] = apply(gate[at]) * up[at];
+        gate[at] = apply(gate[at]) * up[wg.y * UP_STRIDE + i % UP_COLS];
     }
 }

@@ -14,18 +14,18 @@ const THREADS = 64u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-    let from = wg.y * SCORES_STRIDE;
+    let first = wg.y * SCORES_STRIDE;
     let numbers = wg.y * STRIDE;
     let weights = numbers + K;
-    var top = scores[from];
+    var top = scores[first];
     for (var i = 1u; i < N; i++) {
-        top = max(top, scores[from + i]);
+        top = max(top, scores[first + i]);
     }
     for (var i = t; i < N; i += THREADS) {
-        let own = scores[from + i];
+        let own = scores[first + i];
         var rank = 0u;
         for (var j = 0u; j < N; j++) {
-            let other = scores[from + j];
+            let other = scores[first + j];
             rank += select(0u, 1u, other > own || (other == own && j < i));
         }
         if (rank < K) {
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     storageBarrier(); // all have read what is now divided
 {%- else %}
     for (var i = 0u; i < N; i++) {
-        total += exp(scores[from + i] - top);
+        total += exp(scores[first + i] - top);
     }
 {%- endif %}
     for (var j = t; j < K; j += THREADS) {

@@ -148,8 +148,7 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
                 .when(style == RopeStyle::Interleaved, "interleaved")
                 .when(positions.is_some(), "positions");
             let (n_heads, dims) = (cols(x) / head_dim, cols(table));
-            let sizes =
-                [("N_HEADS", n_heads), ("HEAD_DIM", head_dim), ("DIMS", dims), ("STRIDE", stride(x))];
+            let sizes = [("N_HEADS", n_heads), ("HEAD_DIM", head_dim), ("DIMS", dims), ("STRIDE", stride(x))];
             let bindings = [read(table), write(x), positions.and_then(read)];
             Dispatch::new(variant, bindings, &sizes, s.threads(x, n_heads * dims / 2))
         }
@@ -202,7 +201,12 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
                 .constant("PARAMETER", f64::from(f.parameter()))
         }
         Op::Gate { gate, up, f } => {
-            let sizes = [("N", cols(gate)), ("STRIDE", stride(gate))];
+            let sizes = [
+                ("N", cols(gate)),
+                ("STRIDE", stride(gate)),
+                ("UP_COLS", cols(up)),
+                ("UP_STRIDE", stride(up)),
+            ];
             let variant = Variant::plain("gate").with(f.name());
             Dispatch::new(variant, [read(up), write(gate)], &sizes, s.threads(gate, cols(gate)))
                 .constant("PARAMETER", f64::from(f.parameter()))
@@ -238,9 +242,10 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
             let bindings = [read(x), read(experts), write(y)];
             Dispatch::new(Variant::plain("combine"), bindings, &sizes, s.threads(y, cols(y)))
         }
-        Op::LastRow { x, y } => {
-            let sizes = [("STRIDE", stride(x))];
-            Dispatch::new(Variant::plain("last_row"), [read(x), write(y)], &sizes, s.threads(y, stride(x)))
+        Op::Copy { x, y, last } => {
+            let sizes = [("N", cols(y)), ("X_STRIDE", stride(x)), ("Y_STRIDE", stride(y))];
+            let variant = Variant::plain("copy").when(last, "last");
+            Dispatch::new(variant, [read(x), write(y)], &sizes, s.threads(y, cols(y)))
         }
         Op::Penalize { logits, counts, y } => {
             let bindings = [read(logits), read(counts), write(y)];
@@ -249,7 +254,12 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
         }
         Op::Sample { scores, counts, ids } => {
             let bindings = [read(scores), write(counts), write(ids)];
-            Dispatch::new(Variant::plain("sample"), bindings, &[("N", cols(scores))], Grid { x: 1, rows_each: None })
+            Dispatch::new(
+                Variant::plain("sample"),
+                bindings,
+                &[("N", cols(scores))],
+                Grid { x: 1, rows_each: None },
+            )
         }
     };
     vec![dispatch]

@@ -54,9 +54,9 @@ static KERNELS: &[Kernel] = &[
     ),
     kernel!("cache_write", false, [&["", "slots"]]),
     kernel!("combine", false, []),
+    kernel!("copy", false, [&["", "last"]]),
     kernel!("embed", true, [&["", "ids"], &["", "add"]]),
     kernel!("gate", false, [FUNCTIONS]),
-    kernel!("last_row", false, []),
     kernel!("map", false, [FUNCTIONS]),
     kernel!("matmul", true, [&["", "bias"], &["", "add"]]),
     kernel!("matvec", true, [&["", "bias"], &["", "add", "experts"]]),
@@ -171,7 +171,7 @@ impl Texts {
         assert!(unknown.is_none(), "{} has no condition {unknown:?}", variant.kernel);
         let dequant = variant.dtype.map(|dtype| ("dequant", minijinja::Value::from(dtype.info().name)));
         let holds = |condition| (condition, variant.conditions.contains(&condition).into());
-        let context: minijinja::Value = known.into_iter().map(holds).chain(dequant).collect();
+        let context: HashMap<&str, minijinja::Value> = known.into_iter().map(holds).chain(dequant).collect();
         let template = self.environment.get_template(variant.kernel).expect("every kernel was added");
         let text: Rc<str> = template.render(context).expect("a shader's template renders").into();
         self.made.insert(variant.clone(), text.clone());

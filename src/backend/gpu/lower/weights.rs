@@ -101,8 +101,7 @@ impl Part<'_> {
         let (k, n_in) = (self.s.cols(experts) / 2, self.s.cols(self.w));
         let shared = self.s.cols(x) == n_in;
         let variant = self.variant("matvec").when(bias.is_some(), "bias").with("experts");
-        let bindings =
-            [self.quants(), self.scales(), read(x), write(y), bias.and_then(read), read(experts)];
+        let bindings = [self.quants(), self.scales(), read(x), write(y), bias.and_then(read), read(experts)];
         let sizes = [
             ("LANES", self.lanes()),
             ("EXPERTS_STRIDE", self.s.stride(experts)),
