@@ -1,0 +1,95 @@
+"""Makes tests/data/models: tiny random models of every family with the reference's answers.
+
+    pip install -r tools/requirements-fixtures.txt
+    python tools/make_fixtures.py            # all
+    python tools/make_fixtures.py gpt2 t5    # these
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Callable
+
+import torch
+import transformers
+from torch import nn
+
+from fixtures import answers, weights
+from fixtures.decoders import DECODERS
+from fixtures.spec import Fixture
+
+OUT = Path(__file__).parent.parent / "tests" / "data" / "models"
+ATTEMPTS = 300
+MARGIN = 0.01  # of the range, at every greedy step; half of it where the first half of the attempts fail
+DISTINCT = 6  # ids in a greedy run: a model that repeats itself tests little
+
+Answer = Callable[[nn.Module, Fixture, int], dict[str, Any]]
+
+
+def greedy_quality(model: nn.Module, fixture: Fixture, attempt: int) -> tuple[float, int | None]:
+    """The margin of the greedy run, 0 where it is dull, and the id that ends it."""
+    ids = fixture.ids(fixture.prompt, attempt)
+    whole, steps = answers.generate(model, ids, max_new_tokens=fixture.new)
+    greedy = whole[len(ids):]
+    eos = answers.choose_eos(greedy)
+    dull = len(set(greedy)) < DISTINCT or eos is None
+    return 0.0 if dull else answers.margin(steps), eos
+
+
+def make_decoder(fixture: Fixture) -> str:
+    model = weights.build(fixture)
+    for attempt in range(ATTEMPTS):
+        weights.randomize(model, fixture, attempt)
+        quality, eos = greedy_quality(model, fixture, attempt)
+        if quality < (MARGIN if attempt < ATTEMPTS / 2 else MARGIN / 2):
+            continue
+        try:
+            return write(model, fixture, attempt, eos, "decoder", answers.decoder)
+        except answers.Unstable as reason:
+            print(reason)
+    raise SystemExit(f"{fixture.name}: no seed is clear enough")
+
+
+def write(model: nn.Module, fixture: Fixture, attempt: int, eos: int | None, kind: str, answer: Answer) -> str:
+    """Saves the model, loads it as anyone would, and keeps what that one answers."""
+    folder = OUT / fixture.name
+    weights.randomize(model, fixture, attempt)
+    weights.save(model, fixture, folder, eos)
+    loaded = weights.load(fixture, folder)
+    answers.forget(model)
+    weights.assert_same(fixture, model, loaded)
+    found = answer(loaded, fixture, attempt)
+    expected = {
+        "family": fixture.model_type, "kind": kind, "architecture": fixture.architecture, "dtype": fixture.dtype,
+        **found,
+    }
+    (folder / "expected.json").write_text(json.dumps(expected) + "\n")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return f"{size / 1024:.0f} KiB, seed {attempt}, margin {found.get('greedy_min_margin')}"
+
+
+def make(fixture: Fixture) -> str:
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    return f"{fixture.name}: {make_decoder(fixture)}"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("names", nargs="*", help="fixtures to make; all where none is named")
+    arguments.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
+    options = arguments.parse_args()
+    chosen = [fixture for fixture in DECODERS if not options.names or fixture.name in options.names]
+    with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
+        for line in pool.map(make, chosen):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
