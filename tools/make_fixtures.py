@@ -19,8 +19,9 @@ import torch
 import transformers
 from torch import nn
 
-from fixtures import answers, weights
+from fixtures import answers, encoder_answers, weights
 from fixtures.decoders import DECODERS
+from fixtures.encoders import ENCODERS
 from fixtures.spec import Fixture
 
 OUT = Path(__file__).parent.parent / "tests" / "data" / "models"
@@ -55,6 +56,15 @@ def make_decoder(fixture: Fixture) -> str:
     raise SystemExit(f"{fixture.name}: no seed is clear enough")
 
 
+def make_encoder(fixture: Fixture) -> str:
+    model = weights.build(fixture)
+    for attempt in range(ATTEMPTS):
+        weights.randomize(model, fixture, attempt)
+        if encoder_answers.clearness(model, fixture, attempt) >= MARGIN:
+            return write(model, fixture, attempt, None, "encoder", encoder_answers.answers)
+    raise SystemExit(f"{fixture.name}: no seed is clear enough")
+
+
 def write(model: nn.Module, fixture: Fixture, attempt: int, eos: int | None, kind: str, answer: Answer) -> str:
     """Saves the model, loads it as anyone would, and keeps what that one answers."""
     folder = OUT / fixture.name
@@ -70,14 +80,14 @@ def write(model: nn.Module, fixture: Fixture, attempt: int, eos: int | None, kin
     }
     (folder / "expected.json").write_text(json.dumps(expected) + "\n")
     size = sum(path.stat().st_size for path in folder.iterdir())
-    return f"{size / 1024:.0f} KiB, seed {attempt}, margin {found.get('greedy_min_margin')}"
+    return f"{size / 1024:.0f} KiB, seed {attempt}"
 
 
 def make(fixture: Fixture) -> str:
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    return f"{fixture.name}: {make_decoder(fixture)}"
+    return f"{fixture.name}: {make_encoder(fixture) if fixture in ENCODERS else make_decoder(fixture)}"
 
 
 def main() -> None:
@@ -85,7 +95,7 @@ def main() -> None:
     arguments.add_argument("names", nargs="*", help="fixtures to make; all where none is named")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     options = arguments.parse_args()
-    chosen = [fixture for fixture in DECODERS if not options.names or fixture.name in options.names]
+    chosen = [fixture for fixture in DECODERS + ENCODERS if not options.names or fixture.name in options.names]
     with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
         for line in pool.map(make, chosen):
             print(line, flush=True)
