@@ -168,6 +168,8 @@ pub struct NormConfig {
 pub enum Residual {
     /// `x += f(norm(x))`: most decoders.
     Pre,
+    /// `x = norm(x)`, then `x += f(x)`: BLOOM with `apply_residual_connection_post_layernorm`.
+    Normed,
     /// `x = norm(x + f(x))`: the original transformer, BERT, BART.
     Post,
     /// `x += norm(f(norm(x)))`: Gemma 2 and 3.

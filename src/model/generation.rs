@@ -17,6 +17,8 @@ pub struct GenerationDefaults {
     pub forced_eos: Option<u32>,
     /// Tokens of the whole text, the prompt's included.
     pub max_length: Option<usize>,
+    /// Tokens after the prompt.
+    pub max_new_tokens: Option<usize>,
     /// Whether tokens are drawn, or the best is taken.
     pub do_sample: Option<bool>,
     pub temperature: Option<f32>,
@@ -35,6 +37,8 @@ pub struct GenerationDefaults {
     pub begin_suppress: Vec<u32>,
     /// Sequences that are never generated.
     pub bad_words: Vec<Vec<u32>>,
+    /// Options that change what is generated, are switched on, and are not run: to be refused by name.
+    pub not_run: Vec<String>,
 }
 
 /// When beam search ends.

@@ -169,6 +169,12 @@ impl Layers<'_, '_> {
                 let h = self.normed(x, &ffn_norm)?;
                 self.feed_forward(i, layer, h, x)
             }
+            Residual::Normed => {
+                self.norm_in_place(x, &attn_norm)?;
+                self.attention(i, layer, x, x)?;
+                self.norm_in_place(x, &ffn_norm)?;
+                self.feed_forward(i, layer, x, x)
+            }
             Residual::Branch => {
                 self.attention(i, layer, x, x)?;
                 self.feed_forward(i, layer, x, x)
@@ -228,11 +234,11 @@ impl Layers<'_, '_> {
         let q = self.linear(h, &names[0], shape.q_dim(), "q")?;
         let k = self.linear(h, &names[1], shape.kv_dim(), "k")?;
         let v = self.linear(h, &names[2], shape.kv_dim(), "v")?;
-        if let Some(limit) = self.stack.clip_qkv {
-            [q, k, v].into_iter().for_each(|x| self.b.map(x, Function::Clamp(limit)));
-        }
         for (x, name) in [q, k].into_iter().zip(&qk_names) {
             self.qk_norm(x, name, shape.head_dim)?;
+        }
+        if let Some(limit) = self.stack.clip_qkv {
+            [q, k, v].into_iter().for_each(|x| self.b.map(x, Function::Clamp(limit)));
         }
         if let Some(rope) = layer.rope {
             let kind = &self.stack.ropes[rope];

@@ -71,6 +71,8 @@ pub enum Change {
     None,
     /// Rows and columns are exchanged: GPT-2's layers in Hugging Face folders. Rows are counted after the exchange.
     Transposed,
+    /// The same in each of several matrices: gpt-oss's experts in Hugging Face folders.
+    TransposedEach,
     /// One is added: Gemma's norms in Hugging Face folders.
     PlusOne,
 }
@@ -156,7 +158,8 @@ impl<'a> Weights<'a> {
         let mut form: Option<(DType, usize)> = None;
         for piece in pieces {
             let info = self.tensor(&piece.tensor)?;
-            let (rows, cols) = if is_vector(info) { (info.shape.iter().product(), 1) } else { as_matrix(info, change) };
+            let is_vector = is_vector(name, info);
+            let (rows, cols) = if is_vector { (info.shape.iter().product(), 1) } else { as_matrix(info, change) };
             let count = match piece.rows {
                 None => rows,
                 Some(part) => {
@@ -172,7 +175,7 @@ impl<'a> Weights<'a> {
                 let problem = format!("its type {} cannot be rearranged", info.dtype);
                 return Err(self.bad(&piece.tensor, problem));
             }
-            flat &= is_vector(info);
+            flat &= is_vector;
             match form {
                 Some(form) if form != (info.dtype, cols) => {
                     let problem = format!("its shape {:?} or type {} is not that of its fellows", info.shape, info.dtype);
@@ -253,7 +256,7 @@ impl<'a> Weights<'a> {
         let mut all = Vec::with_capacity(shape.0 * shape.1);
         for piece in pieces {
             let info = self.tensor(&piece.tensor)?;
-            let cols = if is_vector(info) { 1 } else { as_matrix(info, change).1 };
+            let cols = if is_vector(name, info) { 1 } else { as_matrix(info, change).1 };
             let numbers = self.changed(info, cols, change, window).await?;
             match piece.rows {
                 None => all.extend(numbers),
@@ -280,6 +283,10 @@ impl<'a> Weights<'a> {
         Ok(match change {
             Change::None => numbers,
             Change::Transposed => transposed(&numbers, cols),
+            Change::TransposedEach => {
+                let size = cols * info.shape.last().copied().unwrap_or(1);
+                numbers.chunks_exact(size).flat_map(|matrix| transposed(matrix, cols)).collect()
+            }
             Change::PlusOne => numbers.iter().map(|x| x + 1.0).collect(),
         })
     }
@@ -293,9 +300,9 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Whether a tensor has one axis, or none.
-fn is_vector(info: &TensorInfo) -> bool {
-    info.shape.len() <= 1
+/// Whether the rows of a tensor are its numbers: it has one axis at the most, or holds the biases of several matrices.
+fn is_vector(name: &str, info: &TensorInfo) -> bool {
+    info.shape.len() <= 1 || name.ends_with(".bias")
 }
 
 /// `[rows, cols]` to `[cols, rows]`, given the columns of the result.
@@ -310,6 +317,10 @@ pub fn as_matrix(info: &TensorInfo, change: Change) -> (usize, usize) {
         None => (1, &[][..]),
         Some((cols, outer)) => (*cols, outer),
     };
-    let rows = outer.iter().product();
-    if change == Change::Transposed { (cols, rows) } else { (rows, cols) }
+    let rows: usize = outer.iter().product();
+    match (change, outer.split_last()) {
+        (Change::Transposed, _) => (cols, rows),
+        (Change::TransposedEach, Some((inner, outer))) => (outer.iter().product::<usize>() * cols, *inner),
+        _ => (rows, cols),
+    }
 }
