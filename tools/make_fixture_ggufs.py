@@ -4,7 +4,7 @@
     python tools/make_fixture_ggufs.py LLAMA_CPP gpt2 t5     # these
 
 LLAMA_CPP is a source tree of llama.cpp with `conversion/` and `gguf-py/`. The folders have no tokenizer, so each file
-gets a small one of its family's kind. Weights keep the folder's type, so the folder's `expected.json` holds for the file.
+gets a small one of its family's kind. Weights keep the folder's type, so that its `expected.json` holds for the file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,16 @@ from typing import Any, Iterator
 
 MODELS = Path(__file__).parent.parent / "tests" / "data" / "models"
 LARGEST = 150 * 1024
-NOT_IN_GGUF = {  # what a file of this format does not say, so that the folder's answers cannot hold for it
+NOT_IN_GGUF = {  # what the converter does not write, so that the folder's answers would not hold for the file
     "bloom-residual": "the residual after the norm",
+    "cohere-qknorm": "that there are q/k norms: llama.cpp goes by the number of layers",
+    "modernbert-cls": "biases in ModernBERT",
+    "mt5": "the distance beyond which T5's relative positions are one",
+    "nomic_bert": "anything: the converter reads the hub's own config, as in nomic_bert-hub",
     "falcon-rw": "ALiBi in Falcon",
+    "gemma2": "the scale of attention in Gemma",
+    "gpt2": "a feed-forward size other than 4 times the hidden one",
+    "gpt_neox-serial": "the base of GPT-NeoX's RoPE",
     "gemma3": "a pattern of windows that is not 5:1",
     "llama-dynamic": "dynamic RoPE",
     "mistral": "the window",
@@ -34,9 +41,9 @@ NOT_IN_GGUF = {  # what a file of this format does not say, so that the folder's
     **dict.fromkeys(("gpt2-classify", "llama-reward"), "the head"),
 }
 ALIASES = {"MptForCausalLM": "MPTForCausalLM"}
-SPECIAL = ["<pad>", "<s>", "</s>", "<unk>", "<mask>", "<lang>"]
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>", "<mask>", "<|endoftext|>"]
 LETTERS = "ĠabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'-:;()\"#$%&*+/<=>@[]^_"
-MERGES = ["t h", "th e", "Ġ a", "i n", "a n", "e r", "o n", "r e", "Ġ t", "Ġt he", "s t", "i s", "a t", "Ġ s", "e d"]
+MERGES = ["t h", "th e", "Ġ a", "i n", "a n", "e r", "o n", "r e", "Ġ t", "Ġt he", "s t", "i s", "a t", "Ġ s"]
 
 
 def pieces(n_vocab: int) -> tuple[list[str], list[str]]:
@@ -119,8 +126,12 @@ def with_tokenizer(folder: Path, there: Path) -> Path:
     copy = Path(shutil.copytree(folder, there / folder.name))
     config = json.loads((copy / "config.json").read_text())
     tokens, merges = pieces(config["vocab_size"])
-    model = {"type": "WordPiece" if "bert" in config["model_type"] else "BPE", "merges": merges,
-             "vocab": {token: i for i, token in enumerate(tokens)}}
+    model = {"type": "BPE", "merges": merges, "vocab": {token: i for i, token in enumerate(tokens)}}
+    if "bert" in config["model_type"]:  # llama.cpp takes BERT's own ids where a WordPiece file names none
+        model["type"] = "WordPiece"
+        ids = {"bos": 1, "cls": 1, "eos": 2, "sep": 2, "unk": 3, "mask": 4, "pad": 0}
+        config.update({f"{name}_token_id": id for name, id in ids.items()})
+        (copy / "config.json").write_text(json.dumps(config))
     (copy / "tokenizer.json").write_text(json.dumps({"version": "1.0", "added_tokens": [], "model": model}))
     return copy
 
@@ -144,8 +155,10 @@ def convert(folder: Path, conversion: Any, gguf: Any) -> str:
     file = folder.with_suffix(".gguf")
     file.unlink(missing_ok=True)
     if folder.name in NOT_IN_GGUF:
-        return f"the format has no place for {NOT_IN_GGUF[folder.name]}"
-    hparams = as_older(conversion.ModelBase.load_hparams(folder, False))
+        return f"left out: the file would not say {NOT_IN_GGUF[folder.name]}"
+    config = json.loads((folder / "config.json").read_text())
+    own_code = config["model_type"] == "nomic_bert" and "n_embd" in config  # transformers would put its defaults
+    hparams = config if own_code else as_older(conversion.ModelBase.load_hparams(folder, False))
     architecture = get_model_architecture(hparams, ModelType.TEXT)
     try:
         model = get_model_class(ALIASES.get(architecture, architecture))

@@ -108,7 +108,8 @@ def main() -> None:
     arguments.add_argument("names", nargs="*", help="fixtures to make; all where none is named")
     arguments.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes")
     options = arguments.parse_args()
-    chosen = [fixture for fixture in DECODERS + ENCODERS + SEQ2SEQ if not options.names or fixture.name in options.names]
+    every = DECODERS + ENCODERS + SEQ2SEQ
+    chosen = [fixture for fixture in every if not options.names or fixture.name in options.names]
     with ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn")) as pool:
         for line in pool.map(make, chosen):
             print(line, flush=True)
