@@ -90,6 +90,7 @@ impl<'a> Reading<'a> {
             head,
             n_token_types: 0,
             embedding_width: None,
+            normalized_embeddings: ends_normalized(&self.folder.modules),
             labels,
         })
     }
@@ -131,4 +132,10 @@ impl<'a> Encoder<'a> {
         }
         Ok(Found { config, names: self.names })
     }
+}
+
+/// Whether sentence-transformers' modules give embeddings the length 1.
+fn ends_normalized(modules: &serde_json::Value) -> bool {
+    let kinds = modules.as_array().into_iter().flatten().filter_map(|module| module["type"].as_str());
+    kinds.last().is_some_and(|kind| kind.ends_with("Normalize"))
 }
