@@ -1,5 +1,6 @@
 //! A model at work: loading its weights, sessions over the KV cache, generation token by token, stop rules.
 
+mod beam;
 mod encode;
 mod engine;
 mod generation;
@@ -7,13 +8,18 @@ mod load;
 mod options;
 mod plans;
 mod pool;
+mod process;
+mod slots;
 mod stop;
 mod stream;
 
+pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load};
 pub use pool::{EmbedOptions, normalize, pool};
 pub use options::GenerateOptions;
+pub use process::{ProcessOptions, Processors};
+pub use slots::Slots;
 pub use stop::StopMatcher;
