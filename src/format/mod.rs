@@ -21,9 +21,9 @@ mod sniff;
 mod source;
 pub mod split;
 mod strings;
-mod window;
 #[cfg(target_arch = "wasm32")]
 mod web;
+mod window;
 
 use std::rc::Rc;
 
@@ -35,9 +35,9 @@ pub use folder::{Dense, Folder, open_folder};
 pub use place::{FileSet, Place};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
-pub use window::Window;
 #[cfg(target_arch = "wasm32")]
 pub use web::{BlobSource, HttpFolder, HttpSource};
+pub use window::Window;
 
 use crate::error::{Error, Result};
 

@@ -96,7 +96,8 @@ impl Model {
         parse_special: bool,
     ) -> Result<Uint32Array, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
-        let ids = engine.tokenizer().map_err(throw)?.encode(text, add_special, parse_special).map_err(throw)?;
+        let ids =
+            engine.tokenizer().map_err(throw)?.encode(text, add_special, parse_special).map_err(throw)?;
         Ok(Uint32Array::from(&ids[..]))
     }
 
@@ -120,7 +121,8 @@ impl Model {
             let problem = |e: serde_wasm_bindgen::Error| Error::input("messages", e.to_string());
             serde_wasm_bindgen::from_value(value).map_err(problem)
         };
-        let render = || engine.template()?.render_chat(engine.tokenizer()?, &read(messages)?, &read(options)?);
+        let render =
+            || engine.template()?.render_chat(engine.tokenizer()?, &read(messages)?, &read(options)?);
         render().map_err(throw)
     }
 
@@ -172,6 +174,7 @@ impl Generation {
                 convert::to_js(&json!({ "type": "prefill", "done": done, "total": total }))
             }
             Event::Token { id, text } => convert::to_js(&json!({ "type": "token", "id": id, "text": text })),
+            Event::Search { length } => convert::to_js(&json!({ "type": "search", "length": length })),
             Event::Done { text, output } => {
                 let object = convert::to_js(&json!({ "type": "done", "text": text }))?;
                 js_sys::Reflect::set(&object, &"result".into(), &convert::result(&output, self.seed)?)?;

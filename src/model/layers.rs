@@ -93,8 +93,8 @@ impl Layers<'_, '_> {
     pub fn embed(
         &mut self,
         ids: Value,
-        table: Value,          // [n_vocab, width]
-        types: Option<Value>,  // a token's segment
+        table: Value,         // [n_vocab, width]
+        types: Option<Value>, // a token's segment
         has_projection: bool,
     ) -> Result<Value> {
         let n_embd = self.stack.n_embd;
@@ -110,7 +110,8 @@ impl Layers<'_, '_> {
         }
         if let Some(positions) = self.stack.positions {
             let width = if late { narrow } else { n_embd };
-            let rows = positions.n.max(if positions.made.is_some() { self.n_ctx + positions.offset } else { 0 });
+            let rows =
+                positions.n.max(if positions.made.is_some() { self.n_ctx + positions.offset } else { 0 });
             let table = self.weights.matrix(self.b, &position_name(self.stack), rows, width)?;
             let index = self.places.positions.map_or(Index::Position(positions.offset), Index::State);
             self.b.embed_add(index, table, x);
@@ -254,7 +255,8 @@ impl Layers<'_, '_> {
         let (k, v) = match self.places.keys {
             Keys::Spans(_) | Keys::All => (k, v),
             Keys::Causal | Keys::Table(_) => {
-                let caches = ['k', 'v'].map(|what| self.b.state(&cache_name(what, i), self.n_ctx, shape.kv_dim()));
+                let caches =
+                    ['k', 'v'].map(|what| self.b.state(&cache_name(what, i), self.n_ctx, shape.kv_dim()));
                 for (x, cache) in [k, v].into_iter().zip(caches) {
                     self.b.cache_write(x, cache, self.places.slots);
                 }

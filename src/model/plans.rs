@@ -17,6 +17,8 @@ pub const SOURCE_IDS: &str = "source_ids";
 pub const TYPES: &str = "types";
 /// State that holds each row's position, in plans that do not count on from [`crate::plan::Run::pos`].
 pub const POSITIONS: &str = "positions";
+/// State that holds the position of each of several texts' tokens.
+pub const BEAM_POSITIONS: &str = "beam_positions";
 /// State that holds where each row's text begins and ends: see [`Keys::Spans`].
 pub const SPANS: &str = "spans";
 /// State that holds the slots that each row sees: see [`Keys::Table`].
@@ -90,8 +92,8 @@ impl Blueprint<'_> {
     /// As [`Blueprint::decoder`].
     pub fn beams(&self, name: &str, stack: &Stack, max_rows: usize, n_slots: usize) -> Result<Plan> {
         let mut b = Builder::new(name, max_rows);
-        let ids = b.state_u32(IDS, 1, self.n_ctx.max(max_rows));
-        let positions = Some(b.state_u32(POSITIONS, 1, max_rows));
+        let ids = b.state_u32(IDS, 1, self.n_ctx);
+        let positions = Some(b.state_u32(BEAM_POSITIONS, 1, max_rows));
         let slots = Some(b.state_u32(SLOTS, 1, max_rows));
         let table = b.state_u32(TABLE, max_rows, self.n_ctx + 1);
         let places = Places { positions, slots, keys: Keys::Table(table) };
@@ -147,7 +149,9 @@ impl Blueprint<'_> {
         layers.b.stage(Stage::Logits);
         let x = layers.final_norm(x)?;
         match &self.config.decoder {
-            Some(decoder) => self.layers(&mut b, decoder, &self.tables[1], places, self.n_ctx).cross_states(x)?,
+            Some(decoder) => {
+                self.layers(&mut b, decoder, &self.tables[1], places, self.n_ctx).cross_states(x)?
+            }
             None => {
                 self.head(&mut b, x, table, Some(spans), output)?;
             }

@@ -41,7 +41,8 @@ impl Tables {
                     let learned = weights.numbers(&name, &mut Window::default()).await?;
                     let n_heads = stack.attention.n_heads;
                     if learned.len() != n * n_heads {
-                        let problem = format!("it has {} numbers, not {n} for each of {n_heads} heads", learned.len());
+                        let problem =
+                            format!("it has {} numbers, not {n} for each of {n_heads} heads", learned.len());
                         return Err(weights.bad(&name, problem));
                     }
                     tables.biases.push(bucketed(&learned, n_heads, *max_distance, stack.causal, n_ctx)?);
@@ -138,7 +139,8 @@ fn bucket(distance: isize, n: usize, max_distance: usize, causal: bool) -> usize
         return first + behind;
     }
     // In f32, as the reference computes it: at the borders of buckets rounding decides.
-    let grown = (behind as f32 / exact as f32).ln() / (max_distance as f32 / exact as f32).ln() * (n - exact) as f32;
+    let grown =
+        (behind as f32 / exact as f32).ln() / (max_distance as f32 / exact as f32).ln() * (n - exact) as f32;
     first + (exact + grown as usize).min(n - 1)
 }
 

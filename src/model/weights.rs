@@ -159,13 +159,15 @@ impl<'a> Weights<'a> {
         for piece in pieces {
             let info = self.tensor(&piece.tensor)?;
             let is_vector = is_vector(name, info);
-            let (rows, cols) = if is_vector { (info.shape.iter().product(), 1) } else { as_matrix(info, change) };
+            let (rows, cols) =
+                if is_vector { (info.shape.iter().product(), 1) } else { as_matrix(info, change) };
             let count = match piece.rows {
                 None => rows,
                 Some(part) => {
                     let end = part.first + (part.groups - 1) * part.step + part.len;
                     if end > rows {
-                        let problem = format!("its shape is {:?}, but rows up to {end} are needed", info.shape);
+                        let problem =
+                            format!("its shape is {:?}, but rows up to {end} are needed", info.shape);
                         return Err(self.bad(&piece.tensor, problem));
                     }
                     part.count()
@@ -178,7 +180,10 @@ impl<'a> Weights<'a> {
             flat &= is_vector;
             match form {
                 Some(form) if form != (info.dtype, cols) => {
-                    let problem = format!("its shape {:?} or type {} is not that of its fellows", info.shape, info.dtype);
+                    let problem = format!(
+                        "its shape {:?} or type {} is not that of its fellows",
+                        info.shape, info.dtype
+                    );
                     return Err(self.bad(&piece.tensor, problem));
                 }
                 _ => form = Some((info.dtype, cols)),
@@ -194,7 +199,9 @@ impl<'a> Weights<'a> {
 
     /// The type that a matrix has on the device. Token embeddings and output layers are kept at 8 bits.
     fn target(&self, name: &str, dtype: DType, (rows, cols): (usize, usize)) -> DType {
-        let Some(wanted) = self.quantize.filter(|_| rows > 1 && dtype.info().block_len == 1) else { return dtype };
+        let Some(wanted) = self.quantize.filter(|_| rows > 1 && dtype.info().block_len == 1) else {
+            return dtype;
+        };
         if !name.ends_with(".weight") || name.contains("norm") || name.starts_with("position_embd") {
             return dtype;
         }
@@ -222,7 +229,8 @@ impl<'a> Weights<'a> {
     pub fn matrix(&self, b: &mut Builder, name: &str, n_out: usize, n_in: usize) -> Result<Value> {
         let Source { shape, dtype, .. } = self.source(name)?;
         if shape != (n_out, n_in) {
-            let problem = format!("its shape is [{}, {}], the metadata call for [{n_out}, {n_in}]", shape.0, shape.1);
+            let problem =
+                format!("its shape is [{}, {}], the metadata call for [{n_out}, {n_in}]", shape.0, shape.1);
             return Err(self.bad(name, problem));
         }
         Ok(b.matrix(name, dtype, n_out, n_in))

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    AttentionShape, Function, Index, Keys, NormKind, Op, Plan, RopeStyle, Routing, Stage, Step, Storage, Value,
-    ValueInfo, padded,
+    AttentionShape, Function, Index, Keys, NormKind, Op, Plan, RopeStyle, Routing, Stage, Step, Storage,
+    Value, ValueInfo, padded,
 };
 use crate::quant::DType;
 

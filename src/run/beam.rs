@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The most beams of one search: each is a row of every run and needs keys and values of its own.
-pub const MAX_BEAMS: usize = 64;
+pub const MAX_BEAMS: usize = 16;
 
 /// A score that no text has. Beams that a processor sent below it (by minus infinity, or by a bias of this size as some
 /// callers do) have no way on and are dropped.

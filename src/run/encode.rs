@@ -1,8 +1,9 @@
 //! Encoders at work: several texts in one run, each seeing itself alone.
 
 use super::{
-    EmbedOptions, Engine, normalize, pool,
+    EmbedOptions, Engine,
     engine::{check_finite, outputs},
+    normalize, pool,
 };
 use crate::{
     backend::Prepared,
@@ -72,7 +73,9 @@ impl Engine {
         }
         let mut all = Vec::with_capacity(texts.len());
         match (&self.facts().config.encoder, &self.facts().config.decoder) {
-            (Some(_), Some(_)) => return Err(Error::input("model", "an encoder-decoder has no outputs of one text alone")),
+            (Some(_), Some(_)) => {
+                return Err(Error::input("model", "an encoder-decoder has no outputs of one text alone"));
+            }
             (None, _) => {
                 for text in texts {
                     all.push(self.decode_all(text.ids, hidden).await?);
@@ -96,7 +99,12 @@ impl Engine {
         Ok(all)
     }
 
-    async fn encode_together(&mut self, texts: &[Text<'_>], hidden: bool, all: &mut Vec<Vec<f32>>) -> Result<()> {
+    async fn encode_together(
+        &mut self,
+        texts: &[Text<'_>],
+        hidden: bool,
+        all: &mut Vec<Vec<f32>>,
+    ) -> Result<()> {
         let n_rows = texts.iter().map(|text| text.ids.len()).sum();
         let (prepared, output) = self.run_texts(texts, hidden).await?;
         let (output, n_out) = output.ok_or_else(no_encoder)?;
@@ -138,7 +146,10 @@ impl Engine {
                 return Err(Error::input("token types", problem));
             }
             if let Some(other) = types.iter().find(|t| **t as usize >= n_types.max(1)) {
-                return Err(Error::input("token types", format!("{other} is not one of the model's {n_types}")));
+                return Err(Error::input(
+                    "token types",
+                    format!("{other} is not one of the model's {n_types}"),
+                ));
             }
         }
         Ok(())

@@ -161,9 +161,19 @@ impl Engine {
         &self.defaults
     }
 
+    /// Every token that ends a text.
+    pub(super) fn ends(&self) -> Vec<u32> {
+        let named = self.tokenizer.as_ref().map(|tokenizer| tokenizer.ends()).unwrap_or_default();
+        let mut ends = [&self.defaults.eos[..], named].concat();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
+    }
+
     /// Whether a token ends a text.
     pub(super) fn is_end(&self, id: u32) -> bool {
-        self.defaults.eos.contains(&id) || self.tokenizer.as_ref().is_some_and(|tokenizer| tokenizer.is_end(id))
+        self.defaults.eos.contains(&id)
+            || self.tokenizer.as_ref().is_some_and(|tokenizer| tokenizer.is_end(id))
     }
 
     /// The file's chat template.

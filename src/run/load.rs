@@ -115,7 +115,8 @@ impl Parts<'_> {
         match unused.find(|name| !ignored.iter().any(|ignored| ignored == name)) {
             None => Ok(()),
             Some(name) => {
-                let hint = format!("{} models that have it are not run yet", self.blueprint.config.architecture);
+                let hint =
+                    format!("{} models that have it are not run yet", self.blueprint.config.architecture);
                 Err(Error::unsupported("tensor", name, hint))
             }
         }
@@ -137,7 +138,8 @@ impl Parts<'_> {
         plans.prepare_second(backend.as_mut()).await?;
         report(2);
         let config = self.blueprint.config;
-        let facts = Facts::new(self.checkpoint, config, self.blueprint.n_ctx, backend.as_ref(), reason, &plans);
+        let facts =
+            Facts::new(self.checkpoint, config, self.blueprint.n_ctx, backend.as_ref(), reason, &plans);
         Ok((backend, facts, plans))
     }
 }

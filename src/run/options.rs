@@ -1,7 +1,9 @@
 //! What a caller may ask of one generation, with ranges checked before anything runs.
 
+use super::MAX_BEAMS;
 use crate::{
     error::{Error, Result},
+    model::{EarlyStopping, GenerationDefaults},
     plan::Sampling,
 };
 
@@ -30,6 +32,16 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Go on after the model's own end tokens.
     pub ignore_eos: bool,
+    /// Follow so many texts at once and take the most probable; 1 is off. The parameters of sampling do not apply then.
+    pub num_beams: usize,
+    /// A text's log-probability is divided by its length to this power: above 0 favours long texts (Wu et al. 2016).
+    pub length_penalty: f32,
+    /// When beam search ends.
+    pub early_stopping: EarlyStopping,
+    /// No sequence of so many tokens comes twice; 0 is off.
+    pub no_repeat_ngram_size: usize,
+    /// No end before so many tokens; 0 leaves it to the model's files.
+    pub min_new_tokens: usize,
 }
 
 impl Default for GenerateOptions {
@@ -46,11 +58,43 @@ impl Default for GenerateOptions {
             seed: 0,
             stop: Vec::new(),
             ignore_eos: false,
+            num_beams: 1,
+            length_penalty: 1.0,
+            early_stopping: EarlyStopping::Yes,
+            no_repeat_ngram_size: 0,
+            min_new_tokens: 0,
         }
     }
 }
 
 impl GenerateOptions {
+    /// What a model's files ask for, and the plain defaults for what they leave open.
+    pub fn of_model(defaults: &GenerationDefaults) -> GenerateOptions {
+        let plain = GenerateOptions::default();
+        GenerateOptions {
+            temperature: match defaults.do_sample {
+                Some(false) => 0.0,
+                _ => defaults.temperature.unwrap_or(plain.temperature),
+            },
+            top_k: defaults.top_k.unwrap_or(plain.top_k),
+            top_p: defaults.top_p.unwrap_or(plain.top_p),
+            min_p: defaults.min_p.unwrap_or(plain.min_p),
+            repetition_penalty: defaults.repetition_penalty.unwrap_or(plain.repetition_penalty),
+            num_beams: defaults.num_beams.unwrap_or(plain.num_beams),
+            length_penalty: defaults.length_penalty.unwrap_or(plain.length_penalty),
+            early_stopping: defaults.early_stopping.unwrap_or(plain.early_stopping),
+            no_repeat_ngram_size: defaults.no_repeat_ngram_size.unwrap_or(plain.no_repeat_ngram_size),
+            ..plain
+        }
+    }
+
+    /// With the longest text that the model's files allow, where the caller set no limit.
+    pub(super) fn bounded(mut self, defaults: &GenerationDefaults, n_prompt: usize) -> GenerateOptions {
+        let by_length = defaults.max_length.and_then(|max| max.checked_sub(n_prompt)).filter(|n| *n > 0);
+        self.max_new_tokens = self.max_new_tokens.or(defaults.max_new_tokens).or(by_length);
+        self
+    }
+
     /// # Errors
     /// [`Error::Input`] naming the first parameter that is out of its range.
     pub fn check(&self) -> Result<()> {
@@ -73,6 +117,12 @@ impl GenerateOptions {
         if self.stop.iter().any(String::is_empty) {
             return Err(Error::input("stop", "an empty text would stop at once"));
         }
+        let n = self.num_beams;
+        if !(1..=MAX_BEAMS).contains(&n) {
+            return Err(Error::input("num_beams", format!("{n} is not between 1 and {MAX_BEAMS}")));
+        }
+        let x = self.length_penalty;
+        need((-10.0..=10.0).contains(&x), "length_penalty", x, "between -10 and 10")?;
         if self.max_new_tokens == Some(0) {
             return Err(Error::input("max_new_tokens", "0 tokens were asked for; ask for at least 1"));
         }

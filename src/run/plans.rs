@@ -1,5 +1,6 @@
 //! The plans of a model at work: what kinds it needs, and which of them a device has prepared.
 
+use super::MAX_BEAMS;
 use crate::{
     backend::{Backend, Prepared},
     error::{Error, Result},
@@ -9,8 +10,6 @@ use crate::{
 
 /// The most bytes of outputs that one run over many rows makes.
 const OUTPUT_BYTES: usize = 32 << 20;
-/// The most texts that beam search follows.
-pub const MAX_BEAMS: usize = 16;
 
 /// A plan and, once it is prepared, its handle.
 pub struct Planned {
@@ -64,7 +63,8 @@ pub struct Plans {
 impl Plans {
     /// Those that the model needs; a chunk has up to `chunk` rows.
     pub fn build(blueprint: &Blueprint, chunk: usize) -> Result<Plans> {
-        let mut plans = Plans { decode: None, prefill: None, score: None, beams: None, encode: None, hidden: None };
+        let mut plans =
+            Plans { decode: None, prefill: None, score: None, beams: None, encode: None, hidden: None };
         let (config, n_ctx) = (blueprint.config, blueprint.n_ctx);
         if let Some(stack) = &config.decoder {
             let chunk = chunk.min(n_ctx);
@@ -74,7 +74,7 @@ impl Plans {
             if config.generates() {
                 plans.decode = planned("decode", 1, Output::NextToken)?;
                 plans.prefill = planned("prefill", chunk, Output::NextToken)?;
-                let beams = blueprint.beams("beams", stack, MAX_BEAMS, n_ctx)?;
+                let beams = blueprint.beams("beams", stack, MAX_BEAMS.min(n_ctx), n_ctx)?;
                 plans.beams = Some(Planned::new(beams));
             }
             let rows = (OUTPUT_BYTES / (4 * config.n_out())).clamp(1, chunk);

@@ -116,7 +116,9 @@ impl Stream<'_, '_> {
             return Ok(());
         }
         match source.origin {
-            Origin::Made { numbers, .. } => self.rows(&spec, 0, DType::F32, bytemuck::cast_slice(numbers)).await,
+            Origin::Made { numbers, .. } => {
+                self.rows(&spec, 0, DType::F32, bytemuck::cast_slice(numbers)).await
+            }
             Origin::File { pieces, change } => {
                 let mut first_row = 0;
                 let mut held = Held::default();
@@ -183,7 +185,13 @@ impl Stream<'_, '_> {
     }
 
     /// A tensor whose numbers change on the way, whole.
-    async fn turned(&mut self, name: &str, info: &TensorInfo, cols: usize, change: Change) -> Result<Vec<f32>> {
+    async fn turned(
+        &mut self,
+        name: &str,
+        info: &TensorInfo,
+        cols: usize,
+        change: Change,
+    ) -> Result<Vec<f32>> {
         if let Some((_, numbers)) = self.turned.take_if(|(other, _)| other == name) {
             self.turned = Some((name.to_owned(), numbers.clone()));
             return Ok(numbers);
@@ -194,7 +202,13 @@ impl Stream<'_, '_> {
     }
 
     /// Writes rows in the type that the weight has on the device.
-    async fn rows(&mut self, spec: &WeightSpec<'_>, first_row: usize, dtype: DType, bytes: &[u8]) -> Result<()> {
+    async fn rows(
+        &mut self,
+        spec: &WeightSpec<'_>,
+        first_row: usize,
+        dtype: DType,
+        bytes: &[u8],
+    ) -> Result<()> {
         check_aborted(self.options)?;
         let row_bytes = dtype.info().row_bytes(spec.cols);
         let n_rows = bytes.len() / row_bytes;

@@ -20,7 +20,14 @@ pub struct EmbedArgs {
     /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
     model: PathBuf,
     /// The text
-    #[arg(short, long, value_name = "TEXT", conflicts_with = "ids", required_unless_present = "ids", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "TEXT",
+        conflicts_with = "ids",
+        required_unless_present = "ids",
+        allow_hyphen_values = true
+    )]
     prompt: Option<String>,
     /// Token ids, as 1,2,3, instead of a text; nothing is added to them
     #[arg(long, value_parser = arguments::ids, allow_hyphen_values = true)]

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use intab::{
     Error,
+    model::{EarlyStopping, GenerationDefaults},
     run::{Engine, Event, GenerateOptions, Output},
 };
 use serde_json::json;
@@ -39,21 +40,21 @@ pub struct GenerateArgs {
     /// The most tokens to generate [default: until the model ends its text or the context is full]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     max_new_tokens: Option<usize>,
-    /// Below 1 likely tokens become likelier, above 1 less so; 0 always takes the best (greedy)
-    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = arguments::number, allow_negative_numbers = true)]
-    temperature: f32,
+    /// Below 1 likely tokens become likelier, above 1 less so; 0 always takes the best (greedy) [default: the model's, else 1]
+    #[arg(long, value_name = "T", value_parser = arguments::number, allow_negative_numbers = true)]
+    temperature: Option<f32>,
     /// Keep the K best tokens; 0 keeps all
-    #[arg(long, value_name = "K", default_value_t = 0, value_parser = arguments::whole::<u32>, allow_negative_numbers = true)]
-    top_k: u32,
+    #[arg(long, value_name = "K", value_parser = arguments::whole::<u32>, allow_negative_numbers = true)]
+    top_k: Option<u32>,
     /// Keep the smallest set of best tokens with this probability; 1 keeps all
-    #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = arguments::number, allow_negative_numbers = true)]
-    top_p: f32,
+    #[arg(long, value_name = "P", value_parser = arguments::number, allow_negative_numbers = true)]
+    top_p: Option<f32>,
     /// Keep tokens at least this probable relative to the best; 0 keeps all
-    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = arguments::number, allow_negative_numbers = true)]
-    min_p: f32,
+    #[arg(long, value_name = "P", value_parser = arguments::number, allow_negative_numbers = true)]
+    min_p: Option<f32>,
     /// Divide the scores of tokens that were there before by this; 1 is off
-    #[arg(long, value_name = "X", default_value_t = 1.0, value_parser = arguments::number, allow_negative_numbers = true)]
-    repetition_penalty: f32,
+    #[arg(long, value_name = "X", value_parser = arguments::number, allow_negative_numbers = true)]
+    repetition_penalty: Option<f32>,
     /// Take this from the score of a token that was there before; 0 is off
     #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = arguments::number, allow_negative_numbers = true)]
     presence_penalty: f32,
@@ -69,6 +70,22 @@ pub struct GenerateArgs {
     /// Go on after the model's own end tokens
     #[arg(long)]
     ignore_eos: bool,
+    /// Follow N texts at once and take the most probable [default: the model's, else 1]
+    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    num_beams: Option<usize>,
+    /// Above 0 favours long texts among beams [default: the model's, else 1]
+    #[arg(long, value_name = "X", value_parser = arguments::number, allow_negative_numbers = true)]
+    length_penalty: Option<f32>,
+    /// When beam search ends: with as many texts as beams, when a better one is unlikely, or impossible [default: the model's,
+    /// else true]
+    #[arg(long, value_enum)]
+    early_stopping: Option<EarlyStoppingArg>,
+    /// Let no sequence of N tokens come twice; 0 is off [default: the model's, else 0]
+    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    no_repeat_ngram_size: Option<usize>,
+    /// Let no text end before N tokens
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    min_new_tokens: usize,
     /// Print one JSON object instead of streamed text
     #[arg(long)]
     json: bool,
@@ -76,22 +93,56 @@ pub struct GenerateArgs {
     device: DeviceArgs,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum EarlyStoppingArg {
+    True,
+    False,
+    Never,
+}
+
+impl GenerateArgs {
+    /// What the caller gave, over what the model's files ask for.
+    fn options(&self, model: &GenerationDefaults, seed: u64) -> Result<GenerateOptions> {
+        let usual = GenerateOptions::of_model(model);
+        // Who names a temperature wants tokens drawn.
+        let num_beams =
+            self.num_beams.unwrap_or(if self.temperature.is_some() { 1 } else { usual.num_beams });
+        if num_beams > 1 && self.temperature.is_some_and(|t| t > 0.0) {
+            let problem = "beams take the most probable tokens: leave the temperature out";
+            return Err(Error::input("num_beams", problem).into());
+        }
+        let early_stopping = self.early_stopping.map(|arg| match arg {
+            EarlyStoppingArg::True => EarlyStopping::Yes,
+            EarlyStoppingArg::False => EarlyStopping::No,
+            EarlyStoppingArg::Never => EarlyStopping::Never,
+        });
+        let options = GenerateOptions {
+            max_new_tokens: self.max_new_tokens,
+            temperature: self.temperature.unwrap_or(usual.temperature),
+            top_k: self.top_k.unwrap_or(usual.top_k),
+            top_p: self.top_p.unwrap_or(usual.top_p),
+            min_p: self.min_p.unwrap_or(usual.min_p),
+            repetition_penalty: self.repetition_penalty.unwrap_or(usual.repetition_penalty),
+            presence_penalty: self.presence_penalty,
+            frequency_penalty: self.frequency_penalty,
+            seed,
+            stop: self.stop.clone(),
+            ignore_eos: self.ignore_eos,
+            num_beams,
+            length_penalty: self.length_penalty.unwrap_or(usual.length_penalty),
+            early_stopping: early_stopping.unwrap_or(usual.early_stopping),
+            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(usual.no_repeat_ngram_size),
+            min_new_tokens: self.min_new_tokens,
+        };
+        options.check()?;
+        Ok(options)
+    }
+}
+
 pub async fn generate(args: &GenerateArgs) -> Result<()> {
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let options = GenerateOptions {
-        max_new_tokens: args.max_new_tokens,
-        temperature: args.temperature,
-        top_k: args.top_k,
-        top_p: args.top_p,
-        min_p: args.min_p,
-        repetition_penalty: args.repetition_penalty,
-        presence_penalty: args.presence_penalty,
-        frequency_penalty: args.frequency_penalty,
-        seed,
-        stop: args.stop.clone(),
-        ignore_eos: args.ignore_eos,
-    };
-    options.check()?;
+    // What is wrong whatever the model is told before it is loaded.
+    args.options(&GenerationDefaults::default(), seed)?;
     if args.prompt.as_deref() == Some("") {
         return Err(Error::input("prompt", "it is empty; give at least one character").into());
     }
@@ -104,6 +155,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
             engine.tokenizer()?.encode(text, !args.no_special, !args.no_special)?
         }
     };
+    let options = args.options(engine.defaults(), seed)?;
     let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };
     let output = stream(&mut engine, &ids, options, show).await?;
     let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
@@ -147,7 +199,7 @@ pub async fn stream(
     let mut generation = engine.generate(ids, options)?;
     loop {
         match generation.step(engine).await? {
-            Event::Prefill { .. } => {}
+            Event::Prefill { .. } | Event::Search { .. } => {}
             Event::Token { text, .. } => show(&text)?,
             Event::Done { text, output } => {
                 show(&text)?;

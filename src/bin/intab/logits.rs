@@ -45,13 +45,19 @@ pub async fn logits(args: &LogitsArgs) -> Result<()> {
     let types = args.token_types.as_ref().map(|Ids(types)| types.as_slice());
     let numbers = match (&config.encoder, &config.decoder, &args.decoder_ids) {
         (Some(_), Some(_), None) => {
-            return Err(Error::input("decoder_ids", "an encoder-decoder needs them: what its answer begins with").into());
+            return Err(Error::input(
+                "decoder_ids",
+                "an encoder-decoder needs them: what its answer begins with",
+            )
+            .into());
         }
         (Some(_), Some(_), Some(Ids(decoder_ids))) => {
             engine.read_source(&args.ids.0).await?;
             engine.logits(decoder_ids).await?
         }
-        (_, _, Some(_)) => return Err(Error::input("decoder_ids", "this model has no second half to read them").into()),
+        (_, _, Some(_)) => {
+            return Err(Error::input("decoder_ids", "this model has no second half to read them").into());
+        }
         (_, _, None) => engine.outputs(&[Text { ids: &args.ids.0, types }]).await?.concat(),
     };
     let n_out = config.n_out();

@@ -21,7 +21,8 @@ pub struct TemplateArgs {
 pub async fn template(args: &TemplateArgs) -> Result<()> {
     let template = open(&args.model).await?;
     let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map_err(|e| Failure::Stdin(e.to_string()))?;
+    std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)
+        .map_err(|e| Failure::Stdin(e.to_string()))?;
     let variables: Map<String, Value> = serde_json::from_slice(&bytes)
         .map_err(|e| Failure::Stdin(format!("it is no JSON object of the template's variables: {e}")))?;
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

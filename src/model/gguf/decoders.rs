@@ -4,8 +4,7 @@ use super::Base;
 use crate::{
     error::Result,
     model::{
-        Config, Experts, Head, QkNorm, Residual, Rope, Scaling, ScoreBias, Stack, alibi_slopes,
-        mpt_slopes,
+        Config, Experts, Head, QkNorm, Residual, Rope, Scaling, ScoreBias, Stack, alibi_slopes, mpt_slopes,
     },
     plan::{Function, RopeStyle, Routing},
 };

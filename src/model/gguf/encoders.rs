@@ -3,9 +3,7 @@
 use super::Base;
 use crate::{
     error::Result,
-    model::{
-        Config, Head, HeadOutput, Layer, Pool, Problem, Residual, Rope, Scaling, ScoreBias, Stack,
-    },
+    model::{Config, Head, HeadOutput, Layer, Pool, Problem, Residual, Rope, Scaling, ScoreBias, Stack},
     plan::{Function, RopeStyle},
 };
 
@@ -120,5 +118,9 @@ pub fn t5(base: &Base) -> Result<Config> {
 /// T5's encoder alone.
 pub fn t5_encoder(base: &Base) -> Result<Config> {
     let stack = t5_stack(base, "enc.", base.n_layers, false)?;
-    Ok(base.model(Some(stack), None, Head { pool: base.pooling("pooling_type")?.unwrap_or(Pool::Each), ..Head::HIDDEN }))
+    Ok(base.model(
+        Some(stack),
+        None,
+        Head { pool: base.pooling("pooling_type")?.unwrap_or(Pool::Each), ..Head::HIDDEN },
+    ))
 }

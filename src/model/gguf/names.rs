@@ -8,8 +8,11 @@ use crate::{
 };
 
 /// Names that some files have for what this crate calls by another.
-const OTHER_NAMES: &[(&str, &str)] =
-    &[("attn_post_norm.", "post_attention_norm."), ("attn_o.", "attn_output."), ("cross_attn_o.", "cross_attn_output.")];
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("attn_post_norm.", "post_attention_norm."),
+    ("attn_o.", "attn_output."),
+    ("cross_attn_o.", "cross_attn_output."),
+];
 
 /// Every weight's place in the file.
 pub(super) fn origins(checkpoint: &Checkpoint, config: &Config) -> BTreeMap<String, Origin> {

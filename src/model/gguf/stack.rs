@@ -5,8 +5,8 @@ use crate::{
     error::{Error, Result},
     format::{Checkpoint, Window},
     model::{
-        Config, FeedForward, Head, Layer, NormConfig, Pool, PositionTable, Problem, QkNorm, Residual, Rope, Scaling, Stack,
-        Weights,
+        Config, FeedForward, Head, Layer, NormConfig, Pool, PositionTable, Problem, QkNorm, Residual, Rope,
+        Scaling, Stack, Weights,
     },
     plan::{AttentionShape, Function, NormKind, RopeStyle},
 };
@@ -31,13 +31,15 @@ impl<'a> Base<'a> {
     pub async fn read(checkpoint: &'a Checkpoint, keys: Keys<'a>) -> Result<Base<'a>> {
         let n_layers = keys.size("block_count")?;
         if n_layers > checkpoint.tensors.len() {
-            return Err(keys.bad("block_count", format!("{n_layers} layers, but {} tensors", checkpoint.tensors.len())));
+            return Err(keys
+                .bad("block_count", format!("{n_layers} layers, but {} tensors", checkpoint.tensors.len())));
         }
         let n_embd = keys.size("embedding_length")?;
         let attention = attention(&keys, n_layers, n_embd)?;
-        let table = checkpoint.tensors.get("token_embd.weight").ok_or_else(|| {
-            Error::format(&keys.meta.file, "token_embd.weight", 0, "the tensor is missing")
-        })?;
+        let table = checkpoint
+            .tensors
+            .get("token_embd.weight")
+            .ok_or_else(|| Error::format(&keys.meta.file, "token_embd.weight", 0, "the tensor is missing"))?;
         let n_vocab = table.shape.first().copied().unwrap_or(0);
         let n_ctx_train = keys.size("context_length")?;
         let rope = rope(&keys, checkpoint, attention.head_dim, n_ctx_train).await?;
@@ -98,7 +100,9 @@ impl<'a> Base<'a> {
 
     /// The feed-forward's real width, where converters write four times the embeddings' whatever it is.
     pub fn with_real_width(&self, mut stack: Stack) -> Stack {
-        if let Some([n_ff, _]) = self.checkpoint.tensors.get("blk.0.ffn_up.weight").map(|info| &info.shape[..]) {
+        if let Some([n_ff, _]) =
+            self.checkpoint.tensors.get("blk.0.ffn_up.weight").map(|info| &info.shape[..])
+        {
             stack.feed_forward.n_ff = *n_ff;
         }
         stack
@@ -223,7 +227,12 @@ async fn rope(keys: &Keys<'_>, checkpoint: &Checkpoint, head_dim: usize, n_ctx_t
 }
 
 /// Scaling of the rotation: divisors in tensors, else by the metadata. Older files name the linear factor alone.
-async fn scaling(keys: &Keys<'_>, checkpoint: &Checkpoint, dims: usize, n_ctx_train: usize) -> Result<Scaling> {
+async fn scaling(
+    keys: &Keys<'_>,
+    checkpoint: &Checkpoint,
+    dims: usize,
+    n_ctx_train: usize,
+) -> Result<Scaling> {
     let original = keys.opt_size("rope.scaling.original_context_length")?.unwrap_or(n_ctx_train);
     let attention = keys.opt_number("rope.scaling.attn_factor")?.unwrap_or(1.0);
     if let Some(factors) = factors(checkpoint, "rope_freqs.weight", dims / 2).await? {
@@ -253,7 +262,9 @@ async fn scaling(keys: &Keys<'_>, checkpoint: &Checkpoint, dims: usize, n_ctx_tr
                 truncate: keys.flag("rope.scaling.truncate")?.unwrap_or(true),
             })
         }
-        Some(other) => Err(Error::unsupported("rope scaling", other, "none, linear, yarn and longrope are run")),
+        Some(other) => {
+            Err(Error::unsupported("rope scaling", other, "none, linear, yarn and longrope are run"))
+        }
     }
 }
 
@@ -266,7 +277,8 @@ async fn factors(checkpoint: &Checkpoint, name: &str, n: usize) -> Result<Option
     let weights = Weights::new(checkpoint, origins, None);
     let shape = weights.source(name)?.shape;
     if shape != (1, n) {
-        let problem = format!("its shape is {:?}, the metadata call for [{n}]", checkpoint.tensors[name].shape);
+        let problem =
+            format!("its shape is {:?}, the metadata call for [{n}]", checkpoint.tensors[name].shape);
         return Err(weights.bad(name, problem));
     }
     let factors = weights.numbers(name, &mut Window::default()).await?;

@@ -33,67 +33,90 @@ enum Positions {
 }
 
 pub fn bart<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    read(r, Kind {
-        norms_before: false,
-        embedding_norm: true,
-        positions: Positions::Learned(2),
-        scaled: false,
-        activation: Function::Gelu,
-        n_vocab: 50_265,
-    })
+    read(
+        r,
+        Kind {
+            norms_before: false,
+            embedding_norm: true,
+            positions: Positions::Learned(2),
+            scaled: false,
+            activation: Function::Gelu,
+            n_vocab: 50_265,
+        },
+    )
 }
 
 pub fn mbart<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    read(r, Kind {
-        norms_before: true,
-        embedding_norm: true,
-        positions: Positions::Learned(2),
-        scaled: false,
-        activation: Function::Gelu,
-        n_vocab: 50_265,
-    })
+    read(
+        r,
+        Kind {
+            norms_before: true,
+            embedding_norm: true,
+            positions: Positions::Learned(2),
+            scaled: false,
+            activation: Function::Gelu,
+            n_vocab: 50_265,
+        },
+    )
 }
 
 pub fn marian<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     if !r.keys.flag("share_encoder_decoder_embeddings", true)? {
         let found = "share_encoder_decoder_embeddings false";
-        return Err(Error::unsupported("feature", found, "Marian models with one vocabulary for both languages are run"));
+        return Err(Error::unsupported(
+            "feature",
+            found,
+            "Marian models with one vocabulary for both languages are run",
+        ));
     }
-    read(r, Kind {
-        norms_before: false,
-        embedding_norm: false,
-        positions: Positions::Made(Sinusoid::Marian, 0),
-        scaled: false,
-        activation: Function::Gelu,
-        n_vocab: 58_101,
-    })
+    read(
+        r,
+        Kind {
+            norms_before: false,
+            embedding_norm: false,
+            positions: Positions::Made(Sinusoid::Marian, 0),
+            scaled: false,
+            activation: Function::Gelu,
+            n_vocab: 58_101,
+        },
+    )
 }
 
 pub fn pegasus<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    read(r, Kind {
-        norms_before: true,
-        embedding_norm: false,
-        positions: Positions::Made(Sinusoid::Marian, 0),
-        scaled: false,
-        activation: Function::Gelu,
-        n_vocab: 50_265,
-    })
+    read(
+        r,
+        Kind {
+            norms_before: true,
+            embedding_norm: false,
+            positions: Positions::Made(Sinusoid::Marian, 0),
+            scaled: false,
+            activation: Function::Gelu,
+            n_vocab: 50_265,
+        },
+    )
 }
 
 /// M2M100 and NLLB.
 pub fn m2m_100<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     let pad = r.keys.opt_count(&["pad_token_id"])?.unwrap_or(1);
     if pad != 1 {
-        return Err(Error::unsupported("feature", format!("pad_token_id {pad}"), "M2M100 is run with padding token 1"));
+        return Err(Error::unsupported(
+            "feature",
+            format!("pad_token_id {pad}"),
+            "M2M100 is run with padding token 1",
+        ));
     }
-    read(r, Kind {
-        norms_before: true,
-        embedding_norm: false,
-        positions: Positions::Made(Sinusoid::Fairseq, 2),
-        scaled: true,
-        activation: Function::Relu,
-        n_vocab: 128_112,
-    })
+    read(
+        r,
+        Kind {
+            norms_before: true,
+            embedding_norm: false,
+            positions: Positions::Made(Sinusoid::Fairseq, 2),
+            scaled: true,
+            activation: Function::Relu,
+            n_vocab: 128_112,
+        },
+    )
 }
 
 const ATTENTION: [(&str, &str); 4] = [
@@ -109,8 +132,11 @@ const CROSS: [(&str, &str); 4] = [
     ("cross_attn_output", "encoder_attn.out_proj"),
 ];
 const FEED_FORWARD: [(&str, &str); 2] = [("ffn_up", "fc1"), ("ffn_down", "fc2")];
-const AROUND: [(&str, &str); 3] =
-    [("position_embd", "embed_positions"), ("token_embd_norm", "layernorm_embedding"), ("output_norm", "layer_norm")];
+const AROUND: [(&str, &str); 3] = [
+    ("position_embd", "embed_positions"),
+    ("token_embd_norm", "layernorm_embedding"),
+    ("output_norm", "layer_norm"),
+];
 
 fn read<'a>(r: &Reading<'a>, kind: Kind) -> Result<Found<'a>> {
     let mut names = r.names(&["shared", "encoder.embed_tokens", "decoder.embed_tokens"]);
@@ -152,7 +178,9 @@ fn half(r: &Reading, kind: &Kind, which: &str, names: &mut Names) -> Result<(Sta
     let n_embd = r.keys.size(&["d_model"], 1024)?;
     let n_heads = r.keys.size(&[&key("attention_heads")], 16)?;
     if n_embd % n_heads != 0 {
-        return Err(r.keys.bad(&key("attention_heads"), format!("{n_heads} heads do not divide the width {n_embd}")));
+        return Err(r
+            .keys
+            .bad(&key("attention_heads"), format!("{n_heads} heads do not divide the width {n_embd}")));
     }
     let sizes = Sizes {
         n_vocab: r.keys.size(&["vocab_size"], kind.n_vocab)?,

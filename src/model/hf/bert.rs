@@ -1,11 +1,6 @@
 //! BERT and the encoders of its shape: learned positions, norms after the sums.
 
-use super::{
-    Encoder, Found, Reading, Sizes, Task,
-    heads::EncoderHeads,
-    names::all,
-    sizes::with_layer_norms,
-};
+use super::{Encoder, Found, Reading, Sizes, Task, heads::EncoderHeads, names::all, sizes::with_layer_norms};
 use crate::{
     error::{Error, Result},
     model::{PositionTable, Residual, ScoreBias},
@@ -89,7 +84,11 @@ fn encoder<'a>(r: &Reading<'a>, sizes: Sizes, offset: usize) -> Result<Encoder<'
     r.keys.refuse("is_decoder", "BERT and its kin are run as encoders")?;
     r.keys.refuse("sinusoidal_pos_embds", "learned positions are run")?;
     if let Some(kind) = r.keys.opt_text(&["position_embedding_type"])?.filter(|kind| *kind != "absolute") {
-        return Err(Error::unsupported("position embedding", kind, "absolute positions are run in BERT and its kin"));
+        return Err(Error::unsupported(
+            "position embedding",
+            kind,
+            "absolute positions are run in BERT and its kin",
+        ));
     }
     let mut sizes = r.sizes(sizes)?;
     let mut stack = sizes.stack(r.keys)?;
@@ -116,7 +115,8 @@ fn offset(r: &Reading) -> Result<usize> {
 pub fn bert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     let mut model = encoder(r, BERT, 0)?;
     model.names.layers("", "encoder.layer.", model.sizes.n_layers, &all(LAYER));
-    let heads = EncoderHeads { masked: (BERT_HEADS.masked.0, model.stack.feed_forward.activation), ..BERT_HEADS };
+    let heads =
+        EncoderHeads { masked: (BERT_HEADS.masked.0, model.stack.feed_forward.activation), ..BERT_HEADS };
     model.found(r, heads, |_, _, _| Ok(()))
 }
 
@@ -151,7 +151,11 @@ pub fn albert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     for key in ["num_hidden_groups", "inner_group_num"] {
         let n = r.keys.size(&[key], 1)?;
         if n != 1 {
-            return Err(Error::unsupported("feature", format!("{key} {n}"), "ALBERT is run with one group of one layer"));
+            return Err(Error::unsupported(
+                "feature",
+                format!("{key} {n}"),
+                "ALBERT is run with one group of one layer",
+            ));
         }
     }
     let mut model = encoder(r, ALBERT, 0)?;
@@ -171,7 +175,9 @@ pub fn albert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     model.names.layers("", "encoder.albert_layer_groups.", 1, &all(layer));
     let activation = r.keys.activation(&["hidden_act"], Function::GeluTanh)?;
     model.stack.feed_forward.activation = activation;
-    model.found(r, EncoderHeads { masked: (ALBERT_HEADS.masked.0, activation), ..ALBERT_HEADS }, |_, _, _| Ok(()))
+    model.found(r, EncoderHeads { masked: (ALBERT_HEADS.masked.0, activation), ..ALBERT_HEADS }, |_, _, _| {
+        Ok(())
+    })
 }
 
 /// BERT with narrower token embeddings; its discriminator tells replaced tokens from original ones.

@@ -106,7 +106,12 @@ pub fn gemma3<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     let n = model.sizes.n_layers;
     model.stack.qk_norm = QkNorm::Head;
     let norms = [("attn_q_norm", "self_attn.q_norm"), ("attn_k_norm", "self_attn.k_norm")];
-    model.names.layers("", "layers.", n, &norms.map(|(ours, theirs)| same(ours, theirs).change(Change::PlusOne)));
+    model.names.layers(
+        "",
+        "layers.",
+        n,
+        &norms.map(|(ours, theirs)| same(ours, theirs).change(Change::PlusOne)),
+    );
     let (head_dim, n_ctx) = (model.sizes.head_dim, model.sizes.n_ctx);
     let global = RopeDefaults { theta: 1e6, ..RopeDefaults::USUAL };
     model.stack.ropes = vec![

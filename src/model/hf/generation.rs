@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn the_generation_config_counts_and_special_tokens_may_be_beside_it() {
-        let generation = json!({ "top_p": 0.9, "eos_token_id": [5, 6], "num_beams": 4, "early_stopping": "never" });
+        let generation =
+            json!({ "top_p": 0.9, "eos_token_id": [5, 6], "num_beams": 4, "early_stopping": "never" });
         let found = read(generation, json!({ "bos_token_id": 1, "eos_token_id": 2, "top_k": 3 })).unwrap();
         assert_eq!((found.eos, found.bos, found.top_p, found.top_k), (vec![5, 6], Some(1), Some(0.9), None));
         assert_eq!((found.num_beams, found.early_stopping), (Some(4), Some(EarlyStopping::Never)));
@@ -183,7 +184,9 @@ mod tests {
 
     #[test]
     fn nonsense_names_its_file_and_key() {
-        for (key, value) in [("eos_token_id", json!("x")), ("bad_words_ids", json!([1])), ("early_stopping", json!(3))] {
+        for (key, value) in
+            [("eos_token_id", json!("x")), ("bad_words_ids", json!([1])), ("early_stopping", json!(3))]
+        {
             let error = read(json!({ key: value }), json!({})).unwrap_err().to_string();
             assert!(error.starts_with(&format!("m/generation_config.json: {key}: ")), "{error}");
         }

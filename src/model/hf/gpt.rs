@@ -27,7 +27,8 @@ const OPT: Sizes = Sizes { n_vocab: 50_272, n_ctx: 2048, n_ff: 3072, ..GPT2 };
 const GPT_NEOX: Sizes =
     Sizes { n_vocab: 50_432, n_ctx: 2048, n_embd: 6144, n_layers: 44, n_heads: 64, n_ff: 24_576, ..GPT2 };
 const MPT: Sizes = Sizes { n_vocab: 50_368, n_ctx: 2048, n_embd: 2048, n_layers: 24, n_heads: 16, ..GPT2 };
-const PHI: Sizes = Sizes { n_vocab: 51_200, n_ctx: 2048, n_embd: 2048, n_layers: 24, n_heads: 32, n_ff: 8192, ..GPT2 };
+const PHI: Sizes =
+    Sizes { n_vocab: 51_200, n_ctx: 2048, n_embd: 2048, n_layers: 24, n_heads: 32, n_ff: 8192, ..GPT2 };
 
 /// The scale of the attention's scores where `scale_attn_weights` turns it off.
 pub(super) fn scale_unless_off(r: &Reading, scale: f32) -> Result<f32> {

@@ -148,7 +148,8 @@ pub(super) fn encoder_head(
             Head { dense, output: HeadOutput::Labels(1), ..Head::LANGUAGE }
         }
         Task::Language => {
-            let hint = "encoders for masked language, classification, question answering and embeddings are run";
+            let hint =
+                "encoders for masked language, classification, question answering and embeddings are run";
             return Err(Error::unsupported("head", format!("{task:?}"), hint));
         }
     })
@@ -206,7 +207,10 @@ pub(super) fn labels(keys: &Keys) -> Result<Vec<String>> {
         let text = label.as_str().map(str::to_owned).unwrap_or_else(|| label.to_string());
         match place {
             Some(place) => *place = Some(text),
-            None => return Err(keys.bad("id2label", format!("{number:?} is not a number below {}", map.entries().count()))),
+            None => {
+                return Err(keys
+                    .bad("id2label", format!("{number:?} is not a number below {}", map.entries().count())));
+            }
         }
     }
     let labels: Option<Vec<String>> = labels.into_iter().collect();
@@ -250,7 +254,9 @@ pub(super) fn pooling(folder: &Folder, usual: Pool) -> Result<Pool> {
         ["cls" | "cls_token"] => Ok(Pool::First),
         ["mean" | "mean_tokens"] => Ok(Pool::Mean),
         ["lasttoken"] => Ok(Pool::Last),
-        modes => Err(Error::unsupported("pooling", modes.join(" and "), "one of cls, mean and lasttoken is run")),
+        modes => {
+            Err(Error::unsupported("pooling", modes.join(" and "), "one of cls, mean and lasttoken is run"))
+        }
     }
 }
 
@@ -297,7 +303,9 @@ mod tests {
                                          "6": "g", "7": "h", "8": "i", "9": "j" } });
         assert_eq!(labels(&keys(&json)).unwrap().concat(), "abcdefghijk");
         assert_eq!(labels(&keys(&json!({}))).unwrap(), ["LABEL_0", "LABEL_1"]);
-        for wrong in [json!({ "0": "a", "2": "b" }), json!({ "x": "a" }), json!({}), json!({ "00": "a", "0": "b" })] {
+        for wrong in
+            [json!({ "0": "a", "2": "b" }), json!({ "x": "a" }), json!({}), json!({ "00": "a", "0": "b" })]
+        {
             let error = labels(&keys(&json!({ "id2label": wrong }))).unwrap_err();
             assert!(error.to_string().starts_with("config.json: id2label: "), "{error}");
         }

@@ -84,7 +84,9 @@ impl<'a> Keys<'a> {
     pub fn opt_count(&self, names: &[&str]) -> Result<Option<usize>> {
         let Some((name, value)) = self.find(names) else { return Ok(None) };
         // Python may have written a whole number as a float.
-        let number = value.as_u64().or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0).map(|x| x as u64));
+        let number = value
+            .as_u64()
+            .or_else(|| value.as_f64().filter(|x| x.fract() == 0.0 && *x >= 0.0).map(|x| x as u64));
         match number.and_then(|n| usize::try_from(n).ok()).filter(|n| *n < LARGEST) {
             Some(n) => Ok(Some(n)),
             None => Err(self.bad(name, format!("{} is not a number from 0 to {LARGEST}", shown(value)))),
@@ -235,19 +237,24 @@ mod tests {
 
     #[test]
     fn nonsense_names_the_file_and_the_key() {
-        for value in [json!(0), json!(-1), json!(1 << 24), json!(0.5), json!("many"), json!([1]), json!(1e300)] {
-            let error = with(json!({ "num_attention_heads": value }), |keys| keys.size(&["num_attention_heads"], 1));
+        for value in
+            [json!(0), json!(-1), json!(1 << 24), json!(0.5), json!("many"), json!([1]), json!(1e300)]
+        {
+            let error =
+                with(json!({ "num_attention_heads": value }), |keys| keys.size(&["num_attention_heads"], 1));
             let text = error.unwrap_err().to_string();
             assert!(text.starts_with("config.json: num_attention_heads: "), "{text}");
         }
         let json = json!({ "rope_scaling": { "factor": "big" } });
-        let error = with(json, |keys| keys.opt_object("rope_scaling")?.unwrap().opt_positive(&["factor"])).unwrap_err();
+        let error = with(json, |keys| keys.opt_object("rope_scaling")?.unwrap().opt_positive(&["factor"]))
+            .unwrap_err();
         assert_eq!(error.to_string(), "config.json: rope_scaling.factor: \"big\" is not a finite number");
     }
 
     #[test]
     fn an_unknown_activation_is_refused_by_name() {
-        let error = with(json!({ "hidden_act": "mish" }), |keys| keys.activation(&["hidden_act"], Function::Gelu));
+        let error =
+            with(json!({ "hidden_act": "mish" }), |keys| keys.activation(&["hidden_act"], Function::Gelu));
         assert!(error.unwrap_err().to_string().starts_with("unsupported activation `mish`"));
     }
 }

@@ -26,10 +26,18 @@ const LLAMA: Sizes = Sizes {
 const MISTRAL: Sizes = Sizes { n_ctx: 131_072, n_kv_heads: 8, n_ff: 14_336, ..LLAMA };
 const QWEN2: Sizes = Sizes { n_vocab: 151_936, n_ctx: 32_768, n_kv_heads: 32, n_ff: 22_016, ..LLAMA };
 const QWEN3: Sizes = Sizes { head_dim: 128, ..QWEN2 };
-const SMOLLM3: Sizes =
-    Sizes { n_vocab: 128_256, n_ctx: 32_768, n_embd: 2048, n_layers: 36, n_heads: 16, n_kv_heads: 4, ..LLAMA };
+const SMOLLM3: Sizes = Sizes {
+    n_vocab: 128_256,
+    n_ctx: 32_768,
+    n_embd: 2048,
+    n_layers: 36,
+    n_heads: 16,
+    n_kv_heads: 4,
+    ..LLAMA
+};
 const PHI3: Sizes = Sizes { n_vocab: 32_064, n_ctx: 4096, n_embd: 3072, n_ff: 8192, ..LLAMA };
-const STABLELM: Sizes = Sizes { n_vocab: 50_304, n_ctx: 4096, n_embd: 2560, n_kv_heads: 32, n_ff: 6912, ..LLAMA };
+const STABLELM: Sizes =
+    Sizes { n_vocab: 50_304, n_ctx: 4096, n_embd: 2560, n_kv_heads: 32, n_ff: 6912, ..LLAMA };
 const STARCODER2: Sizes = Sizes {
     n_vocab: 49_152,
     n_ctx: 4096,
@@ -59,7 +67,12 @@ pub(super) const LAYER: [(&str, &str); 10] = [
 
 /// A decoder of Llama's kind: RMS norms by `rms_norm_eps`, a gated feed-forward, rotation in all layers. The norm before
 /// the feed-forward is left to the family.
-pub(super) fn decoder<'a>(r: &Reading<'a>, sizes: Sizes, eps: f32, defaults: RopeDefaults) -> Result<Decoder<'a>> {
+pub(super) fn decoder<'a>(
+    r: &Reading<'a>,
+    sizes: Sizes,
+    eps: f32,
+    defaults: RopeDefaults,
+) -> Result<Decoder<'a>> {
     let sizes = r.sizes(sizes)?;
     let mut stack = sizes.stack(r.keys)?;
     stack.norm.eps = r.keys.number(&["rms_norm_eps"], eps)?;
@@ -197,7 +210,8 @@ fn own_head_norms(checkpoint: &Checkpoint, model: &mut Decoder) {
     let heads = [("q", model.sizes.n_heads), ("k", model.sizes.n_kv_heads)];
     for i in 0..model.sizes.n_layers {
         for (what, n) in heads {
-            let name = |h| format!("{}layers.{i}.self_attn.{what}_layernorm.norms.{h}.weight", model.names.base());
+            let name =
+                |h| format!("{}layers.{i}.self_attn.{what}_layernorm.norms.{h}.weight", model.names.base());
             // As many as there are tensors at the most: the first that is missing tells the rest.
             let there = (0..n).take_while(|h| *h == 0 || checkpoint.tensors.contains_key(&name(h - 1)));
             let pieces = there.map(|h| Piece { tensor: name(h), rows: None }).collect();

@@ -61,7 +61,8 @@ pub fn modernbert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     stack.feed_forward.gated = true;
     stack.causal = false;
     stack.embedding_norm = true;
-    let global = RopeDefaults { theta: r.keys.positive(&["global_rope_theta"], 160_000.0)?, ..RopeDefaults::USUAL };
+    let global =
+        RopeDefaults { theta: r.keys.positive(&["global_rope_theta"], 160_000.0)?, ..RopeDefaults::USUAL };
     let (head_dim, n_ctx, n) = (sizes.head_dim, sizes.n_ctx, sizes.n_layers);
     stack.ropes = vec![
         rope(r.keys, Some("full_attention"), head_dim, n_ctx, global)?,
@@ -89,7 +90,11 @@ pub fn modernbert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     ];
     names.layers("", "layers.", n, &all(others));
     let f = r.keys.activation(&["classifier_activation"], Function::Gelu)?;
-    let heads = EncoderHeads { masked: (MODERNBERT_HEADS.masked.0, f), sequence: ("head.dense", f), ..MODERNBERT_HEADS };
+    let heads = EncoderHeads {
+        masked: (MODERNBERT_HEADS.masked.0, f),
+        sequence: ("head.dense", f),
+        ..MODERNBERT_HEADS
+    };
     let model = Encoder { sizes, stack, names, n_token_types: 0, embedding_width: None };
     model.found(r, heads, |task, head, names| {
         if task == Task::Hidden {
@@ -107,7 +112,9 @@ pub fn modernbert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
             head.pool = match r.keys.opt_text(&["classifier_pooling"])? {
                 None | Some("cls") => Pool::First,
                 Some("mean") => Pool::Mean,
-                Some(other) => return Err(Error::unsupported("pooling", other, "cls and mean are run in ModernBERT")),
+                Some(other) => {
+                    return Err(Error::unsupported("pooling", other, "cls and mean are run in ModernBERT"));
+                }
             };
         }
         Ok(())
@@ -164,7 +171,9 @@ pub fn nomic_bert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
         ("layer_output_norm", "norm2"),
     ];
     names.layers("", "encoder.layers.", n, &all(others));
-    model.found(r, EncoderHeads { masked: (NOMIC_HEADS.masked.0, activation), ..NOMIC_HEADS }, |_, _, _| Ok(()))
+    model.found(r, EncoderHeads { masked: (NOMIC_HEADS.masked.0, activation), ..NOMIC_HEADS }, |_, _, _| {
+        Ok(())
+    })
 }
 
 /// GTE 1.5 and multilingual: model types `new` and `gte`.
@@ -174,7 +183,11 @@ pub fn gte<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     }
     for (key, run) in [("layer_norm_type", "layer_norm"), ("position_embedding_type", "rope")] {
         if let Some(other) = r.keys.opt_text(&[key])?.filter(|kind| *kind != run) {
-            return Err(Error::unsupported("feature", format!("{key} {other}"), format!("GTE is run with {run}")));
+            return Err(Error::unsupported(
+                "feature",
+                format!("{key} {other}"),
+                format!("GTE is run with {run}"),
+            ));
         }
     }
     let activation = r.keys.activation(&["hidden_act"], Function::Gelu)?;
@@ -184,7 +197,12 @@ pub fn gte<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     let names = &mut model.names;
     names.base_rules(&all([("token_embd_norm", "embeddings.LayerNorm")]));
     names.layers("", "encoder.layer.", n, &qkv("attention.qkv_proj", &model.stack.attention, Fused::Stacked));
-    names.layers("", "encoder.layer.", n, &halves(["ffn_up", "ffn_gate"], "mlp.up_gate_proj", model.sizes.n_ff));
+    names.layers(
+        "",
+        "encoder.layer.",
+        n,
+        &halves(["ffn_up", "ffn_gate"], "mlp.up_gate_proj", model.sizes.n_ff),
+    );
     let others = [
         ("attn_output", "attention.o_proj"),
         ("attn_output_norm", "attn_ln"),

@@ -53,7 +53,13 @@ struct Counts {
 }
 
 /// Gives all layers experts of width `n_ff`.
-fn add_experts(r: &Reading, model: &mut Decoder, counts: Counts, n_ff: usize, routing: Routing) -> Result<()> {
+fn add_experts(
+    r: &Reading,
+    model: &mut Decoder,
+    counts: Counts,
+    n_ff: usize,
+    routing: Routing,
+) -> Result<()> {
     let n = r.keys.size(&["num_local_experts", "num_experts"], counts.n)?;
     let n_used = r.keys.size(&["num_experts_per_tok"], counts.n_used)?;
     if n_used > n {
@@ -79,7 +85,8 @@ fn expert_names(r: &Reading, model: &mut Decoder, at: &str, parts: [&str; 3]) {
     let ours = ["ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"];
     for i in (0..model.sizes.n_layers).filter(|i| model.stack.layers[*i].experts) {
         let layer = format!("{}layers.{i}.", model.names.base());
-        let packed = ["gate_up_proj", "gate_up_proj", "down_proj"].map(|part| format!("{layer}mlp.experts.{part}"));
+        let packed =
+            ["gate_up_proj", "gate_up_proj", "down_proj"].map(|part| format!("{layer}mlp.experts.{part}"));
         let is_packed = r.checkpoint.tensors.contains_key(&packed[0]);
         let half = |first| Some(Rows { first, len: n_ff, step: 2 * n_ff, groups: n });
         let rows = [half(0), half(n_ff), None];
@@ -100,7 +107,8 @@ fn expert_names(r: &Reading, model: &mut Decoder, at: &str, parts: [&str; 3]) {
 const PROJECTIONS: [&str; 3] = ["gate_proj", "up_proj", "down_proj"];
 
 pub fn mixtral<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    let mut model = llama::with_ffn_norm(r, MIXTRAL, 1e-5, RopeDefaults { theta: 1e6, ..RopeDefaults::USUAL })?;
+    let mut model =
+        llama::with_ffn_norm(r, MIXTRAL, 1e-5, RopeDefaults { theta: 1e6, ..RopeDefaults::USUAL })?;
     llama::window_in_all(r, &mut model, None)?;
     let n_ff = model.sizes.n_ff;
     add_experts(r, &mut model, Counts { n: 8, n_used: 2 }, n_ff, Routing::Normalized)?;
@@ -180,7 +188,8 @@ pub fn olmoe<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
 /// Sinks, a window in every other layer, biases everywhere, and experts whose matrices map rows instead of columns, gate
 /// and up by turns.
 pub fn gpt_oss<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    let mut model = llama::with_ffn_norm(r, GPT_OSS, 1e-5, RopeDefaults { theta: 150_000.0, ..RopeDefaults::USUAL })?;
+    let mut model =
+        llama::with_ffn_norm(r, GPT_OSS, 1e-5, RopeDefaults { theta: 150_000.0, ..RopeDefaults::USUAL })?;
     model.stack.sinks = true;
     let (n, n_ff) = (model.sizes.n_layers, model.sizes.n_ff);
     add_experts(r, &mut model, Counts { n: 128, n_used: 4 }, n_ff, Routing::Normalized)?;
@@ -200,13 +209,21 @@ pub fn gpt_oss<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     let names = [("attn_sinks", "self_attn.sinks"), ("ffn_gate_inp", "mlp.router")];
     model.names.layers("", "layers.", n, &all(names));
     let every_other = |first| Some(Rows { first, len: 1, step: 2, groups: n_experts * n_ff });
-    let parts = [("gate", "gate_up_proj", every_other(0)), ("up", "gate_up_proj", every_other(1)), ("down", "down_proj", None)];
+    let parts = [
+        ("gate", "gate_up_proj", every_other(0)),
+        ("up", "gate_up_proj", every_other(1)),
+        ("down", "down_proj", None),
+    ];
     for i in 0..n {
         for (ours, theirs, rows) in parts {
             let tensor = format!("{}layers.{i}.mlp.experts.{theirs}", model.names.base());
             let bias = Piece { tensor: format!("{tensor}_bias"), rows };
             let ours = format!("blk.{i}.ffn_{ours}_exps");
-            model.names.pieces(format!("{ours}.weight"), vec![Piece { tensor, rows }], Change::TransposedEach);
+            model.names.pieces(
+                format!("{ours}.weight"),
+                vec![Piece { tensor, rows }],
+                Change::TransposedEach,
+            );
             model.names.pieces(format!("{ours}.bias"), vec![bias], Change::None);
         }
     }

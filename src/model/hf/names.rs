@@ -97,7 +97,8 @@ impl<'a> Names<'a> {
     /// Finds out the base model's prefix by the token embeddings, for which a family has these names; the first that the
     /// folder has counts.
     pub fn new(checkpoint: &'a Checkpoint, embeddings: &[&'static str]) -> Names<'a> {
-        let mut names = Names { checkpoint, base: String::new(), origins: BTreeMap::new(), ignored: Vec::new() };
+        let mut names =
+            Names { checkpoint, base: String::new(), origins: BTreeMap::new(), ignored: Vec::new() };
         for embedding in embeddings {
             let tensor = format!("{embedding}.weight");
             let prefixes = checkpoint.tensors.keys().filter_map(|name| name.strip_suffix(&tensor));

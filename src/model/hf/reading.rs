@@ -79,7 +79,8 @@ impl<'a> Reading<'a> {
         decoder: Option<Stack>,
         head: Head,
     ) -> Result<Config> {
-        let labels = if matches!(head.output, HeadOutput::Labels(_)) { labels(self.keys)? } else { Vec::new() };
+        let labels =
+            if matches!(head.output, HeadOutput::Labels(_)) { labels(self.keys)? } else { Vec::new() };
         Ok(Config {
             architecture: self.kind.to_owned(),
             n_vocab: sizes.n_vocab,
@@ -125,7 +126,8 @@ impl<'a> Encoder<'a> {
         let mut head = encoder_head(task, heads, r.keys, r.folder, &mut self.names)?;
         change(task, &mut head, &mut self.names)?;
         let config = r.config(&self.sizes, Some(self.stack), None, head)?;
-        let mut config = Config { n_token_types: self.n_token_types, embedding_width: self.embedding_width, ..config };
+        let mut config =
+            Config { n_token_types: self.n_token_types, embedding_width: self.embedding_width, ..config };
         if task == Task::Replaced {
             config.labels = vec!["replaced".to_owned()];
             config.problem = Problem::AnyOf;

@@ -53,11 +53,14 @@ pub(super) fn rope(
     };
     let part = match given(&["partial_rotary_factor"])? {
         Some(part) => part,
-        None => keys.positive(&["partial_rotary_factor", "rotary_pct", "rotary_emb_fraction"], defaults.part)?,
+        None => {
+            keys.positive(&["partial_rotary_factor", "rotary_pct", "rotary_emb_fraction"], defaults.part)?
+        }
     };
     let dims = (head_dim as f32 * part) as usize;
     if dims == 0 || dims > head_dim || dims % 2 != 0 {
-        let problem = format!("{dims} of {head_dim} numbers of a head would be rotated: only an even number can be");
+        let problem =
+            format!("{dims} of {head_dim} numbers of a head would be rotated: only an even number can be");
         return Err(keys.bad("partial_rotary_factor", problem));
     }
     let plain = Rope { theta, dims, style: defaults.style, scaling: Scaling::None };
@@ -108,7 +111,9 @@ fn scaled(keys: &Keys, given: &Keys, plain: Rope, n_ctx: usize) -> Result<Rope> 
         "llama3" => {
             let (low, high) = (need("low_freq_factor")?, need("high_freq_factor")?);
             if low >= high {
-                return Err(given.bad("low_freq_factor", format!("{low} is not below high_freq_factor, {high}")));
+                return Err(
+                    given.bad("low_freq_factor", format!("{low} is not below high_freq_factor, {high}"))
+                );
             }
             let factor = need("factor")?;
             Scaling::Llama3 { factor, low_freq_factor: low, high_freq_factor: high, original: original()? }
@@ -196,7 +201,10 @@ mod tests {
         let error = |scaling: Json| read(json!({ "rope_scaling": scaling }), None).unwrap_err().to_string();
         let unknown = error(json!({ "rope_type": "foo", "factor": 2.0 }));
         assert!(unknown.starts_with("unsupported rope scaling `foo`"), "{unknown}");
-        assert_eq!(error(json!({ "type": "linear" })), "config.json: rope_scaling.factor: the key is missing");
+        assert_eq!(
+            error(json!({ "type": "linear" })),
+            "config.json: rope_scaling.factor: the key is missing"
+        );
         let short = json!({ "type": "longrope", "short_factor": [1.0], "long_factor": [1.0, 1.0, 1.0, 1.0] });
         assert_eq!(error(short), "config.json: rope_scaling.short_factor: it has 1 numbers, not 4");
     }

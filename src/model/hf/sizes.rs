@@ -4,9 +4,7 @@ use super::Keys;
 use crate::{
     error::{Error, Result},
     format::Checkpoint,
-    model::{
-        FeedForward, Layer, NormConfig, QkNorm, Residual, Rope, Stack, check_head_dim,
-    },
+    model::{FeedForward, Layer, NormConfig, QkNorm, Residual, Rope, Stack, check_head_dim},
     plan::{AttentionShape, Function, NormKind},
 };
 
@@ -154,7 +152,11 @@ pub(super) fn sliding(keys: &Keys, n_layers: usize, rule: impl Fn(usize) -> bool
     let is_sliding = |kind: &serde_json::Value| match kind.as_str() {
         Some("sliding_attention") => Ok(true),
         Some("full_attention") => Ok(false),
-        _ => Err(Error::unsupported("layer type", kind.to_string(), "full_attention and sliding_attention are run")),
+        _ => Err(Error::unsupported(
+            "layer type",
+            kind.to_string(),
+            "full_attention and sliding_attention are run",
+        )),
     };
     types.iter().map(is_sliding).collect()
 }

@@ -80,7 +80,8 @@ pub fn t5<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
         for table in rest {
             let is_gate = |theirs: &str| theirs.ends_with("wi_0") || theirs.ends_with("wi_1");
             let gated = stack.feed_forward.gated;
-            let rules = table.iter().filter(|(_, theirs)| is_gate(theirs) == gated || !theirs.contains(".wi"));
+            let rules =
+                table.iter().filter(|(_, theirs)| is_gate(theirs) == gated || !theirs.contains(".wi"));
             let rules: Vec<_> = rules.map(|(ours, theirs)| same(ours, theirs)).collect();
             names.layers(stack.prefix, &block, n, &rules);
         }
@@ -90,7 +91,8 @@ pub fn t5<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     }
 
     let class = r.keys.opt_list("architectures")?.and_then(|list| list.first()).and_then(Json::as_str);
-    let encoder_only = !r.folder.modules.is_null() || class.is_some_and(|class| class.ends_with("EncoderModel"));
+    let encoder_only =
+        !r.folder.modules.is_null() || class.is_some_and(|class| class.ends_with("EncoderModel"));
     if encoder_only {
         names.ignore(&["@decoder.", "lm_head."]);
         let head = Head { pool: pooling(r.folder, Pool::Mean)?, ..Head::HIDDEN };
@@ -126,7 +128,11 @@ fn base_stack(r: &Reading, sizes: &Sizes) -> Result<Stack> {
     stack.feed_forward.activation = match (gated, activation) {
         (true, "gelu") => Function::GeluTanh,
         (_, name) => Function::named(name).ok_or_else(|| {
-            Error::unsupported("activation", projection, "relu, gelu, silu and their gated forms are run in T5")
+            Error::unsupported(
+                "activation",
+                projection,
+                "relu, gelu, silu and their gated forms are run in T5",
+            )
         })?,
     };
     Ok(stack)

@@ -1,0 +1,67 @@
+//! Tokens that the host chooses, one by one, because something must look at their scores first.
+
+use super::{Event, FinishReason, Generation, Way, plans};
+use crate::{
+    backend::cpu::{penalize, pick},
+    error::{Error, Result},
+    model::IDS,
+    plan::Stage,
+    run::{Engine, Processors},
+};
+
+/// What the host keeps for its choice.
+pub(super) struct Host {
+    pub processors: Processors,
+    /// How often each token occurred, as [`crate::plan::Op::Penalize`] counts.
+    pub counts: Vec<u32>,
+    /// The token that was chosen last, until the model has seen it.
+    pub unseen: Option<u32>,
+}
+
+impl Generation {
+    pub(super) async fn token_on_host(&mut self, engine: &mut Engine) -> Result<Event> {
+        if self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max) {
+            return self.finish(FinishReason::Length).await;
+        }
+        let decode = plans(engine)?.0;
+        let (decode, output) = (decode.ready()?, decode.output()?);
+        let Way::Host(host) = &mut self.way else {
+            return Err(Error::input("generation", "it is not the host's"));
+        };
+        if let Some(id) = host.unseen.take() {
+            if self.position() >= engine.facts().n_ctx {
+                return self.finish(FinishReason::Context).await;
+            }
+            if self.must_read_again(engine) {
+                self.read_again(engine);
+                return self.prefill_chunk(engine).await;
+            }
+            engine.backend.write_u32(IDS, 0, &[id])?;
+            let run = self.run(engine, self.position(), 1);
+            engine.backend.run(decode, &run, Stage::Logits)?;
+            engine.cached.tokens.push(id);
+        }
+        let n_vocab = engine.facts().config.n_vocab;
+        let mut scores = engine.backend.read_value(decode, output, 0, n_vocab).await?;
+        let text: Vec<u32> =
+            self.prompt.iter().chain(&self.output.tokens[self.answered..]).copied().collect();
+        let run = self.run(engine, 0, 1);
+        let Way::Host(host) = &mut self.way else {
+            return Err(Error::input("generation", "it is not the host's"));
+        };
+        penalize(&mut scores, &host.counts, &self.sampling);
+        host.processors.apply(&text, self.n_given, &engine.cached.source, &mut scores);
+        let id = pick(&scores, &run).ok_or_else(|| Error::NotFinite { place: "the logits".into() })?;
+        if let Some(count) = host.counts.get_mut(id as usize) {
+            *count += 1;
+        }
+        host.unseen = Some(id);
+        self.submitted += 1;
+        self.first_token.get_or_insert_with(web_time::Instant::now);
+        if !self.options.ignore_eos && engine.is_end(id) {
+            return self.finish(FinishReason::Eos).await;
+        }
+        self.output.tokens.push(id);
+        self.show(engine, id).await
+    }
+}

@@ -1,0 +1,292 @@
+//! One generation, step by step: the encoder's reading, prefill in chunks, then tokens in one of three ways.
+
+mod device;
+mod host;
+mod result;
+mod search;
+
+use std::collections::VecDeque;
+
+use web_time::Instant;
+
+use super::{
+    BeamOptions, BeamSearch, Engine, GenerateOptions, ProcessOptions, Processors, Slots, StopMatcher,
+    plans::{Planned, Plans},
+};
+use crate::{
+    error::{Error, Result},
+    format::LocalFuture,
+    model::COUNTS,
+    plan::{Run, Sampling},
+    text::StreamDecoder,
+};
+use host::Host;
+pub use result::{Event, FinishReason, Output, Timings, Usage};
+use search::Beams;
+
+/// Who chooses tokens, and how.
+enum Way {
+    /// The device draws them.
+    Device,
+    /// The host draws them.
+    Host(Host),
+    /// The host follows several texts to find the most probable.
+    Beams(Beams),
+}
+
+/// A generation under way. Dropping it leaves the engine ready for the next.
+pub struct Generation {
+    number: u64,
+    /// What an encoder has yet to read.
+    source: Option<Vec<u32>>,
+    /// The tokens that come before the first that is drawn: the prompt, or of an encoder-decoder what its text begins with.
+    prompt: Vec<u32>,
+    /// How many tokens of the answer are among them.
+    answered: usize,
+    /// How many tokens were drawn before the prompt was last read.
+    drawn_before: usize,
+    /// Tokens of the answer that were not drawn.
+    n_forced: usize,
+    /// How many tokens the caller, or the model's files, gave.
+    n_given: usize,
+    way: Way,
+    options: GenerateOptions,
+    sampling: Sampling,
+    /// Tokens of the prompt in the cache.
+    prefilled: usize,
+    /// Runs that sample a token and were submitted; the first ends the prefill.
+    submitted: usize,
+    /// The tokens of runs that were submitted and not read.
+    on_their_way: VecDeque<LocalFuture<'static, Result<u32>>>,
+    /// None where the model has no tokenizer.
+    decoder: Option<StreamDecoder>,
+    stops: StopMatcher,
+    output: Output,
+    started: Instant,
+    first_token: Option<Instant>,
+    finished: bool,
+    failed: Option<Error>,
+    aborted: bool,
+}
+
+impl Generation {
+    pub(super) fn start(engine: &mut Engine, prompt: &[u32], options: GenerateOptions) -> Result<Self> {
+        if let Some(name) = engine.defaults().not_run.first() {
+            let hint = "the model's generation_config.json asks for it";
+            return Err(Error::unsupported("generation option", name, hint));
+        }
+        let source = engine.facts().config.encoder.as_ref().map(|_| prompt.to_vec());
+        let mut prompt = match source {
+            None => prompt.to_vec(),
+            Some(_) => vec![engine.defaults().decoder_start.or(engine.defaults().bos).unwrap_or(0)],
+        };
+        let options = options.bounded(engine.defaults(), prompt.len());
+        let n_given = prompt.len();
+        let way = way(engine, &prompt, source.as_deref(), &options)?;
+        // What comes first anyway need not be drawn; the host's processors see to it themselves.
+        let forced = engine.defaults().forced_bos.filter(|_| source.is_some() && matches!(way, Way::Device));
+        prompt.extend(forced);
+        let n_forced = usize::from(forced.is_some());
+        engine.check_ids(&prompt)?;
+        let beyond = engine.is_beyond(prompt.len());
+        let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
+        if engine.cached.beyond != beyond || other_source {
+            engine.cached.clear();
+            engine.cached.beyond = beyond;
+        }
+        // The last token is always computed, for its logits.
+        let common = engine.cached.tokens.iter().zip(&prompt).take_while(|(a, b)| a == b).count();
+        let prefilled = common.min(prompt.len() - 1);
+        engine.cached.tokens.truncate(prefilled);
+        engine.latest += 1;
+        let sampling = options.sampling();
+        if sampling.has_penalties() {
+            engine.backend.write_u32(COUNTS, 0, &counts(&prompt, engine.facts().config.n_vocab))?;
+        }
+        let n_prompt = source.as_ref().map_or(prompt.len(), Vec::len);
+        let usage = Usage { prompt: n_prompt, cached: prefilled, completion: 0 };
+        let decoder = match engine.tokenizer() {
+            Ok(tokenizer) if source.is_some() => Some(StreamDecoder::new(tokenizer, true)),
+            Ok(tokenizer) => Some(StreamDecoder::after(tokenizer, &prompt)?),
+            Err(_) => None,
+        };
+        Ok(Generation {
+            number: engine.latest,
+            source,
+            answered: n_forced,
+            drawn_before: 0,
+            n_forced,
+            n_given,
+            way,
+            sampling,
+            prefilled,
+            submitted: 0,
+            on_their_way: VecDeque::new(),
+            decoder,
+            stops: StopMatcher::new(&options.stop),
+            output: Output {
+                text: String::new(),
+                tokens: prompt[prompt.len() - n_forced..].to_vec(),
+                finish_reason: FinishReason::Abort,
+                stop: None,
+                usage,
+                timings: Timings::default(),
+            },
+            started: Instant::now(),
+            first_token: None,
+            finished: false,
+            failed: None,
+            aborted: false,
+            prompt,
+            options,
+        })
+    }
+
+    /// Asks for the end: the next step is the last.
+    pub fn abort(&mut self) {
+        self.aborted = true;
+    }
+
+    /// One chunk of the prompt, one token, or the end. After the end, or an error, it says the same again.
+    ///
+    /// # Errors
+    /// Those of the device; [`Error::NotFinite`] when the model's numbers went bad; [`Error::Input`] if another
+    /// generation or other work on the model has begun since.
+    pub async fn step(&mut self, engine: &mut Engine) -> Result<Event> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        if self.finished {
+            return Ok(Event::Done { text: String::new(), output: self.output.clone() });
+        }
+        if engine.unloaded {
+            return Err(Error::Unloaded);
+        }
+        if engine.latest != self.number {
+            let problem = "other work on this model has begun since, and took the cache over";
+            return Err(Error::input("generation", problem));
+        }
+        let event = match () {
+            _ if self.aborted => self.finish(FinishReason::Abort).await,
+            _ if self.source.is_some() => self.read_source(engine).await,
+            _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
+            _ => match self.way {
+                Way::Device => self.token(engine).await,
+                Way::Host(_) => self.token_on_host(engine).await,
+                Way::Beams(_) => self.search(engine).await,
+            },
+        };
+        if let Err(error) = &event {
+            self.failed = Some(error.clone());
+            engine.cached.clear();
+        }
+        event
+    }
+
+    /// The text that a token lets out.
+    fn text_of(&mut self, engine: &Engine, id: u32) -> Result<String> {
+        match (&mut self.decoder, engine.tokenizer()) {
+            // Embedding tables are often padded; what the tokenizer does not know has no text.
+            (Some(decoder), Ok(tokenizer)) if (id as usize) < tokenizer.vocab_size() => {
+                decoder.push(tokenizer, id)
+            }
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// The event of a token of the answer, which may be its last.
+    async fn show(&mut self, engine: &Engine, id: u32) -> Result<Event> {
+        let text = self.text_of(engine, id)?;
+        let passed = self.stops.push(&text);
+        self.output.text += &passed.text;
+        if let Some(stop) = passed.stop {
+            self.output.stop = Some(stop);
+            // The text before the stop string, which is all of this event, must be shown before the end is.
+            let event = Event::Token { id, text: passed.text };
+            self.conclude(FinishReason::Stop).await;
+            return Ok(event);
+        }
+        Ok(Event::Token { id, text: passed.text })
+    }
+
+    async fn finish(&mut self, reason: FinishReason) -> Result<Event> {
+        let rest = self.decoder.as_mut().map(StreamDecoder::finish).unwrap_or_default();
+        let passed = self.stops.push(&rest);
+        let text = passed.text + &self.stops.finish();
+        self.output.text += &text;
+        self.conclude(reason).await;
+        Ok(Event::Done { text, output: self.output.clone() })
+    }
+
+    async fn conclude(&mut self, reason: FinishReason) {
+        let now = Instant::now();
+        let ms = |a: Instant, b: Instant| (b - a).as_secs_f64() * 1e3;
+        // What was computed past the end is waited for and discarded.
+        for token in self.on_their_way.drain(..) {
+            let _ = token.await;
+        }
+        let first = self.first_token.unwrap_or(now);
+        self.output.finish_reason = reason;
+        self.output.usage.completion = self.output.tokens.len();
+        let timings = &mut self.output.timings;
+        timings.first_token_ms = ms(self.started, first);
+        timings.decode_ms = ms(first, now);
+        timings.total_ms = ms(self.started, now);
+        self.finished = true;
+    }
+}
+
+/// The plans that write text: for one token and for a chunk.
+fn plans(engine: &Engine) -> Result<(&Planned, &Planned)> {
+    match &engine.plans {
+        Plans { decode: Some(decode), prefill: Some(prefill), .. } => Ok((decode, prefill)),
+        _ => Err(Error::input("model", "it writes no text")),
+    }
+}
+
+/// How the tokens of a generation are chosen.
+fn way(engine: &Engine, prompt: &[u32], source: Option<&[u32]>, options: &GenerateOptions) -> Result<Way> {
+    let (defaults, n_ctx) = (engine.defaults(), engine.facts().n_ctx);
+    let n_vocab = engine.facts().config.n_vocab;
+    let eos = if options.ignore_eos { Vec::new() } else { engine.ends() };
+    let beams = options.num_beams > 1;
+    let max_length = options.max_new_tokens.map(|n| n.saturating_add(prompt.len()));
+    let wanted = ProcessOptions {
+        eos: eos.clone(),
+        repetition_penalty: if beams { options.repetition_penalty } else { 1.0 },
+        no_repeat_ngram_size: options.no_repeat_ngram_size,
+        bad_words: defaults.bad_words.clone(),
+        min_length: defaults.min_length.unwrap_or(0),
+        min_new_tokens: Some(options.min_new_tokens).filter(|n| *n > 0),
+        forced_eos: defaults.forced_eos.filter(|_| max_length.is_some()).into_iter().collect(),
+        max_length,
+        suppress: defaults.suppress.clone(),
+        begin_suppress: defaults.begin_suppress.clone(),
+        ..ProcessOptions::default()
+    };
+    let forced_bos = defaults.forced_bos.filter(|_| source.is_some());
+    let is_plain = Processors::new(&wanted, n_vocab)?.is_empty();
+    if is_plain && !beams {
+        return Ok(Way::Device);
+    }
+    let processors = Processors::new(&ProcessOptions { forced_bos, ..wanted }, n_vocab)?;
+    if !beams {
+        let counts = counts(prompt, n_vocab);
+        return Ok(Way::Host(Host { processors, counts, unseen: None }));
+    }
+    let max_length = max_length.unwrap_or(n_ctx).min(n_ctx);
+    let options = BeamOptions {
+        length_penalty: options.length_penalty,
+        early_stopping: options.early_stopping,
+        ..BeamOptions::new(options.num_beams, max_length, eos)
+    };
+    let search = BeamSearch::new(options, processors, prompt, source.unwrap_or(prompt))?;
+    Ok(Way::Beams(Beams { search, slots: Slots::new(n_ctx, prompt.len())?, length: 0 }))
+}
+
+/// See [`crate::plan::Op::Penalize`].
+fn counts(prompt: &[u32], n_vocab: usize) -> Vec<u32> {
+    let mut counts = vec![0; n_vocab];
+    prompt.iter().for_each(|id| counts[*id as usize] = Run::IN_PROMPT);
+    counts
+}
