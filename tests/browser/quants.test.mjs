@@ -1,11 +1,10 @@
 // The quantized types in a browser's engines: the vector dots in V8, the shaders in Chromium's WebGPU, both held to the
 // scalar truth on random blocks.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
-import { launchChromium, openPage, root, startServer } from "./harness.mjs";
+import { launchChromium, openPage, startServer } from "./harness.mjs";
+import { output, startModule } from "./wasm.mjs";
 
 const PARTS = ["name", "wgsl", "quants", "scales", "weights"];
 
@@ -16,18 +15,12 @@ let seed;
 before(async () => {
   seed = randomBytes(8).readBigInt64LE();
   console.log(`seed ${seed}`);
-  const target = ["--target", "wasm32-unknown-unknown"];
-  const cargo = ["build", "--package", "intab-wasm-tests", ...target, "--message-format", "json", "--quiet"];
-  const messages = execFileSync("cargo", cargo, { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 });
-  const files = messages.trim().split("\n").flatMap((line) => JSON.parse(line).filenames ?? []);
-  const file = files.find((name) => name.endsWith("intab_wasm_tests.wasm"));
-  quants = (await WebAssembly.instantiate(readFileSync(file))).instance.exports;
+  quants = await startModule();
 });
 
 /** The bytes of a part of a type. */
 function part(type, name) {
-  const length = quants.describe(type, PARTS.indexOf(name), seed);
-  return new Uint8Array(quants.memory.buffer, quants.output(), length).slice();
+  return output(quants, quants.describe(type, PARTS.indexOf(name), seed));
 }
 
 const text = (type, name) => new TextDecoder().decode(part(type, name));

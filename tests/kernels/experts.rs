@@ -58,7 +58,7 @@ fn layers_of_experts_agree() {
         (DType::Q8_0, 130, 8, 96, 32, 2),
         (DType::Q4_K, 6, 4, 70, 256, 3),
         (DType::Q6_K, 4, 4, 33, 2560, 1),
-        (DType::MxFp4, 5, 2, 40, 96, 2),
+        (DType::MXFP4, 5, 2, 40, 96, 2),
     ];
     for (dtype, n_experts, k, n_out, n_in, rows) in shapes {
         let w = Weight::matrix("w", dtype, n_experts * n_out, n_in, &mut rng);

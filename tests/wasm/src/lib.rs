@@ -1,15 +1,18 @@
-//! The quantized types alone as a wasm module without imports, so that a test can compare the ways to multiply in the
-//! same engine that runs them, and the shaders with the scalar truth in a browser.
+//! The quantized types and the shaders alone as a wasm module without imports, so that a test can compare the ways to
+//! multiply in the same engine that runs them, and the shaders with the scalar truth in a browser.
 
 #[path = "../../../src/quant/mod.rs"]
 pub mod quant;
 #[path = "../../random/mod.rs"]
 mod random;
+#[path = "../../../src/backend/gpu/shader.rs"]
+pub mod shader;
 
 use std::cell::RefCell;
 
 use quant::{TYPES, TypeInfo};
 use random::Random;
+use shader::{Texts, Variant};
 
 /// Number of types.
 #[unsafe(no_mangle)]
@@ -53,20 +56,36 @@ thread_local! {
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+fn put(output: Vec<u8>) -> usize {
+    OUTPUT.with_borrow_mut(|place| {
+        *place = output;
+        place.len()
+    })
+}
+
 /// Puts a fact of a type, or an array of its random blocks of this seed, into the output; returns the output's length.
 #[unsafe(no_mangle)]
 pub extern "C" fn describe(index: usize, part: u32, seed: u64) -> usize {
     let info = &TYPES[index];
     let parts = [Part::Name, Part::Wgsl, Part::Quants, Part::Scales, Part::Weights];
-    let output = match parts[part as usize] {
+    put(match parts[part as usize] {
         Part::Name => info.name.as_bytes().to_vec(),
         Part::Wgsl => info.gpu.wgsl.as_bytes().to_vec(),
         array => random_units(info, array, seed),
-    };
-    OUTPUT.with_borrow_mut(|place| {
-        *place = output;
-        place.len()
     })
+}
+
+/// Number of the kernels' texts.
+#[unsafe(no_mangle)]
+pub extern "C" fn n_texts() -> usize {
+    Variant::all().len()
+}
+
+/// Puts a kernel's text, after a line that says which it is, into the output; returns the output's length.
+#[unsafe(no_mangle)]
+pub extern "C" fn text(index: usize) -> usize {
+    let variant = &Variant::all()[index];
+    put(format!("// {variant:?}\n{}", Texts::default().get(variant)).into_bytes())
 }
 
 /// Where the output is.

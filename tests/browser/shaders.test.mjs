@@ -1,0 +1,45 @@
+// Every filling of every kernel's text, compiled by the compiler that browsers have.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { launchChromium, openPage, startServer } from "./harness.mjs";
+import { output, startModule } from "./wasm.mjs";
+
+test("Chromium's WebGPU compiles every variant of every kernel", async (t) => {
+  const module = await startModule();
+  const texts = Array.from({ length: module.n_texts() }, (_, index) =>
+    new TextDecoder().decode(output(module, module.text(index))),
+  );
+  assert.ok(texts.length > 400, `${texts.length} texts`);
+  const server = await startServer();
+  t.after(() => server.stop());
+  const browser = await launchChromium();
+  t.after(() => browser.close());
+  const { page } = await openPage(browser, `${server.url}lib/intab.js`);
+  const failures = await page.evaluate(compile, texts);
+  assert.deepEqual(failures, []);
+});
+
+/**
+ * In the page: compiles each text, and makes a pipeline with some number for every constant of those without weights
+ * or with plain ones (`quants.test.mjs` makes one of each type); gives what went wrong.
+ */
+async function compile(texts) {
+  const adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter.requestDevice();
+  const failures = [];
+  for (const code of texts) {
+    const [name] = code.split("\n", 1);
+    const constants = Object.fromEntries([...code.matchAll(/^override (\w+)/gm)].map(([, key]) => [key, 32]));
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ code });
+    const { messages } = await module.getCompilationInfo();
+    for (const { type, lineNum, message } of messages) failures.push(`${name}: ${type} in line ${lineNum}: ${message}`);
+    if (/dtype: (None|Some\(F32\))/.test(name)) {
+      device.createComputePipeline({ layout: "auto", compute: { module, constants } });
+    }
+    const error = await device.popErrorScope();
+    if (error) failures.push(`${name}: ${error.message}`);
+  }
+  device.destroy();
+  return failures;
+}
