@@ -85,6 +85,7 @@ impl Case<'_> {
                 }
                 "suppress_tokens" => options.suppress = list(value),
                 "begin_suppress_tokens" => options.begin_suppress = list(value),
+                "renormalize_logits" => options.renormalize_logits = value == true,
                 other => panic!("make.py has an option that this test does not know: {other}"),
             }
         }

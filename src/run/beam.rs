@@ -3,7 +3,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use super::process::Processors;
+use super::process::{Processors, log_softmax};
 use crate::{
     error::{Error, Result},
     model::EarlyStopping,
@@ -224,7 +224,11 @@ impl BeamSearch {
         let mut best = BinaryHeap::with_capacity(keep.min(expected) + 1); // the worst of the best on top
         let mut least = DEAD;
         for (parent, (beam, logits)) in self.running.iter().zip(logits.chunks_exact(n_vocab)).enumerate() {
-            log_softmax(logits, &mut self.row)?;
+            self.row.clear();
+            self.row.extend_from_slice(logits);
+            if !log_softmax(&mut self.row) {
+                return Err(Error::NotFinite { place: "the logits".into() });
+            }
             self.processors.apply(&beam.ids, self.prompt_len, &self.source, &mut self.row);
             for (token, score) in self.row.iter().enumerate() {
                 let log_probs = beam.log_probs + score;
@@ -273,20 +277,6 @@ impl BeamSearch {
         // Within the range of numbers, so that no score is NaN.
         log_probs / penalty.clamp(f32::MIN_POSITIVE, f32::MAX)
     }
-}
-
-/// `row = logits - ln(sum(exp(logits)))`.
-fn log_softmax(logits: &[f32], row: &mut Vec<f32>) -> Result<()> {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, |max, x| if x > max { x } else { max });
-    // A NaN does not become the maximum, but its exponential spoils the sum.
-    let sum: f64 = logits.iter().map(|x| f64::from((x - max).exp())).sum();
-    if !max.is_finite() || !sum.is_finite() {
-        return Err(Error::NotFinite { place: "the logits".into() });
-    }
-    let log_sum = sum.ln() as f32;
-    row.clear();
-    row.extend(logits.iter().map(|x| x - max - log_sum));
-    Ok(())
 }
 
 impl Ord for Candidate {

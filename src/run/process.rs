@@ -30,6 +30,7 @@ enum Processor {
     Decay { start: usize, factor: f32, eos: Vec<u32> },
     Suppress { tokens: Vec<u32> },
     SuppressFirst { tokens: Vec<u32>, has_forced_first: bool },
+    Renormalize,
 }
 
 /// The text whose next token is scored.
@@ -95,6 +96,7 @@ impl Processors {
             !o.begin_suppress.is_empty(),
             Processor::SuppressFirst { tokens: o.begin_suppress, has_forced_first },
         );
+        add(o.renormalize_logits, Processor::Renormalize);
         Ok(Processors { n_vocab, list })
     }
 
@@ -143,6 +145,10 @@ impl Processor {
                 if text.n_new() == skip {
                     ban(tokens, scores);
                 }
+            }
+            Processor::Renormalize => {
+                // Where every token is impossible, all stay so.
+                log_softmax(scores);
             }
             // Those whose condition does not hold at this place of the text.
             Processor::MinLength { .. }
@@ -232,6 +238,19 @@ fn raise(tokens: &[u32], rate: f32, scores: &mut [f32]) {
             *score = (*score + score.abs() * rate).min(f32::MAX);
         }
     }
+}
+
+/// `scores -= ln(sum(exp(scores)))`. Changes nothing and returns false if one is NaN or infinity, or all are minus infinity.
+pub(super) fn log_softmax(scores: &mut [f32]) -> bool {
+    let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    // The maximum passes over a NaN, but its exponential spoils the sum.
+    let sum: f64 = scores.iter().map(|x| f64::from((x - max).exp())).sum();
+    if !max.is_finite() || !sum.is_finite() {
+        return false;
+    }
+    let log_sum = sum.ln() as f32;
+    scores.iter_mut().for_each(|x| *x = *x - max - log_sum);
+    true
 }
 
 #[cfg(test)]

@@ -39,6 +39,8 @@ pub struct ProcessOptions {
     pub suppress: Vec<u32>,
     /// Tokens that do not come first.
     pub begin_suppress: Vec<u32>,
+    /// Scores become log-probabilities again at the end, which weighs beams against each other in another way.
+    pub renormalize_logits: bool,
 }
 
 impl Default for ProcessOptions {
@@ -60,6 +62,7 @@ impl Default for ProcessOptions {
             exponential_decay_length_penalty: None,
             suppress: Vec::new(),
             begin_suppress: Vec::new(),
+            renormalize_logits: false,
         }
     }
 }

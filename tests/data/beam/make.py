@@ -139,6 +139,7 @@ def process_options(rng, case, chance):
         "exponential_decay_length_penalty": lambda: [rng.randint(0, 3), rng.choice([0.6, 1.1, 1.4])],
         "suppress_tokens": lambda: some(6),
         "begin_suppress_tokens": lambda: some(6),
+        "renormalize_logits": lambda: True,
     }
     if not case["eos"]:
         made.pop("exponential_decay_length_penalty")
