@@ -2,6 +2,9 @@
 #![cfg(feature = "cli")]
 
 mod common;
+#[path = "safetensors/inputs.rs"]
+#[allow(dead_code)]
+mod inputs;
 
 use std::{
     io::Write,
@@ -244,6 +247,25 @@ fn inspect_says_why_a_file_is_not_run() {
     assert_eq!(found["runs"], false);
     assert_eq!(found["memory"], Value::Null);
     assert!(found["error"].as_str().unwrap().contains("abacus"), "{found}");
+}
+
+#[test]
+fn inspect_takes_a_folder_and_the_files_in_it() {
+    let folder = std::env::temp_dir().join(format!("intab-cli-folder-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.json"), r#"{"model_type": "abacus", "n": 3}"#).unwrap();
+    std::fs::write(folder.join(inputs::FILE), inputs::small()).unwrap();
+    let paths = [folder.clone(), folder.join("config.json"), folder.join(inputs::FILE)];
+    let found = paths.map(|path| json(run(&["inspect", path.to_str().unwrap(), "--json"])));
+    let text = printed(run(&["inspect", folder.to_str().unwrap()]));
+    std::fs::remove_dir_all(&folder).unwrap();
+    for found in found {
+        assert_eq!((&found["architecture"], &found["config"]["n"]), (&"abacus".into(), &3.into()));
+        assert_eq!(found["types"], serde_json::json!({ "BF16": 1, "F16": 1, "F32": 2 }));
+        assert_eq!(found["foreign"], serde_json::json!({ "embeddings.position_ids": "I64" }));
+    }
+    assert!(text.contains("  n = 3\n") && text.contains("  w F32 [2, 3], 24 bytes\n"), "{text}");
+    assert!(text.contains("  embeddings.position_ids I64, a type that is not read\n"), "{text}");
 }
 
 #[test]

@@ -47,7 +47,7 @@ struct Cli {
 enum Command {
     /// What a file holds: facts, metadata, tensors, types and the memory needed
     Inspect {
-        /// The model: a GGUF file, or any part of a split one
+        /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
         model: PathBuf,
         /// Print one JSON object
         #[arg(long)]
@@ -58,7 +58,7 @@ enum Command {
     /// By default BOS and EOS are added where the file says so, and the text of special tokens (as `<|im_start|>`)
     /// becomes those tokens.
     Tokenize {
-        /// The model: a GGUF file, or any part of a split one
+        /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
         model: PathBuf,
         /// Add no BOS/EOS and take the text of special tokens as plain text
         #[arg(long)]
@@ -69,7 +69,7 @@ enum Command {
     },
     /// Turn token ids into text, special tokens included, and end it with a newline
     Detokenize {
-        /// The model: a GGUF file, or any part of a split one
+        /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
         model: PathBuf,
         /// Token ids, as 1,2,3
         #[arg(long, required = true, value_parser = arguments::ids, allow_hyphen_values = true)]
@@ -79,7 +79,7 @@ enum Command {
     ///
     /// Without --json, the five best tokens of each position.
     Logits {
-        /// The model: a GGUF file, or any part of a split one
+        /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
         model: PathBuf,
         /// Token ids, as 1,2,3
         #[arg(long, required = true, value_parser = arguments::ids, allow_hyphen_values = true)]

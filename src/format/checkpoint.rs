@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{LocalFuture, Source, metadata::Metadata};
-use crate::{error::Result, quant::DType};
+use super::{Folder, LocalFuture, Source, metadata::Metadata};
+use crate::{
+    error::{Error, Result},
+    quant::DType,
+};
 
 /// One tensor's place in its file. Ranges were checked against the file's length when the directory was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +30,31 @@ pub struct Checkpoint {
     pub metadata: Metadata,
     /// Tensors by name.
     pub tensors: BTreeMap<String, TensorInfo>,
-    /// The files.
+    /// Tensors of types that are not read, and the type of each: a file may have some that nothing uses.
+    pub foreign: BTreeMap<String, String>,
+    /// The files that hold tensors.
     pub sources: Vec<Rc<dyn Source>>,
+    /// What the files around the weights say, where the model is a Hugging Face folder. [`Checkpoint::metadata`] then has
+    /// but `general.name`.
+    pub folder: Option<Folder>,
 }
 
 impl Checkpoint {
+    /// The tensor of this name, `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it is of a type that is not read.
+    pub fn tensor(&self, name: &str) -> Result<Option<&TensorInfo>> {
+        match self.foreign.get(name) {
+            None => Ok(self.tensors.get(name)),
+            Some(dtype) => {
+                let hint =
+                    format!("tensor {name} of {} has it: use one in F32, F16 or BF16", self.metadata.file);
+                Err(Error::unsupported("tensor type", dtype, hint))
+            }
+        }
+    }
+
     /// Reads `len` bytes of a tensor from `start` (relative to the tensor).
     pub fn read<'a>(
         &'a self,

@@ -1,4 +1,4 @@
-//! Native files, read by position so that readers do not share a place in the file.
+//! Native files and directories. Files are read by position, so that readers do not share a place in them.
 
 use std::{
     fs::File,
@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Checkpoint, LocalFuture, Source, split};
+use super::{Checkpoint, LocalFuture, Place, Source, folder::stands_for_folder, open_folder, split};
 use crate::error::{Error, Result};
 
 /// A file on disk.
@@ -86,14 +86,64 @@ fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Resu
     Ok(())
 }
 
-/// Opens the model at `path`; any part of a split model stands for the whole.
+/// A directory on disk.
+pub struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// The directory at `path`, which need not exist: then no file is found in it.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Directory { path: path.into() }
+    }
+}
+
+impl Place for Directory {
+    fn title(&self) -> String {
+        // A path such as `.` has a name only once it is made absolute.
+        let whole = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        whole.file_name().map_or_else(|| self.address(""), |name| name.to_string_lossy().into_owned())
+    }
+
+    fn address(&self, path: &str) -> String {
+        match path {
+            "" => self.path.display().to_string(),
+            path => self.path.join(path).display().to_string(),
+        }
+    }
+
+    fn open<'a>(&'a self, path: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn Source>>>> {
+        let path = self.path.join(path);
+        let result = match path.try_exists() {
+            Ok(false) => Ok(None),
+            _ => FileSource::open(path).map(|file| Some(Rc::new(file) as Rc<dyn Source>)),
+        };
+        Box::pin(ready(result))
+    }
+
+    fn has<'a>(&'a self, path: &'a str) -> LocalFuture<'a, Result<bool>> {
+        Box::pin(ready(Ok(self.path.join(path).exists())))
+    }
+}
+
+/// Opens the model at `path`: a GGUF file, where any part of a split model stands for the whole; a Hugging Face folder,
+/// or its `config.json`, a `.safetensors` file or their index.
 ///
 /// # Errors
-/// Those of [`FileSource::open`] and [`super::open`].
+/// Those of [`FileSource::open`], [`super::open`] and [`open_folder`].
 pub async fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint> {
     let path = path.as_ref();
-    let names = path.file_name().and_then(|name| name.to_str()).and_then(split::siblings);
-    let paths: Vec<PathBuf> = match names {
+    if path.is_dir() {
+        return open_folder(&Directory::new(path), None).await;
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    if let Some(name) = name.filter(|name| stands_for_folder(name)) {
+        // The file itself is looked at first, so that a wrong path is told as such.
+        FileSource::open(path)?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        return open_folder(&Directory::new(directory.unwrap_or(Path::new("."))), Some(name)).await;
+    }
+    let paths: Vec<PathBuf> = match name.and_then(split::siblings) {
         Some(names) => names.iter().map(|name| path.with_file_name(name)).collect(),
         None => vec![path.to_path_buf()],
     };

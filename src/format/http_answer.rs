@@ -41,6 +41,7 @@ pub(super) struct Head {
     pub content_length: Option<u64>,
     /// Whether the body arrives compressed, so that lengths are not those of the file.
     pub encoded: bool,
+    pub content_type: Option<String>,
     pub etag: Option<String>,
     pub last_modified: Option<String>,
 }
@@ -91,6 +92,16 @@ impl Head {
             (416, _) => Err(CHANGED.into()),
             _ => Err(self.status_problem()),
         }
+    }
+
+    /// Whether the answer means that there is no such file. Storage that does not tell strangers what it has answers 403;
+    /// the servers of some apps answer every address with their page.
+    pub fn is_absent(&self) -> bool {
+        let is_page = self
+            .content_type
+            .as_deref()
+            .is_some_and(|kind| kind.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html")));
+        matches!(self.status, 403 | 404 | 410) || is_page && matches!(self.status, 200 | 206)
     }
 
     /// The length that the body must have, where that is known.
@@ -181,6 +192,19 @@ mod tests {
         assert!(dated("b").check_range(&dated("a"), 100, 0, 10).unwrap_err().contains("changed"));
         // A header that one answer lacks says nothing.
         assert_eq!(partial("bytes 0-9/100").check_range(&tagged("a"), 100, 0, 10), Ok(()));
+    }
+
+    #[test]
+    fn an_absent_file_is_told_from_a_refusal_and_a_failure() {
+        for absent in [403, 404, 410] {
+            assert!(status(absent).is_absent(), "{absent}");
+        }
+        for present in [200, 206, 401, 416, 429, 500] {
+            assert!(!status(present).is_absent(), "{present}");
+        }
+        let typed = |kind: &str| Head { content_type: Some(kind.into()), ..status(200) };
+        assert!(typed("text/html; charset=utf-8").is_absent() && typed("Text/HTML").is_absent());
+        assert!(!typed("text/plain").is_absent() && !typed("application/json").is_absent());
     }
 
     #[test]

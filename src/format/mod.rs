@@ -1,14 +1,22 @@
 //! Where bytes come from and what a model file says: range reads over any [`Source`], and the readers that
-//! turn them into a [`Checkpoint`] (metadata and tensor directory; never the weights themselves).
+//! turn them into a [`Checkpoint`] (metadata and tensor directory; never the weights themselves). A model is a GGUF file,
+//! or a Hugging Face folder of safetensors and JSON files at a [`Place`].
 
+mod address;
 mod checkpoint;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
+mod folder;
 pub mod gguf;
 pub mod gguf_writer;
 #[cfg(any(target_arch = "wasm32", test))]
 mod http_answer;
+mod hub;
+mod join;
+mod json;
 pub mod metadata;
+mod place;
+mod safetensors;
 mod sniff;
 mod source;
 pub mod split;
@@ -18,13 +26,16 @@ mod web;
 
 use std::rc::Rc;
 
+pub use address::{Address, FolderAddress};
 pub use checkpoint::{Checkpoint, TensorInfo};
 #[cfg(not(target_arch = "wasm32"))]
-pub use file::{FileSource, open_path};
+pub use file::{Directory, FileSource, open_path};
+pub use folder::{Dense, Folder, open_folder};
+pub use place::{FileSet, Place};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
 #[cfg(target_arch = "wasm32")]
-pub use web::{BlobSource, HttpSource};
+pub use web::{BlobSource, HttpFolder, HttpSource};
 
 use crate::error::{Error, Result};
 
@@ -43,4 +54,20 @@ pub async fn open(sources: Vec<Rc<dyn Source>>) -> Result<Checkpoint> {
         parts.push(gguf::read(source.as_ref(), index).await?);
     }
     split::merge(sources, parts)
+}
+
+/// Reads a model from files that were chosen together, given with their paths: a Hugging Face folder where there is a
+/// `config.json` among them, else GGUF files as in [`open`]. Files that belong to neither are left alone.
+///
+/// # Errors
+/// Those of [`open`] and [`open_folder`], and [`Error::Input`] where there are two folders.
+pub async fn open_files(mut files: Vec<(String, Rc<dyn Source>)>) -> Result<Checkpoint> {
+    let ends_in = |extension: &str| files.iter().any(|(path, _)| path.ends_with(extension));
+    // Whoever offers GGUF files often puts the original's `config.json` beside them.
+    if ends_in(split::EXTENSION) && !ends_in(folder::WEIGHTS_EXTENSION) {
+        files.retain(|(path, _)| path.ends_with(split::EXTENSION));
+    } else if let Some(set) = folder::among(&files)? {
+        return open_folder(&set, None).await;
+    }
+    open(files.into_iter().map(|(_, source)| source).collect()).await
 }

@@ -21,13 +21,14 @@ const MAGICS: &[(&[u8], &str)] = &[
     (b"fmgg", OLD_GGML),
     (b"tjgg", OLD_GGML),
     (b"algg", OLD_GGML),
+    (b"GGUF", "a GGUF file"),
     (b"FUGG", "a GGUF file with its bytes swapped"),
 ];
 const HTML: &str = "an HTML page, probably a download page or an error message instead of the file";
 const PICKLE: &str = "a Python pickle, as PyTorch checkpoints are";
 const OLD_GGML: &str = "a GGML file from before GGUF: convert the model again";
 
-/// Names the kind of file that starts with `head`, where it is a kind that people mistake for a GGUF model.
+/// Names the kind of file that starts with `head`, where it is a kind that people mistake for another.
 pub fn looks_like(head: &[u8]) -> Option<&'static str> {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let starts = |bytes: &[u8], magic: &[u8]| {
@@ -43,7 +44,7 @@ pub fn looks_like(head: &[u8]) -> Option<&'static str> {
     if let Some((length, [b'{', ..])) = head.split_first_chunk::<8>()
         && u64::from_le_bytes(*length) < 1 << 32
     {
-        return Some("a safetensors file");
+        return Some("a safetensors file: name the folder that it lies in, beside its config.json");
     }
     match text.first() {
         Some(b'{' | b'[') => Some("JSON text, a configuration or an error message of the server"),

@@ -1,6 +1,9 @@
 //! Models that come as several GGUF files, `name-00001-of-00003.gguf` and so on: their names, and their parts made one.
 
-use std::{collections::btree_map::Entry, rc::Rc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    rc::Rc,
+};
 
 use super::{Checkpoint, Source, gguf::Part};
 use crate::error::{Error, Result};
@@ -8,7 +11,7 @@ use crate::error::{Error, Result};
 const COUNT: &str = "split.count";
 const NUMBER: &str = "split.no";
 const TENSORS: &str = "split.tensors.count";
-const EXTENSION: &str = ".gguf";
+pub(super) const EXTENSION: &str = ".gguf";
 
 /// The names of all parts of the model that `name`, a path or URL, is a part of, in order; `None` where it does not
 /// look like a part. A URL's query and fragment are kept.
@@ -116,7 +119,7 @@ fn join(sources: Vec<Rc<dyn Source>>, mut parts: impl Iterator<Item = Part>) -> 
         let problem = format!("{promised} tensors promised, but the parts hold {}", tensors.len());
         return Err(metadata.error(TENSORS, problem));
     }
-    Ok(Checkpoint { metadata, tensors, sources })
+    Ok(Checkpoint { metadata, tensors, foreign: BTreeMap::new(), sources, folder: None })
 }
 
 #[cfg(test)]

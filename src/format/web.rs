@@ -4,6 +4,9 @@
 //! cannot, the body goes into a `Blob`, which the browser keeps outside of wasm memory and may put on disk.
 
 mod fetch;
+mod folder;
+
+pub use self::folder::HttpFolder;
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -81,11 +84,39 @@ impl HttpSource {
     ) -> Result<Rc<dyn Source>> {
         let request = Request { name: url, signal: signal.as_ref() };
         let answer = request.fetch(Some((0, FIRST_READ as u64))).await?;
+        Self::from_answer(answer, signal.clone(), progress).await
+    }
+
+    /// As [`HttpSource::open`], but `None` where the server answers that there is no such file.
+    ///
+    /// # Errors
+    /// As [`HttpSource::open`].
+    pub async fn open_if_there(
+        url: &str,
+        signal: Option<AbortSignal>,
+        progress: Rc<dyn Fn(u64, u64)>,
+    ) -> Result<Option<Rc<dyn Source>>> {
+        let request = Request { name: url, signal: signal.as_ref() };
+        let answer = request.fetch(Some((0, FIRST_READ as u64))).await?;
+        if answer.head.is_absent() {
+            answer.discard();
+            return Ok(None);
+        }
+        Self::from_answer(answer, signal.clone(), progress).await.map(Some)
+    }
+
+    /// Goes on after the answer to the first range.
+    async fn from_answer(
+        answer: Answer<'_>,
+        signal: Option<AbortSignal>,
+        progress: Rc<dyn Fn(u64, u64)>,
+    ) -> Result<Rc<dyn Source>> {
+        let request = answer.request;
         let blob = match answer.head.access() {
             Err(problem) => return Err(refuse(answer, problem)),
             Ok(Access::Ranges { total }) => {
                 let (first, start) = answer.into_bytes().await?;
-                let url = url.to_string();
+                let url = request.name.to_string();
                 return Ok(Rc::new(HttpSource {
                     url,
                     signal,
@@ -105,7 +136,7 @@ impl HttpSource {
                 answer.into_blob(progress).await?
             }
         };
-        Ok(Rc::new(BlobSource { name: url.to_string(), blob, signal }))
+        Ok(Rc::new(BlobSource { name: request.name.to_string(), blob, signal }))
     }
 
     /// `len` bytes from `offset` out of the first answer, where it has them; else it is dropped.

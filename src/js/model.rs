@@ -9,15 +9,17 @@ use std::{
     rc::Rc,
 };
 
-use js_sys::{Array, Float32Array, Function, Uint32Array};
+use js_sys::{Float32Array, Function, Uint32Array};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
-use web_sys::{AbortSignal, Blob, File};
+use web_sys::AbortSignal;
 
-use super::convert::{self, GenerateArguments, LoadArguments, throw};
+use super::{
+    convert::{self, GenerateArguments, LoadArguments, throw},
+    source,
+};
 use crate::{
     error::{Error, Result},
-    format::{self, BlobSource, HttpSource, MemorySource, Source, split},
     run::{self, Engine, Event, LoadOptions, Progress},
 };
 
@@ -43,7 +45,7 @@ fn lock(engine: &RefCell<Engine>) -> Result<std::cell::RefMut<'_, Engine>> {
 
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model from a URL, a `Blob`, an array of the parts of a split file, or bytes.
+    /// Loads a model from a `WireSource`: see `www/lib/types.js`.
     pub async fn load(
         source: JsValue,
         options: JsValue,
@@ -209,8 +211,11 @@ async fn load(
         let _ =
             on_progress.call3(&JsValue::NULL, &stage.into(), &(loaded as f64).into(), &(total as f64).into());
     });
-    let sources = sources(&source, &signal, tell.clone()).await?;
-    let checkpoint = format::open(sources).await?;
+    let download = {
+        let tell = tell.clone();
+        move |loaded, total| tell(Progress { stage: "download", loaded, total })
+    };
+    let checkpoint = source::open(&source, &signal, Rc::new(download)).await?;
     let options = LoadOptions {
         prefer,
         context_length: arguments.context_length,
@@ -220,33 +225,4 @@ async fn load(
     };
     let engine = run::load(&checkpoint, &options).await?;
     Ok(Model { engine: Rc::new(RefCell::new(engine)) })
-}
-
-/// The files behind what the page gave.
-async fn sources(
-    source: &JsValue,
-    signal: &AbortSignal,
-    tell: Rc<dyn Fn(Progress)>,
-) -> Result<Vec<Rc<dyn Source>>> {
-    if let Some(url) = source.as_string() {
-        let urls = split::siblings(&url).unwrap_or_else(|| vec![url]);
-        let mut sources = Vec::new();
-        for url in urls {
-            let tell = tell.clone();
-            let progress = move |loaded, total| tell(Progress { stage: "download", loaded, total });
-            sources.push(HttpSource::open(&url, Some(signal.clone()), Rc::new(progress)).await?);
-        }
-        return Ok(sources);
-    }
-    if let Some(bytes) = convert::bytes(source) {
-        return Ok(vec![Rc::new(MemorySource::new("the given bytes", bytes))]);
-    }
-    let parts = if Array::is_array(source) { Array::from(source) } else { Array::of1(source) };
-    let blob = |part: JsValue| -> Result<Rc<dyn Source>> {
-        let problem = "it is not a URL, a Blob, an array of Blobs, or bytes";
-        let blob: Blob = part.dyn_into().map_err(|_| Error::input("source", problem))?;
-        let name = blob.dyn_ref::<File>().map_or_else(|| "the given blob".to_owned(), File::name);
-        Ok(Rc::new(BlobSource::new(name, blob)))
-    };
-    parts.iter().map(blob).collect()
 }

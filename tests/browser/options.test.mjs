@@ -96,11 +96,15 @@ test("messages need a role and a content, and nothing else", () => {
 });
 
 test("a source is a URL, a file, files or bytes", () => {
-  const file = new File(["x"], "model.gguf");
-  for (const source of [file, new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)])
+  const file = new File(["x"], "m.gguf");
+  for (const source of [new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)])
     assert.equal(options.checkSource(source), source);
-  assert.deepEqual(options.checkSource([file, file]), [file, file]);
+  const named = { path: "m.gguf", file };
+  assert.deepEqual(options.checkSource(file), [named]);
+  assert.deepEqual(options.checkSource([file, file]), [named, named]);
+  const pooling = { path: "bert/1_Pooling/config.json", file: new Blob(["{}"]) };
+  assert.deepEqual(options.checkSource([file, pooling]), [named, pooling]);
   assert.equal(options.checkSource(new URL("https://example.org/m.gguf")), "https://example.org/m.gguf");
-  for (const bad of [undefined, null, 5, "", [], [new Blob(["x"])], {}])
+  for (const bad of [undefined, null, 5, "", [], [new Blob(["x"])], {}, [{ path: "", file }], [{ path: "x" }]])
     refuses(() => options.checkSource(bad), /^source: expected/);
 });

@@ -8,6 +8,7 @@ import { clientFor, liveClients } from "./client.js";
 import { Model } from "./model.js";
 import { checkLoadOptions, checkSource } from "./options.js";
 
+export { droppedFiles } from "./drop.js";
 export * from "./errors.js";
 export { Generation } from "./generation.js";
 export { Model };
@@ -21,6 +22,7 @@ export { Model };
  * @typedef {import("./types.js").MemoryUse} MemoryUse
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").ModelInfo} ModelInfo
+ * @typedef {import("./types.js").NamedFile} NamedFile
  * @typedef {import("./types.js").Progress} Progress
  * @typedef {import("./types.js").Source} Source
  * @typedef {import("./generation.js").Token} Token

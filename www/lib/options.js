@@ -209,7 +209,8 @@ export function checkMessages(messages) {
 
 /**
  * @param {unknown} source
- * @returns {WireSource} A URL comes out absolute, since the worker's base is not the page's.
+ * @returns {WireSource} A URL comes out absolute, since the worker's base is not the page's; a file with its path, which
+ *   some browsers do not send along with it.
  */
 export function checkSource(source) {
   if (typeof source === "string" || source instanceof URL) {
@@ -217,13 +218,27 @@ export function checkSource(source) {
     if (href === null) throw input("source", "expected a URL that can be resolved from this page", String(source));
     return href;
   }
-  if (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array) return source;
+  const isFile = source instanceof File;
+  if (!isFile && (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array)) return source;
   const isList = Array.isArray(source) || (typeof FileList !== "undefined" && source instanceof FileList);
-  const files = isList ? Array.from(/** @type {Iterable<unknown>} */ (source)) : [];
-  if (files.length === 0 || !files.every((file) => file instanceof File)) {
-    throw input("source", "expected a URL, a File or Blob, an array of Files, an ArrayBuffer or a Uint8Array", source);
+  const given = isList ? Array.from(/** @type {Iterable<unknown>} */ (source)) : isFile ? [source] : [];
+  const files = given.map(withPath);
+  if (files.length === 0 || !files.every((file) => file !== null)) {
+    throw input(
+      "source",
+      "expected a URL, a File or Blob, an array of Files or of {path, file}, an ArrayBuffer or a Uint8Array",
+      source,
+    );
   }
-  return /** @type {File[]} */ (files);
+  return /** @type {import("./types.js").NamedFile[]} */ (files);
+}
+
+/** @param {unknown} entry @returns {import("./types.js").NamedFile | null} */
+function withPath(entry) {
+  if (entry instanceof File) return { path: entry.webkitRelativePath || entry.name, file: entry };
+  if (!isPlainObject(entry)) return null;
+  const { path, file } = entry;
+  return typeof path === "string" && path !== "" && file instanceof Blob ? { path, file } : null;
 }
 
 /**

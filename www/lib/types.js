@@ -7,9 +7,21 @@
  */
 
 /**
- * Where a model comes from: a URL (absolute, or relative to the page), a file, all the files of a split GGUF in any
- * order, or the bytes themselves. Bytes are copied to the worker; the caller's buffer stays usable.
- * @typedef {string | URL | Blob | readonly File[] | FileList | ArrayBuffer | Uint8Array} Source
+ * Where a model comes from:
+ * - the URL of a GGUF file, absolute or relative to the page; that of one part of a split file stands for all;
+ * - the URL of a Hugging Face folder, which ends in a slash, or that of its `config.json` or of a `.safetensors` file in it;
+ * - `hf:owner/name`, `hf:owner/name@revision` or `hf:owner/name/file.gguf`: a repository of the Hugging Face hub;
+ * - a GGUF file, all parts of a split one in any order, or the files of a Hugging Face folder, which have a
+ *   `config.json` among them (what else lies there is left alone);
+ * - the bytes of a GGUF file. They are copied to the worker; the caller's buffer stays usable.
+ * @typedef {string | URL | Blob | readonly (File | NamedFile)[] | FileList | ArrayBuffer | Uint8Array} Source
+ */
+
+/**
+ * A file and where it lay. A `File` alone says so only if it was chosen as part of a directory.
+ * @typedef {object} NamedFile
+ * @property {string} path Such as `bert/1_Pooling/config.json`.
+ * @property {Blob} file
  */
 
 /**
@@ -139,8 +151,8 @@
  */
 
 /**
- * A source as it reaches the worker: URLs are absolute.
- * @typedef {string | Blob | File[] | ArrayBuffer | Uint8Array} WireSource
+ * A source as it reaches the worker: URLs are absolute, and files have their paths.
+ * @typedef {string | Blob | NamedFile[] | ArrayBuffer | Uint8Array} WireSource
  */
 
 /**

@@ -18,7 +18,7 @@ use super::{
 
 #[derive(Args)]
 pub struct BenchArgs {
-    /// The model: a GGUF file, or any part of a split one
+    /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
     #[arg(default_value = "models/intab-stories.gguf")]
     model: PathBuf,
     /// Tokens of the prompt

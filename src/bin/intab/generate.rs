@@ -17,7 +17,7 @@ use super::{
 
 #[derive(Args)]
 pub struct GenerateArgs {
-    /// The model: a GGUF file, or any part of a split one
+    /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
     model: PathBuf,
     /// The text to go on from; BOS is added where the file says so, and the text of special tokens becomes those
     /// tokens

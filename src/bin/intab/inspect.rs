@@ -61,7 +61,7 @@ impl Summary {
         let n_elements = |shape: &[usize]| shape.iter().fold(1u64, |n, size| n.saturating_mul(*size as u64));
         Summary {
             name: text("general.name").unwrap_or_else(|| metadata.file.clone()),
-            architecture: text("general.architecture"),
+            architecture: text("general.architecture").or_else(|| model_type(checkpoint)),
             n_parameters: checkpoint
                 .tensors
                 .values()
@@ -71,6 +71,11 @@ impl Summary {
             memory: memory(checkpoint),
         }
     }
+}
+
+/// What a Hugging Face folder calls the architecture.
+fn model_type(checkpoint: &Checkpoint) -> Option<String> {
+    checkpoint.folder.as_ref()?.config["model_type"].as_str().map(str::to_owned)
 }
 
 /// # Errors
@@ -113,10 +118,19 @@ fn to_text(checkpoint: &Checkpoint, summary: &Summary) -> String {
     for (key, value) in &checkpoint.metadata.values {
         line(format_args!("  {} = {}", escaped(key), shown(value)));
     }
+    if let Some(Json::Object(config)) = checkpoint.folder.as_ref().map(|folder| &folder.config) {
+        line(format_args!("\nconfig.json"));
+        for (key, value) in config {
+            line(format_args!("  {} = {}", escaped(key), shortened(&value.to_string())));
+        }
+    }
     line(format_args!("\ntensors"));
     for (name, tensor) in &checkpoint.tensors {
         let n_bytes = size(tensor.n_bytes);
         line(format_args!("  {} {} {:?}, {n_bytes}", escaped(name), tensor.dtype, tensor.shape));
+    }
+    for (name, dtype) in &checkpoint.foreign {
+        line(format_args!("  {} {}, a type that is not read", escaped(name), escaped(dtype)));
     }
     text
 }
@@ -149,7 +163,9 @@ fn to_json(checkpoint: &Checkpoint, summary: &Summary) -> Json {
         "error": summary.memory.as_ref().err().map(Error::to_string),
         "memory": memory,
         "metadata": metadata,
+        "config": checkpoint.folder.as_ref().map(|folder| &folder.config),
         "tensors": tensors,
+        "foreign": checkpoint.foreign,
     })
 }
 

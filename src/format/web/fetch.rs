@@ -54,14 +54,25 @@ impl<'a> Request<'a> {
 
     /// Sends the request, for `(start, length)` of the file or all of it.
     pub async fn fetch(self, range: Option<(u64, u64)>) -> Result<Answer<'a>> {
-        self.check_aborted()?;
         let init = RequestInit::new();
-        init.set_signal(self.signal);
         if let Some((start, len)) = range {
             let pair = Array::of2(&"Range".into(), &format!("bytes={start}-{}", start + len - 1).into());
             init.set_headers(&Array::of1(&pair));
         }
-        let promise = global_fetch(self.name, &init).map_err(|error| self.failed(&error, CONNECTION))?;
+        self.send(&init).await
+    }
+
+    /// Asks for the head of the answer alone.
+    pub async fn head(self) -> Result<Head> {
+        let init = RequestInit::new();
+        init.set_method("HEAD");
+        Ok(self.send(&init).await?.head)
+    }
+
+    async fn send(self, init: &RequestInit) -> Result<Answer<'a>> {
+        self.check_aborted()?;
+        init.set_signal(self.signal);
+        let promise = global_fetch(self.name, init).map_err(|error| self.failed(&error, CONNECTION))?;
         let response = await_promise(promise, &self, CONNECTION).await?;
         // What `fetch` gives by definition.
         let response: Response = response.unchecked_into();
@@ -86,6 +97,7 @@ fn head(response: &Response) -> Head {
         content_range: header("content-range").and_then(|value| ContentRange::parse(&value)),
         content_length: header("content-length").and_then(|value| value.parse().ok()),
         encoded: header("content-encoding").is_some_and(|value| !value.eq_ignore_ascii_case("identity")),
+        content_type: header("content-type"),
         etag: header("etag"),
         last_modified: header("last-modified"),
     }
