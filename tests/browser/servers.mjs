@@ -31,6 +31,8 @@ const DRIP = 1024;
  * Starts the server on a free port of 127.0.0.1. Its behaviours:
  * - `good/F`: single ranges, ETag, HEAD.
  * - `no-range/F`: always 200 and the whole file, with no word on ranges.
+ * - `app/F`: as `good`, but a file that it does not have is answered with 200 and an HTML page, as by the server of a
+ *   single-page app. `private/F`: as `good`, but for such a file 403, as by storage that does not list its files.
  * - `missing/F`: 404 with a small HTML page. `broken/F`: 500.
  * - `html/F`: 200 and an HTML page in place of the file.
  * - `cut/F?after=N`: announces all of the answer and breaks the connection after N bytes of it (default: half).
@@ -83,13 +85,17 @@ function answer({ behaviour, body, request, response, query }) {
   const number = (name, otherwise) => (query.has(name) ? Number(query.get(name)) : otherwise);
   if (behaviour !== "unshared") setHeaders(response, SHARED);
   if (request.method === "OPTIONS") return void response.writeHead(204).end();
-  if (behaviour === "missing" || body === undefined) return sendPage(response, 404);
-  if (behaviour === "broken") return sendPage(response, 500);
-  if (behaviour === "html") return sendPage(response, 200);
+  if (behaviour === "missing" || body === undefined) {
+    return sendPage(response, { app: 200, private: 403 }[behaviour ?? ""] ?? 404, request);
+  }
+  if (behaviour === "broken") return sendPage(response, 500, request);
+  if (behaviour === "html") return sendPage(response, 200, request);
 
   response.setHeader("Content-Type", "application/octet-stream");
   switch (behaviour) {
     case "good":
+    case "app":
+    case "private":
     case "unshared":
       return void endWith(response, request, part(request, response, body));
     case "no-range":
@@ -128,7 +134,7 @@ function answer({ behaviour, body, request, response, query }) {
       return void response.writeHead(302, { Location: target }).end();
     }
     default:
-      return sendPage(response, 404);
+      return sendPage(response, 404, request);
   }
 }
 
@@ -170,10 +176,10 @@ function endWith(response, request, bytes) {
   response.end(request.method === "HEAD" ? undefined : bytes);
 }
 
-function sendPage(response, status) {
+function sendPage(response, status, request) {
   response.statusCode = status;
   setHeaders(response, { "Content-Type": "text/html", "Content-Length": Buffer.byteLength(PAGE) });
-  response.end(PAGE);
+  endWith(response, request, PAGE);
 }
 
 async function drip(response, bytes, rate) {

@@ -53,6 +53,16 @@ test("a missing file and a broken server say so with a page", async () => {
   assert.equal((await fetchInPage("broken/model.gguf")).status, 500);
 });
 
+test("servers of apps and of private storage have their own answer for an absent file", async () => {
+  const { status, text } = await fetchInPage("app/absent.json");
+  assert.equal(status, 200);
+  assert.match(text, /^<!doctype html>/);
+  assert.equal((await fetchInPage("private/absent.json")).status, 403);
+  for (const behaviour of ["app", "private"]) {
+    assert.equal((await fetchInPage(`${behaviour}/model.gguf`, { Range: "bytes=3-5" })).text, "345");
+  }
+});
+
 test("a sign-in page comes with status 200", async () => {
   const { status, text } = await fetchInPage("html/model.gguf");
   assert.equal(status, 200);
