@@ -7,7 +7,9 @@ use wasm_bindgen::prelude::*;
 use crate::{
     error::Error,
     format::metadata::{Metadata, Value},
-    run::{GenerateOptions, Output, Prefer},
+    model::{EarlyStopping, GenerationDefaults},
+    quant::DType,
+    run::{GenerateOptions, Output, Prefer, quantize_to},
 };
 
 /// Options of `Model.load`.
@@ -17,6 +19,7 @@ use crate::{
 pub struct LoadArguments {
     backend: Option<String>,
     pub context_length: Option<usize>,
+    quantize: Option<String>,
     pub default_limits: bool,
 }
 
@@ -28,6 +31,11 @@ impl LoadArguments {
             Some("gpu") => Ok(Prefer::Gpu),
             Some(other) => Err(Error::input("backend", format!("`{other}` is not auto, cpu or gpu"))),
         }
+    }
+
+    /// The type that unquantized matrices get.
+    pub fn quantize(&self) -> Result<Option<DType>, Error> {
+        self.quantize.as_deref().map(quantize_to).transpose()
     }
 }
 
@@ -47,14 +55,42 @@ pub struct GenerateArguments {
     seed: Option<u64>,
     stop: Vec<String>,
     ignore_eos: bool,
+    num_beams: Option<usize>,
+    length_penalty: Option<f32>,
+    early_stopping: Option<EarlyStoppingArgument>,
+    no_repeat_ngram_size: Option<usize>,
+    min_new_tokens: Option<usize>,
     pub parse_special: bool,
 }
 
+/// `true`, `false` or `"never"`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum EarlyStoppingArgument {
+    Flag(bool),
+    Never(Never),
+}
+
+#[derive(Deserialize)]
+enum Never {
+    #[serde(rename = "never")]
+    Never,
+}
+
 impl GenerateArguments {
-    /// With this crate's defaults, and a fresh seed, where nothing is said.
-    pub fn options(self) -> GenerateOptions {
-        let d = GenerateOptions::default();
-        GenerateOptions {
+    /// With what the model's files ask for, and a fresh seed, where nothing is said.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a temperature beside beams.
+    pub fn options(self, model: &GenerationDefaults) -> Result<GenerateOptions, Error> {
+        let d = GenerateOptions::of_model(model);
+        // Who names a temperature wants tokens drawn.
+        let num_beams = self.num_beams.unwrap_or(if self.temperature.is_some() { 1 } else { d.num_beams });
+        if num_beams > 1 && self.temperature.is_some_and(|t| t > 0.0) {
+            let problem = "beams take the most probable tokens: leave the temperature out";
+            return Err(Error::input("numBeams", problem));
+        }
+        Ok(GenerateOptions {
             max_new_tokens: self.max_new_tokens,
             temperature: self.temperature.unwrap_or(d.temperature),
             top_k: self.top_k.unwrap_or(d.top_k),
@@ -66,7 +102,17 @@ impl GenerateArguments {
             seed: self.seed.unwrap_or_else(|| (js_sys::Math::random() * 2f64.powi(53)) as u64),
             stop: self.stop,
             ignore_eos: self.ignore_eos,
-        }
+            num_beams,
+            length_penalty: self.length_penalty.unwrap_or(d.length_penalty),
+            early_stopping: match self.early_stopping {
+                None => d.early_stopping,
+                Some(EarlyStoppingArgument::Flag(true)) => EarlyStopping::Yes,
+                Some(EarlyStoppingArgument::Flag(false)) => EarlyStopping::No,
+                Some(EarlyStoppingArgument::Never(_)) => EarlyStopping::Never,
+            },
+            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
+            min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
+        })
     }
 }
 

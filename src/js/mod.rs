@@ -3,6 +3,7 @@
 
 mod convert;
 mod model;
+mod tasks;
 mod source;
 
 use wasm_bindgen::prelude::*;

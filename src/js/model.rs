@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    run::{self, Engine, Event, LoadOptions, Progress},
+    run::{self, Engine, Event, LoadOptions, Progress, Text},
 };
 
 /// A loaded model.
@@ -64,6 +64,14 @@ impl Model {
         let object = convert::to_js(&json!({
             "name": facts.name,
             "architecture": config.architecture,
+            "kind": match (&config.encoder, &config.decoder) {
+                (Some(_), Some(_)) => "encoder-decoder",
+                (Some(_), None) => "encoder",
+                _ => "decoder",
+            },
+            "task": config.task(),
+            "labels": config.labels,
+            "nOut": config.n_out(),
             "backend": facts.backend.name(),
             "backendReason": facts.backend_reason,
             "device": facts.device,
@@ -126,11 +134,23 @@ impl Model {
         render().map_err(throw)
     }
 
-    /// Logits of every position: row-major `[n, vocab]`.
-    pub async fn logits(&self, ids: Vec<u32>) -> Result<Float32Array, JsValue> {
+    /// What the head puts out for every position: row-major `[n, nOut]`. `types` are an encoder's token types, or undefined;
+    /// `decoder_ids` what an encoder-decoder's answer begins with, or undefined.
+    pub async fn logits(
+        &self,
+        ids: Vec<u32>,
+        types: Option<Vec<u32>>,
+        decoder_ids: Option<Vec<u32>>,
+    ) -> Result<Float32Array, JsValue> {
         let mut engine = lock(&self.engine).map_err(throw)?;
-        let logits = engine.logits(&ids).await.map_err(throw)?;
-        Ok(Float32Array::from(&logits[..]))
+        let logits = logits(&mut engine, &ids, types.as_deref(), decoder_ids.as_deref()).await;
+        Ok(Float32Array::from(&logits.map_err(throw)?[..]))
+    }
+
+    /// A task of an encoder: see `TaskRequest` in `www/lib/wasm.d.ts`.
+    pub async fn task(&self, request: JsValue) -> Result<JsValue, JsValue> {
+        let mut engine = lock(&self.engine).map_err(throw)?;
+        super::tasks::run(&mut engine, request).await.map_err(throw)
     }
 
     /// Begins a generation after a text or ids.
@@ -157,7 +177,7 @@ impl Model {
             (_, Some(ids)) => ids.to_vec(),
             _ => return Err(Error::input("prompt", "it is neither a string nor a Uint32Array")),
         };
-        let options = arguments.options();
+        let options = arguments.options(engine.defaults())?;
         let seed = options.seed;
         let inner = RefCell::new(engine.generate(&ids, options)?);
         Ok(Generation { engine: self.engine.clone(), inner, aborted: Cell::new(false), seed })
@@ -201,6 +221,24 @@ impl Generation {
     }
 }
 
+async fn logits(
+    engine: &mut Engine,
+    ids: &[u32],
+    types: Option<&[u32]>,
+    decoder_ids: Option<&[u32]>,
+) -> Result<Vec<f32>> {
+    let config = &engine.facts().config;
+    match (&config.encoder, &config.decoder, decoder_ids) {
+        (Some(_), Some(_), Some(decoder_ids)) => {
+            engine.read_source(ids).await?;
+            engine.logits(decoder_ids).await
+        }
+        (Some(_), Some(_), None) => Err(Error::input("decoderIds", "an encoder-decoder needs them")),
+        (_, _, Some(_)) => Err(Error::input("decoderIds", "this model has no second half to read them")),
+        (_, _, None) => Ok(engine.outputs(&[Text { ids, types }]).await?.concat()),
+    }
+}
+
 async fn load(
     source: JsValue,
     options: JsValue,
@@ -223,6 +261,7 @@ async fn load(
     let options = LoadOptions {
         prefer,
         context_length: arguments.context_length,
+        quantize: arguments.quantize()?,
         default_limits: arguments.default_limits,
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),

@@ -275,6 +275,18 @@ impl Config {
         }
     }
 
+    /// What the model is made for: `generate`, `fill-mask`, `classify`, `tag`, `answer` or `embed`.
+    pub fn task(&self) -> &'static str {
+        match self.head.output {
+            HeadOutput::Hidden => "embed",
+            HeadOutput::Vocabulary if self.decoder.is_some() => "generate",
+            HeadOutput::Vocabulary => "fill-mask",
+            HeadOutput::Labels(_) if self.head.pool == Pool::Each => "tag",
+            HeadOutput::Labels(_) => "classify",
+            HeadOutput::Span => "answer",
+        }
+    }
+
     /// Whether the model writes text.
     pub fn generates(&self) -> bool {
         self.decoder.is_some() && self.head.output == HeadOutput::Vocabulary

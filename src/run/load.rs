@@ -46,6 +46,19 @@ pub struct LoadOptions {
     pub aborted: Option<Rc<dyn Fn() -> bool>>,
 }
 
+/// The type to quantize to by the name that options have for it: `q8_0`, `q4_0` or `q4_k`.
+///
+/// # Errors
+/// [`Error::Input`] for any other name.
+pub fn quantize_to(name: &str) -> Result<DType> {
+    match name {
+        "q8_0" => Ok(DType::Q8_0),
+        "q4_0" => Ok(DType::Q4_0),
+        "q4_k" => Ok(DType::Q4_K),
+        other => Err(Error::input("quantize", format!("`{other}` is not q8_0, q4_0 or q4_k"))),
+    }
+}
+
 /// Where a load stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {

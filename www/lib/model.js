@@ -102,13 +102,89 @@ export class Model {
   }
 
   /**
-   * The model's raw scores of every possible next token, after each token of `ids`.
-   * @param {Uint32Array | readonly number[]} ids At least one.
-   * @returns {Promise<Float32Array>} Row-major, [ids.length, info.nVocab]. Rejects with `ContextFullError`, and with
-   *   the device's errors.
+   * What the model's head puts out, after each token of `ids`: of a language model the raw scores of every possible next
+   * token, of a classifier those of its labels.
+   * @param {Uint32Array | readonly number[]} ids At least one. Of an encoder-decoder, what the encoder reads.
+   * @param {import("./types.js").LogitsOptions} [logitsOptions]
+   * @returns {Promise<Float32Array>} Row-major, [n, info.nOut], with a row for each of `ids`, or of `decoderIds` where
+   *   they are given. Rejects with `ContextFullError`, and with the device's errors.
    */
-  async logits(ids) {
-    return this.#call("logits", { ids: options.checkIds("ids", ids, this.info.nVocab, { mayBeEmpty: false }) }).reply;
+  async logits(ids, logitsOptions = {}) {
+    const { nVocab } = this.info;
+    const given = { ids: options.checkIds("ids", ids, nVocab, { mayBeEmpty: false }) };
+    return this.#call("logits", { ...given, ...options.checkLogitsOptions(logitsOptions, nVocab) }).reply;
+  }
+
+  /**
+   * Texts as points: near ones mean similar things.
+   * ```js
+   * const [a, b] = await model.embed(["a cat", "a kitten"]);
+   * const similarity = a.reduce((sum, x, i) => sum + x * b[i], 0); // the cosine, as both have length 1
+   * ```
+   * @param {string | readonly string[]} texts
+   * @param {import("./types.js").EmbedOptions} [embedOptions]
+   * @returns {Promise<Float32Array[]>} One for each text, of `info.nEmbd` numbers or as many as asked for.
+   */
+  async embed(texts, embedOptions = {}) {
+    const given = { pooling: undefined, normalize: true, dimensions: undefined, ...options.checkEmbedOptions(embedOptions) };
+    return this.#task("embed", { texts: options.checkTexts(texts), ...given });
+  }
+
+  /**
+   * The labels that fit each text best, best first.
+   * @param {string | readonly string[]} texts
+   * @param {{topK?: number}} [classifyOptions] `topK` (default all): how many labels of each text.
+   * @returns {Promise<import("./types.js").Label[][]>} One list for each text.
+   */
+  async classify(texts, classifyOptions = {}) {
+    const given = { topK: options.ALL, ...options.checkTopK("classify", classifyOptions) };
+    return this.#task("classify", { texts: options.checkTexts(texts), ...given });
+  }
+
+  /**
+   * The entities in a text, in its order.
+   * @param {string} text
+   * @param {{aggregation?: "none" | "simple" | "first"}} [tagOptions] `"simple"` (the default) joins neighbouring tokens of
+   *   one kind, `"first"` gives a word the label of its first token before that, `"none"` tells every token's label.
+   * @returns {Promise<import("./types.js").Entity[]>}
+   */
+  async tag(text, tagOptions = {}) {
+    return this.#task("tag", { text: options.checkText("text", text), ...options.checkTagOptions(tagOptions) });
+  }
+
+  /**
+   * The answer to a question, as a part of the context.
+   * @param {string} question
+   * @param {string} context However long: it is read in windows where it must be.
+   * @param {{topK?: number, maxAnswerLength?: number}} [answerOptions] `topK` (default 1) answers of at most
+   *   `maxAnswerLength` (default 15) tokens.
+   * @returns {Promise<import("./types.js").Answer[]>} Best first.
+   */
+  async answer(question, context, answerOptions = {}) {
+    const given = { topK: 1, maxAnswerLength: 15, ...options.checkAnswerOptions(answerOptions) };
+    const texts = { question: options.checkText("question", question), context: options.checkText("context", context) };
+    return this.#task("answer", { ...texts, ...given });
+  }
+
+  /**
+   * What could stand in place of each mask (`[MASK]` or as the tokenizer spells it) in a text.
+   * @param {string} text
+   * @param {{topK?: number}} [fillOptions] `topK` (default 5) tokens for each mask.
+   * @returns {Promise<import("./types.js").Filling[][]>} A list for each mask, best first.
+   */
+  async fillMask(text, fillOptions = {}) {
+    const given = { topK: 5, ...options.checkTopK("fillMask", fillOptions) };
+    return this.#task("fillMask", { text: options.checkText("text", text), ...given });
+  }
+
+  /**
+   * How well each text goes with the query, by a cross-encoder or a reward model: the raw score of its one label.
+   * @param {string} query
+   * @param {string | readonly string[]} texts
+   * @returns {Promise<Float32Array>} [texts.length]
+   */
+  async score(query, texts) {
+    return this.#task("score", { query: options.checkText("query", query), texts: options.checkTexts(texts) });
   }
 
   /**
@@ -130,6 +206,11 @@ export class Model {
       if (!isGone) throw error;
     });
     return this.#unloading;
+  }
+
+  /** @param {string} task @param {object} given @returns {Promise<any>} */
+  #task(task, given) {
+    return this.#call("task", { request: { task, ...given } }).reply;
   }
 
   /**

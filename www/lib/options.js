@@ -51,9 +51,9 @@ const url = (value) => {
   return href === null ? { expected: "expected a URL" } : { value: href };
 };
 
-/** @param {readonly string[]} names @returns {Check} */
+/** @param {readonly (string | boolean)[]} names @returns {Check} */
 function oneOf(names) {
-  const expected = `expected one of ${names.map((name) => `"${name}"`).join(", ")}`;
+  const expected = `expected one of ${names.map((name) => JSON.stringify(name)).join(", ")}`;
   return (value) => (names.includes(value) ? { value } : { expected });
 }
 
@@ -70,11 +70,16 @@ const stops = (value) => {
 };
 
 const MAX_U32 = 2 ** 32 - 1;
+const MAX_BEAMS = 16;
+
+/** As a count: all that there are. */
+export const ALL = MAX_U32;
 
 /** @type {Record<string, Check>} */
 const loadChecks = {
   backend: oneOf(["auto", "gpu", "cpu"]),
   contextLength: number(2, MAX_U32, { integer: true }),
+  quantize: oneOf(["q8_0", "q4_0", "q4_k"]),
   defaultLimits: boolean,
   onProgress: callback,
   signal,
@@ -96,6 +101,11 @@ const samplingChecks = {
   seed: number(0, Number.MAX_SAFE_INTEGER, { integer: true }),
   stop: stops,
   ignoreEos: boolean,
+  numBeams: number(1, MAX_BEAMS, { integer: true }),
+  lengthPenalty: number(-10, 10),
+  earlyStopping: oneOf([true, false, "never"]),
+  noRepeatNgramSize: number(0, MAX_U32, { integer: true }),
+  minNewTokens: number(0, MAX_U32, { integer: true }),
 };
 
 /** @type {Record<string, Check>} */
@@ -143,6 +153,55 @@ export function checkTokenizeOptions(options) {
 /** @param {unknown} options @returns {{skipSpecial: boolean}} */
 export function checkDetokenizeOptions(options) {
   return { skipSpecial: true, ...check("detokenize", options, { skipSpecial: boolean }) };
+}
+
+/**
+ * @param {unknown} options
+ * @param {number} nVocab
+ * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array}}
+ */
+export function checkLogitsOptions(options, nVocab) {
+  const any = (/** @type {unknown} */ value) => ({ value });
+  const { tokenTypes, decoderIds } = check("logits", options, { tokenTypes: any, decoderIds: any });
+  return {
+    tokenTypes: tokenTypes === undefined ? undefined : checkIds("tokenTypes", tokenTypes, MAX_U32),
+    decoderIds:
+      decoderIds === undefined ? undefined : checkIds("decoderIds", decoderIds, nVocab, { mayBeEmpty: false }),
+  };
+}
+
+/** @param {unknown} options @returns {import("./types.js").EmbedOptions} */
+export function checkEmbedOptions(options) {
+  return check("embed", options, {
+    pooling: oneOf(["mean", "cls", "last"]),
+    normalize: boolean,
+    dimensions: number(1, MAX_U32, { integer: true }),
+  });
+}
+
+const topK = number(1, MAX_U32, { integer: true });
+
+/** @param {string} call @param {unknown} options @returns {{topK?: number}} */
+export function checkTopK(call, options) {
+  return check(call, options, { topK });
+}
+
+/** @param {unknown} options @returns {{topK?: number, maxAnswerLength?: number}} */
+export function checkAnswerOptions(options) {
+  return check("answer", options, { topK, maxAnswerLength: number(1, MAX_U32, { integer: true }) });
+}
+
+/** @param {unknown} options @returns {{aggregation: string}} */
+export function checkTagOptions(options) {
+  return { aggregation: "simple", ...check("tag", options, { aggregation: oneOf(["none", "simple", "first"]) }) };
+}
+
+/** @param {unknown} value One text or several. @returns {string[]} */
+export function checkTexts(value) {
+  const list = typeof value === "string" ? [value] : value;
+  const fits = Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === "string");
+  if (!fits) throw input("texts", "expected a string or an array of at least one", value);
+  return [...list];
 }
 
 /** @param {unknown} options @returns {Record<string, unknown>} */
@@ -197,13 +256,11 @@ export function checkMessages(messages) {
   return messages.map((message, at) => {
     const what = `messages[${at}]`;
     if (!isPlainObject(message)) throw input(what, "expected {role, content}", message);
-    for (const key of Object.keys(message)) {
-      if (key !== "role" && key !== "content") throw unknownName(what, key, ["role", "content"]);
-    }
-    return {
-      role: checkText(`${what}.role`, message.role),
-      content: checkText(`${what}.content`, message.content),
-    };
+    // What else a message has (tool_calls, name, …) is the template's to read.
+    const { content } = message;
+    const isContent = typeof content === "string" || content == null || Array.isArray(content);
+    if (!isContent) throw input(`${what}.content`, "expected a string, or an array of parts", content);
+    return { ...message, role: checkText(`${what}.role`, message.role), content: content ?? null };
   });
 }
 

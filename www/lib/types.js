@@ -34,11 +34,15 @@
  * @property {number} total How many there are; 0 while unknown.
  */
 
+/** @typedef {"q8_0" | "q4_0" | "q4_k"} Quantize */
+
 /**
  * @typedef {object} LoadOptions
  * @property {Backend} [backend] Default `"auto"`.
  * @property {number} [contextLength] Tokens that the context holds, prompt and answer together: from 2 to what the model
  *   was trained with. Default: as trained, but no more than 4096.
+ * @property {Quantize} [quantize] Store matrices of unquantized numbers (F32, F16, BF16) in a smaller type while they are
+ *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
@@ -53,6 +57,10 @@
  * @typedef {object} ModelInfo
  * @property {string} name The name in the file, else the file's name.
  * @property {string} architecture As the file names it: `"llama"`, `"qwen2"`…
+ * @property {"decoder" | "encoder" | "encoder-decoder"} kind
+ * @property {"generate" | "embed" | "classify" | "tag" | "answer" | "fill-mask"} task What its head is made for.
+ * @property {string[]} labels Names of what it classifies into; none where it does not.
+ * @property {number} nOut Numbers that its head puts out for a token.
  * @property {"gpu" | "cpu"} backend What runs it.
  * @property {string} backendReason Why that one, as a sentence.
  * @property {string} device The device's own name.
@@ -76,8 +84,8 @@
  */
 
 /**
- * How text is made, and when it ends. What is left out samples plainly: from the model's own probabilities, until the
- * model ends the text or the context is full.
+ * How text is made, and when it ends. What is left out is as the model's files say (`generation_config.json`), else samples
+ * plainly: from the model's own probabilities, until the model ends the text or the context is full.
  * @typedef {object} GenerateOptions
  * @property {number} [maxNewTokens] Stop after so many tokens: an integer from 1. Default: no limit but the context.
  * @property {number} [temperature] 0 to 100; 0 always takes the likeliest token, 1 samples what the model says, more
@@ -98,6 +106,13 @@
  * @property {string | readonly string[]} [stop] Up to 16 texts that end the answer; they are not part of it.
  *   Default none.
  * @property {boolean} [ignoreEos] Go on past the model's own end of text. Default false.
+ * @property {number} [numBeams] Follow so many texts at once and take the most probable, instead of sampling: 1 (the
+ *   default) to 16. The text comes at the end; with a temperature above 0 it is refused.
+ * @property {number} [lengthPenalty] Above 0 favours long texts among beams: -10 to 10. Default 1.
+ * @property {boolean | "never"} [earlyStopping] End beam search with as many texts as beams (`true`, the default), when a
+ *   better one is unlikely, or only when none is possible.
+ * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
+ * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -131,9 +146,36 @@
 
 /**
  * @typedef {object} Message
- * @property {string} role `"system"`, `"user"`, `"assistant"`, or what else the template knows.
- * @property {string} content
+ * @property {string} role `"system"`, `"user"`, `"assistant"`, `"tool"`, or what else the template knows.
+ * @property {string | readonly unknown[] | null} content
+ * @property {readonly unknown[]} [tool_calls] What the assistant called, as the template reads it; other names are passed
+ *   on likewise.
  */
+
+/**
+ * @typedef {object} LogitsOptions
+ * @property {Uint32Array | readonly number[]} [tokenTypes] The segment of each token, where the model tells two texts apart.
+ * @property {Uint32Array | readonly number[]} [decoderIds] What the answer of an encoder-decoder begins with.
+ */
+
+/**
+ * @typedef {object} EmbedOptions
+ * @property {"mean" | "cls" | "last"} [pooling] Which of a text's hidden states count. Default: as the model's files say,
+ *   else the mean of an encoder's and the last of a decoder's.
+ * @property {boolean} [normalize] Give each the length 1, so that their dot product is their cosine. Default true.
+ * @property {number} [dimensions] Keep so many numbers of each, for models that were trained for it.
+ */
+
+/** @typedef {{label: string, score: number}} Label Scores are probabilities; of a regression, the number itself. */
+
+/**
+ * @typedef {{entity: string, score: number, text: string, start: number, end: number}} Entity A part of the text, from
+ *   `start` up to `end` as `text.slice` counts.
+ */
+
+/** @typedef {{text: string, score: number, start: number, end: number}} Answer As `Entity`, of the context. */
+
+/** @typedef {{id: number, token: string, score: number, text: string}} Filling `text` is the whole, with the token in it. */
 
 /**
  * Values for the chat template besides the messages, by the names that the template uses.

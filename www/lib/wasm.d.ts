@@ -6,6 +6,7 @@ import type {
   MemoryUse,
   Message,
   ModelInfo,
+  Quantize,
   SamplingOptions,
   TemplateOptions,
   WireSource,
@@ -21,7 +22,7 @@ export class Model {
   private constructor();
   static load(
     source: WireSource,
-    options: { backend: Backend; contextLength?: number; defaultLimits?: boolean },
+    options: { backend: Backend; contextLength?: number; quantize?: Quantize; defaultLimits?: boolean },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<Model>;
@@ -30,8 +31,9 @@ export class Model {
   detokenize(ids: Uint32Array, skipSpecial: boolean): string;
   piece(id: number): string;
   chatPrompt(messages: Message[], options: TemplateOptions): string;
-  /** Row-major, [n, vocab]. */
-  logits(ids: Uint32Array): Promise<Float32Array>;
+  /** Row-major, [n, nOut]. */
+  logits(ids: Uint32Array, tokenTypes?: Uint32Array, decoderIds?: Uint32Array): Promise<Float32Array>;
+  task(request: TaskRequest): Promise<unknown>;
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
@@ -53,5 +55,15 @@ export class Generation {
  */
 export type Step =
   | { type: "prefill"; done: number; total: number }
+  | { type: "search"; length: number }
   | { type: "token"; id: number; text: string }
   | { type: "done"; text: string; result: GenerateResult };
+
+/** What `Model.task` takes; what it gives is told by the methods of `model.js`. */
+export type TaskRequest =
+  | { task: "embed"; texts: string[]; pooling?: string; normalize: boolean; dimensions?: number }
+  | { task: "classify"; texts: string[]; topK: number }
+  | { task: "tag"; text: string; aggregation: string }
+  | { task: "answer"; question: string; context: string; topK: number; maxAnswerLength: number }
+  | { task: "fillMask"; text: string; topK: number }
+  | { task: "score"; query: string; texts: string[] };

@@ -79,9 +79,14 @@ const operations = {
     }, call.signal);
   },
 
-  async logits({ model, ids }) {
+  async logits({ model, ids, tokenTypes, decoderIds }) {
     const { wasm, lane } = find(model);
-    return lane.run(() => wasm.logits(ids));
+    return lane.run(() => wasm.logits(ids, tokenTypes, decoderIds));
+  },
+
+  async task({ model, request }) {
+    const { wasm, lane } = find(model);
+    return lane.run(() => wasm.task(request));
   },
 
   async tokenize({ model, text, addSpecial, parseSpecial }) {

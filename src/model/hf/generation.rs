@@ -151,6 +151,7 @@ mod tests {
             head: Head::LANGUAGE,
             n_token_types: 0,
             embedding_width: None,
+            normalized_embeddings: false,
             labels: Vec::new(),
             problem: Problem::OneOf,
         };
