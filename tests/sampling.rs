@@ -23,7 +23,7 @@ impl Sampler {
         let n = logits.len();
         let mut b = Builder::new("sample", 1);
         b.stage(Stage::Sample);
-        let values = (b.state("logits", 1, n), b.state_u32("counts", n), b.state_u32("ids", 1));
+        let values = (b.state("logits", 1, n), b.state_u32("counts", 1, n), b.state_u32("ids", 1, 1));
         b.sample(values.0, values.1, values.2);
         let plan: Plan = b.finish();
         let mut backend = common::backend(kind)?;
@@ -33,7 +33,7 @@ impl Sampler {
     }
 
     fn draw(&mut self, sampling: Sampling, draw: u32) -> Result<u32, Error> {
-        let run = Run { pos: 0, n_rows: 1, draw, sampling };
+        let run = Run { draw, sampling, ..Run::new(0, 1) };
         block_on(self.backend.run_for_token(self.prepared, &run, "ids").unwrap())
     }
 
