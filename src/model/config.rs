@@ -57,8 +57,8 @@ pub struct Stack {
     pub embedding_norm: bool,
     /// The layers.
     pub layers: Vec<Layer>,
-    /// Whether all layers share the weights of the first (ALBERT).
-    pub shared_layers: bool,
+    /// So many groups of layers share one layer's weights each (ALBERT); none where every layer has its own.
+    pub layer_groups: Option<usize>,
     /// Heads and scale; a layer's window is its own.
     pub attention: AttentionShape,
     /// Whether a token sees only what is before it.

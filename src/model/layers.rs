@@ -48,7 +48,7 @@ impl Layers<'_, '_> {
 
     /// A weight of layer `i`.
     fn layer_name(&self, i: usize, part: &str) -> String {
-        let i = if self.stack.shared_layers { 0 } else { i };
+        let i = self.stack.layer_groups.map_or(i, |groups| i * groups / self.stack.layers.len());
         format!("{}blk.{i}.{part}", self.stack.prefix)
     }
 

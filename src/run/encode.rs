@@ -72,7 +72,19 @@ impl Engine {
             self.check_text(text)?;
         }
         let mut all = Vec::with_capacity(texts.len());
-        match (&self.facts().config.encoder, &self.facts().config.decoder) {
+        let config = &self.facts().config;
+        let classifies = matches!(config.head.output, HeadOutput::Labels(_));
+        match (&config.encoder, &config.decoder) {
+            (Some(_), Some(_)) if classifies && !hidden => {
+                for text in texts {
+                    self.read_source(text.ids).await?;
+                    // The decoder reads the same text, one place later.
+                    let mut shifted = text.ids.to_vec();
+                    shifted.rotate_right(1);
+                    shifted[0] = self.defaults().decoder_start.unwrap_or(0);
+                    all.push(self.decode_all(&shifted, false).await?);
+                }
+            }
             (Some(_), Some(_)) => {
                 return Err(Error::input("model", "an encoder-decoder has no outputs of one text alone"));
             }

@@ -43,8 +43,9 @@ pub async fn logits(args: &LogitsArgs) -> Result<()> {
     let mut engine = args.device.load(&args.model, Some(&args.ids.0)).await?;
     let config = engine.facts().config.clone();
     let types = args.token_types.as_ref().map(|Ids(types)| types.as_slice());
+    let classifies = matches!(config.head.output, HeadOutput::Labels(_));
     let numbers = match (&config.encoder, &config.decoder, &args.decoder_ids) {
-        (Some(_), Some(_), None) => {
+        (Some(_), Some(_), None) if !classifies => {
             return Err(Error::input(
                 "decoder_ids",
                 "an encoder-decoder needs them: what its answer begins with",

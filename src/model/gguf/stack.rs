@@ -56,7 +56,7 @@ impl<'a> Base<'a> {
             positions: None,
             embedding_norm: false,
             layers: vec![Layer::default(); n_layers],
-            shared_layers: false,
+            layer_groups: None,
             attention,
             causal: true,
             cross: false,

@@ -46,6 +46,34 @@ pub fn bart<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     )
 }
 
+pub fn plbart<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    read(
+        r,
+        Kind {
+            norms_before: false,
+            embedding_norm: true,
+            positions: Positions::Learned(2),
+            scaled: true,
+            activation: Function::Gelu,
+            n_vocab: 50_005,
+        },
+    )
+}
+
+pub fn blenderbot<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    read(
+        r,
+        Kind {
+            norms_before: true,
+            embedding_norm: false,
+            positions: Positions::Learned(0),
+            scaled: false,
+            activation: Function::Gelu,
+            n_vocab: 8008,
+        },
+    )
+}
+
 pub fn mbart<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     read(
         r,

@@ -146,20 +146,19 @@ pub fn distilbert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     model.found(r, EncoderHeads { masked, ..DISTILBERT_HEADS }, |_, _, _| Ok(()))
 }
 
-/// All layers share one set of weights; token embeddings are narrower.
+/// Groups of layers, as a rule one of all, share one set of weights; token embeddings are narrower.
 pub fn albert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    for key in ["num_hidden_groups", "inner_group_num"] {
-        let n = r.keys.size(&[key], 1)?;
-        if n != 1 {
-            return Err(Error::unsupported(
-                "feature",
-                format!("{key} {n}"),
-                "ALBERT is run with one group of one layer",
-            ));
-        }
+    let inner = r.keys.size(&["inner_group_num"], 1)?;
+    if inner != 1 {
+        let found = format!("inner_group_num {inner}");
+        return Err(Error::unsupported("feature", found, "ALBERT is run with one layer in each group"));
     }
     let mut model = encoder(r, ALBERT, 0)?;
-    model.stack.shared_layers = true;
+    let (n, groups) = (model.sizes.n_layers, r.keys.size(&["num_hidden_groups"], 1)?);
+    if groups > n {
+        return Err(r.keys.bad("num_hidden_groups", format!("{groups} groups of {n} layers")));
+    }
+    model.stack.layer_groups = Some(groups);
     model.embedding_width = Some(r.keys.size(&["embedding_size"], 128)?);
     model.names.base_rules(&all([("token_embd_proj", "encoder.embedding_hidden_mapping_in")]));
     let layer = [
@@ -172,7 +171,7 @@ pub fn albert<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
         ("ffn_down", "albert_layers.0.ffn_output"),
         ("layer_output_norm", "albert_layers.0.full_layer_layer_norm"),
     ];
-    model.names.layers("", "encoder.albert_layer_groups.", 1, &all(layer));
+    model.names.layers("", "encoder.albert_layer_groups.", groups, &all(layer));
     let activation = r.keys.activation(&["hidden_act"], Function::GeluTanh)?;
     model.stack.feed_forward.activation = activation;
     model.found(r, EncoderHeads { masked: (ALBERT_HEADS.masked.0, activation), ..ALBERT_HEADS }, |_, _, _| {

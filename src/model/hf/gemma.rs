@@ -1,14 +1,15 @@
 //! Gemma: norms that add one to their weights, embeddings times the root of their width, a feed-forward gated by GELU.
 
 use super::{
-    Decoder, Found, Reading, Sizes,
+    Decoder, Found, Reading, Sizes, Task,
+    heads::pooling,
     names::{all, same},
     rope::{RopeDefaults, local_rope, rope},
     sizes::{rotate, set_windows, sliding},
 };
 use crate::{
-    error::Result,
-    model::{Change, Head, QkNorm, Residual},
+    error::{Error, Result},
+    model::{Change, Head, Pool, QkNorm, Residual, Stack},
     plan::Function,
 };
 
@@ -37,7 +38,6 @@ const LAYER: [(&str, &str); 7] = [
 
 /// What all have, with the norms of a layer by their names.
 fn decoder<'a>(r: &Reading<'a>, sizes: Sizes, norms: &[(&'static str, &'static str)]) -> Result<Decoder<'a>> {
-    r.keys.refuse("use_bidirectional_attention", "Gemma models that write text are run")?;
     let sizes = r.sizes(sizes)?;
     let mut stack = sizes.stack(r.keys)?;
     stack.norm.eps = r.keys.number(&["rms_norm_eps"], 1e-6)?;
@@ -66,7 +66,13 @@ const SANDWICH: [(&str, &str); 4] = [
     ("post_ffw_norm", "post_feedforward_layernorm"),
 ];
 
+/// Only Gemma 3 is known to be an encoder too.
+fn refuse_encoder(r: &Reading) -> Result<()> {
+    r.keys.refuse("use_bidirectional_attention", "of Gemma, EmbeddingGemma alone is run so")
+}
+
 pub fn gemma<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    refuse_encoder(r)?;
     let norms = [("attn_norm", "input_layernorm"), ("ffn_norm", "post_attention_layernorm")];
     let mut model = decoder(r, GEMMA, &norms)?;
     let rope = rope(r.keys, None, model.sizes.head_dim, model.sizes.n_ctx, RopeDefaults::USUAL)?;
@@ -89,6 +95,7 @@ fn sandwich(r: &Reading, model: &mut Decoder, caps: [Option<f32>; 2]) -> Result<
 
 /// A window in every other layer.
 pub fn gemma2<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    refuse_encoder(r)?;
     let mut model = decoder(r, GEMMA2, &SANDWICH)?;
     sandwich(r, &mut model, [Some(50.0), Some(30.0)])?;
     let rope = rope(r.keys, None, model.sizes.head_dim, model.sizes.n_ctx, RopeDefaults::USUAL)?;
@@ -100,6 +107,7 @@ pub fn gemma2<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
 }
 
 /// The text layers of Gemma 3: a window in five of six layers, which rotate by another base; norms of queries and keys.
+/// EmbeddingGemma is the same with every token seeing all others.
 pub fn gemma3<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     let mut model = decoder(r, GEMMA3, &SANDWICH)?;
     sandwich(r, &mut model, [None, None])?;
@@ -118,12 +126,33 @@ pub fn gemma3<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
         rope(r.keys, Some("full_attention"), head_dim, n_ctx, global)?,
         local_rope(r.keys, "rope_local_base_freq", head_dim, n_ctx, RopeDefaults::USUAL)?,
     ];
-    let window = r.keys.nullable_size("sliding_window", Some(4096))?;
+    let mut window = r.keys.nullable_size("sliding_window", Some(4096))?;
+    let is_encoder = r.keys.flag("use_bidirectional_attention", false)?;
+    if is_encoder {
+        // Half of it lies on each side.
+        window = window.map(|n| n / 2 + 1);
+    }
     let pattern = r.keys.size(&["sliding_window_pattern", "_sliding_window_pattern"], 6)?;
     let sliding = sliding(r.keys, n, |i| (i + 1) % pattern != 0)?;
     set_windows(&mut model.stack, &sliding, window);
     for (layer, sliding) in model.stack.layers.iter_mut().zip(&sliding) {
         layer.rope = Some(usize::from(*sliding));
     }
-    model.found(r)
+    // What models that see images have besides.
+    let images =
+        ["vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector."];
+    model.names.ignore(&images);
+    if !is_encoder {
+        return model.found(r);
+    }
+    if r.task(Task::Hidden)? != Task::Hidden {
+        return Err(Error::unsupported(
+            "feature",
+            "use_bidirectional_attention",
+            "EmbeddingGemma makes embeddings",
+        ));
+    }
+    let stack = Stack { causal: false, ..model.stack };
+    let head = Head { pool: pooling(r.folder, Pool::Mean)?, ..Head::HIDDEN };
+    Ok(Found { config: r.config(&model.sizes, Some(stack), None, head)?, names: model.names })
 }

@@ -23,15 +23,19 @@ const GPT2: Sizes = Sizes {
     n_ff: 0,
 };
 const BLOOM: Sizes = Sizes { n_vocab: 250_880, n_ctx: 2048, n_embd: 64, n_layers: 2, n_heads: 8, ..GPT2 };
-const OPT: Sizes = Sizes { n_vocab: 50_272, n_ctx: 2048, n_ff: 3072, ..GPT2 };
 const GPT_NEOX: Sizes =
     Sizes { n_vocab: 50_432, n_ctx: 2048, n_embd: 6144, n_layers: 44, n_heads: 64, n_ff: 24_576, ..GPT2 };
 const MPT: Sizes = Sizes { n_vocab: 50_368, n_ctx: 2048, n_embd: 2048, n_layers: 24, n_heads: 16, ..GPT2 };
 const PHI: Sizes =
     Sizes { n_vocab: 51_200, n_ctx: 2048, n_embd: 2048, n_layers: 24, n_heads: 32, n_ff: 8192, ..GPT2 };
 
+const AROUND: [(&str, &str); 2] = [("position_embd", "wpe"), ("output_norm", "ln_f")];
+const NORMS: [(&str, &str); 2] = [("attn_norm", "ln_1"), ("ffn_norm", "ln_2")];
+const LINEAR: [(&str, &str); 3] =
+    [("attn_output", "attn.c_proj"), ("ffn_up", "mlp.c_fc"), ("ffn_down", "mlp.c_proj")];
+
 /// The scale of the attention's scores where `scale_attn_weights` turns it off.
-pub(super) fn scale_unless_off(r: &Reading, scale: f32) -> Result<f32> {
+fn scale_unless_off(r: &Reading, scale: f32) -> Result<f32> {
     Ok(if r.keys.flag("scale_attn_weights", true)? { scale } else { 1.0 })
 }
 
@@ -45,16 +49,88 @@ pub fn gpt2<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     stack.attention.scale = scale_unless_off(r, stack.attention.scale)?;
     stack.positions = Some(PositionTable { n: sizes.n_ctx, offset: 0, made: None });
     let mut names = r.names(&["wte"]);
-    names.base_rules(&all([("position_embd", "wpe"), ("output_norm", "ln_f")]));
+    names.base_rules(&all(AROUND));
     let n = sizes.n_layers;
-    names.layers("", "h.", n, &all([("attn_norm", "ln_1"), ("ffn_norm", "ln_2")]));
+    names.layers("", "h.", n, &all(NORMS));
     let fused = qkv("attn.c_attn", &stack.attention, Fused::Stacked);
     names.layers("", "h.", n, &fused.map(|rule| rule.change(Change::Transposed)));
-    let linear = [("attn_output", "attn.c_proj"), ("ffn_up", "mlp.c_fc"), ("ffn_down", "mlp.c_proj")];
-    names.layers("", "h.", n, &linear.map(|(ours, theirs)| same(ours, theirs).change(Change::Transposed)));
+    names.layers("", "h.", n, &LINEAR.map(|(ours, theirs)| same(ours, theirs).change(Change::Transposed)));
     let mut model = r.decoder(sizes, stack, names);
     model.tied = true;
     model.found(r)
+}
+
+/// StarCoder 1: GPT-2 with one key/value head for all.
+pub fn gpt_bigcode<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    r.keys.refuse("add_cross_attention", "StarCoder is run without an encoder")?;
+    let sizes = r.sizes(GPT2)?;
+    let multi_query = r.keys.flag("multi_query", true)?;
+    let sizes = Sizes { n_kv_heads: if multi_query { 1 } else { sizes.n_heads }, ..sizes };
+    let mut stack = sizes.stack(r.keys)?;
+    let activation = r.keys.activation(&["activation_function"], Function::GeluTanh)?;
+    with_layer_norms(&mut stack, r.keys.number(&["layer_norm_epsilon"], 1e-5)?, activation);
+    stack.attention.scale = scale_unless_off(r, stack.attention.scale)?;
+    stack.positions = Some(PositionTable { n: sizes.n_ctx, offset: 0, made: None });
+    let mut names = r.names(&["wte"]);
+    names.base_rules(&all(AROUND));
+    names.layers("", "h.", sizes.n_layers, &qkv("attn.c_attn", &stack.attention, Fused::ByHead));
+    names.layers("", "h.", sizes.n_layers, &all(NORMS));
+    names.layers("", "h.", sizes.n_layers, &all(LINEAR));
+    let mut model = r.decoder(sizes, stack, names);
+    model.tied = true;
+    model.found(r)
+}
+
+/// GPT-2 whose scores are not scaled, with a window in every other layer.
+pub fn gpt_neo<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    let sizes = r.sizes(Sizes { n_ctx: 2048, n_embd: 2048, n_layers: 24, n_heads: 16, ..GPT2 })?;
+    let mut stack = sizes.stack(r.keys)?;
+    let activation = r.keys.activation(&["activation_function"], Function::GeluTanh)?;
+    with_layer_norms(&mut stack, r.keys.number(&["layer_norm_epsilon"], 1e-5)?, activation);
+    stack.attention.scale = 1.0;
+    stack.positions = Some(PositionTable { n: sizes.n_ctx, offset: 0, made: None });
+    let window = r.keys.size(&["window_size"], 256)?;
+    for (layer, local) in stack.layers.iter_mut().zip(local_layers(r, sizes.n_layers)?) {
+        layer.window = local.then_some(window);
+    }
+    let mut names = r.names(&["wte"]);
+    names.base_rules(&all(AROUND));
+    names.layers("", "h.", sizes.n_layers, &all(NORMS));
+    let layer = [
+        ("attn_q", "attn.attention.q_proj"),
+        ("attn_k", "attn.attention.k_proj"),
+        ("attn_v", "attn.attention.v_proj"),
+        ("attn_output", "attn.attention.out_proj"),
+        ("ffn_up", "mlp.c_fc"),
+        ("ffn_down", "mlp.c_proj"),
+    ];
+    names.layers("", "h.", sizes.n_layers, &all(layer));
+    let mut model = r.decoder(sizes, stack, names);
+    model.tied = true;
+    model.found(r)
+}
+
+/// Which layers of GPT-Neo are local: `attention_types` says `[[["global", "local"], 12]]`, how often each pattern comes.
+fn local_layers(r: &Reading, n_layers: usize) -> Result<Vec<bool>> {
+    let bad =
+        || r.keys.bad("attention_types", format!("it does not tell global from local in {n_layers} layers"));
+    let Some(types) = r.keys.opt_list("attention_types")? else {
+        return Ok((0..n_layers).map(|i| i % 2 == 1).collect());
+    };
+    let mut local = Vec::new();
+    for item in types {
+        let (kinds, times) = (item[0].as_array().ok_or_else(bad)?, item[1].as_u64().ok_or_else(bad)?);
+        for _ in 0..times.min(n_layers as u64) {
+            for kind in kinds {
+                local.push(match kind.as_str() {
+                    Some("local") => true,
+                    Some("global") => false,
+                    _ => return Err(bad()),
+                });
+            }
+        }
+    }
+    if local.len() == n_layers { Ok(local) } else { Err(bad()) }
 }
 
 /// Modules of a layer that BLOOM, GPT-NeoX and Falcon call alike, but for the norms.
@@ -84,46 +160,6 @@ pub fn bloom<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     names.layers("", "h.", n, &all(others));
     let mut model = r.decoder(sizes, stack, names);
     model.tied = true;
-    model.found(r)
-}
-
-/// Learned positions from row 2 on; the 350M model has its norms after the sums and narrower token embeddings.
-pub fn opt<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    let sizes = r.sizes(OPT)?;
-    let mut stack = sizes.stack(r.keys)?;
-    with_layer_norms(&mut stack, 1e-5, r.keys.activation(&["activation_function"], Function::Relu)?);
-    stack.norm.weights = r.keys.flag("layer_norm_elementwise_affine", true)?;
-    stack.positions = Some(PositionTable { n: sizes.n_ctx + 2, offset: 2, made: None });
-    let before = r.keys.flag("do_layer_norm_before", true)?;
-    let norms = match before {
-        true => ["attn_norm", "ffn_norm"],
-        false => ["attn_output_norm", "layer_output_norm"],
-    };
-    stack.residual = if before { Residual::Pre } else { Residual::Post };
-    stack.final_norm = before && !r.keys.flag("_remove_final_layer_norm", false)?;
-    let width = r.keys.size(&["word_embed_proj_dim"], sizes.n_embd)?;
-
-    let mut names = r.names(&["embed_tokens"]);
-    names.base_rules(&all([
-        ("position_embd", "embed_positions"),
-        ("output_norm", "final_layer_norm"),
-        ("token_embd_proj", "project_in"),
-        ("output_proj", "project_out"),
-    ]));
-    let layer = [
-        (norms[0], "self_attn_layer_norm"),
-        ("attn_q", "self_attn.q_proj"),
-        ("attn_k", "self_attn.k_proj"),
-        ("attn_v", "self_attn.v_proj"),
-        ("attn_output", "self_attn.out_proj"),
-        (norms[1], "final_layer_norm"),
-        ("ffn_up", "fc1"),
-        ("ffn_down", "fc2"),
-    ];
-    names.layers("", "layers.", sizes.n_layers, &all(layer));
-    let mut model = r.decoder(sizes, stack, names);
-    model.tied = true;
-    model.embedding_width = Some(width).filter(|width| *width != sizes.n_embd);
     model.found(r)
 }
 

@@ -51,6 +51,28 @@ const STARCODER2: Sizes = Sizes {
 const COHERE: Sizes =
     Sizes { n_vocab: 256_000, n_ctx: 8192, n_embd: 8192, n_layers: 40, n_heads: 64, n_ff: 22_528, ..LLAMA };
 
+const ERNIE: Sizes = Sizes {
+    n_vocab: 103_424,
+    n_ctx: 131_072,
+    n_embd: 1024,
+    n_layers: 18,
+    n_heads: 16,
+    n_kv_heads: 2,
+    head_dim: 128,
+    n_ff: 3072,
+};
+const HELIUM: Sizes = Sizes {
+    n_vocab: 48_000,
+    n_ctx: 4096,
+    n_embd: 2560,
+    n_layers: 24,
+    n_heads: 20,
+    n_kv_heads: 20,
+    head_dim: 128,
+    n_ff: 7040,
+};
+const ARCEE: Sizes = Sizes { n_ctx: 4096, n_embd: 2560, n_ff: 18_432, ..LLAMA };
+
 /// Modules of a layer that nearly all have.
 pub(super) const LAYER: [(&str, &str); 10] = [
     ("attn_norm", "input_layernorm"),
@@ -232,17 +254,57 @@ pub fn starcoder2<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     model.found(r)
 }
 
+/// ERNIE 4.5: Llama rotated as the original paper does.
+pub fn ernie4_5<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    let defaults = RopeDefaults { theta: 500_000.0, part: 1.0, style: RopeStyle::Interleaved };
+    let mut model = with_ffn_norm(r, ERNIE, 1e-5, defaults)?;
+    model.tied = true;
+    model.found(r)
+}
+
+/// Helium: the same with other defaults.
+pub fn helium<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    let defaults = RopeDefaults { theta: 100_000.0, part: 1.0, style: RopeStyle::Interleaved };
+    with_ffn_norm(r, HELIUM, 1e-8, defaults)?.found(r)
+}
+
+/// Arcee's AFM: Llama whose feed-forward has no gate but squares.
+pub fn arcee<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    let mut model = with_ffn_norm(r, ARCEE, 1e-5, RopeDefaults::USUAL)?;
+    model.stack.feed_forward.gated = false;
+    model.stack.feed_forward.activation = r.keys.activation(&["hidden_act"], Function::ReluSquared)?;
+    model.found(r)
+}
+
 /// Command R: layer norms without biases, attention and feed-forward side by side, neighbours rotated.
 pub fn cohere<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
-    let defaults = RopeDefaults { theta: 500_000.0, part: 1.0, style: RopeStyle::Interleaved };
+    let mut model = command_r(r, 500_000.0)?;
+    if r.keys.flag("use_qk_norm", false)? {
+        model.stack.qk_norm = QkNorm::OwnHead;
+    }
+    model.found(r)
+}
+
+/// Command R7B: three layers with a window and rotation to each with neither.
+pub fn cohere2<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
+    let mut model = command_r(r, 10_000.0)?;
+    let window = r.keys.nullable_size("sliding_window", Some(4096))?;
+    let pattern = r.keys.size(&["sliding_window_pattern"], 4)?;
+    let sliding = sliding(r.keys, model.sizes.n_layers, |i| (i + 1) % pattern != 0)?;
+    set_windows(&mut model.stack, &sliding, window);
+    for layer in &mut model.stack.layers {
+        layer.rope = layer.window.map(|_| 0);
+    }
+    model.found(r)
+}
+
+fn command_r<'a>(r: &Reading<'a>, theta: f32) -> Result<Decoder<'a>> {
+    let defaults = RopeDefaults { theta, part: 1.0, style: RopeStyle::Interleaved };
     let mut model = decoder(r, COHERE, 0.0, defaults)?;
     let eps = r.keys.number(&["layer_norm_eps"], 1e-5)?;
     model.stack.norm = NormConfig { kind: NormKind::Layer, eps, weights: true };
     model.stack.residual = Residual::Parallel;
-    if r.keys.flag("use_qk_norm", false)? {
-        model.stack.qk_norm = QkNorm::OwnHead;
-    }
     model.head = Head { scale: r.keys.positive(&["logit_scale"], 0.0625)?, ..Head::LANGUAGE };
     model.tied = true;
-    model.found(r)
+    Ok(model)
 }

@@ -7,6 +7,7 @@ mod falcon;
 mod gemma;
 mod generation;
 mod gpt;
+mod gptj;
 mod heads;
 mod keys;
 mod llama;
@@ -14,6 +15,7 @@ mod modern;
 mod moe;
 mod names;
 mod olmo;
+mod opt;
 mod reading;
 mod rope;
 mod sizes;
@@ -47,20 +49,31 @@ const FAMILIES: &[(&str, Family)] = &[
     ("stablelm", llama::stablelm),
     ("starcoder2", llama::starcoder2),
     ("cohere", llama::cohere),
+    ("cohere2", llama::cohere2),
+    ("ernie4_5", llama::ernie4_5),
+    ("helium", llama::helium),
+    ("arcee", llama::arcee),
     ("olmo", olmo::olmo),
     ("olmo2", olmo::olmo2),
     ("olmo3", olmo::olmo3),
+    ("exaone4", olmo::exaone4),
     ("gemma", gemma::gemma),
     ("gemma2", gemma::gemma2),
     ("gemma3_text", gemma::gemma3),
+    ("gemma3", gemma::gemma3),
     ("mixtral", moe::mixtral),
     ("qwen2_moe", moe::qwen2_moe),
     ("qwen3_moe", moe::qwen3_moe),
     ("olmoe", moe::olmoe),
     ("gpt_oss", moe::gpt_oss),
     ("gpt2", gpt::gpt2),
+    ("gpt_bigcode", gpt::gpt_bigcode),
+    ("gpt_neo", gpt::gpt_neo),
+    ("gptj", gptj::gptj),
+    ("codegen", gptj::codegen),
     ("bloom", gpt::bloom),
-    ("opt", gpt::opt),
+    ("opt", opt::opt),
+    ("xglm", opt::xglm),
     ("gpt_neox", gpt::gpt_neox),
     ("mpt", gpt::mpt),
     ("phi", gpt::phi),
@@ -81,6 +94,8 @@ const FAMILIES: &[(&str, Family)] = &[
     ("mt5", t5::t5),
     ("umt5", t5::t5),
     ("bart", bart::bart),
+    ("plbart", bart::plbart),
+    ("blenderbot", bart::blenderbot),
     ("mbart", bart::mbart),
     ("marian", bart::marian),
     ("pegasus", bart::pegasus),
@@ -105,7 +120,10 @@ pub(super) fn read(checkpoint: &Checkpoint, folder: &Folder) -> Result<Descripti
         let hint = format!("folders of these are run: {}", names.join(", "));
         return Err(Error::unsupported("architecture", kind, hint));
     };
-    let Found { config, names } = family(&Reading { checkpoint, folder, keys: &keys, kind })?;
+    // A model that sees images too has a config of its own for each half.
+    let text = keys.opt_object("text_config")?.filter(|_| kind == "gemma3");
+    let text = text.as_ref().unwrap_or(&keys);
+    let Found { config, names } = family(&Reading { checkpoint, folder, keys: text, kind })?;
     let (origins, ignored) = names.finish();
     let generation = generation::defaults(folder, &keys, &config)?;
     Ok(Description { config, origins, ignored, generation })

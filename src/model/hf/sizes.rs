@@ -95,7 +95,7 @@ impl Sizes {
             positions: None,
             embedding_norm: false,
             layers: vec![Layer::default(); self.n_layers],
-            shared_layers: false,
+            layer_groups: None,
             attention: self.attention(keys)?,
             causal: true,
             cross: false,
