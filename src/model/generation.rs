@@ -37,6 +37,13 @@ pub struct GenerationDefaults {
     pub begin_suppress: Vec<u32>,
     /// Sequences that are never generated.
     pub bad_words: Vec<Vec<u32>>,
+    /// Added to the score of a sequence's last token where the text ends in the tokens before it.
+    pub sequence_bias: Vec<(Vec<u32>, f32)>,
+    pub min_new_tokens: Option<usize>,
+    pub encoder_repetition_penalty: Option<f32>,
+    pub encoder_no_repeat_ngram_size: Option<usize>,
+    pub exponential_decay_length_penalty: Option<(usize, f32)>,
+    pub renormalize_logits: bool,
     /// Options that change what is generated, are switched on, and are not run: to be refused by name.
     pub not_run: Vec<String>,
 }

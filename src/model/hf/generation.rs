@@ -17,15 +17,10 @@ const NOT_RUN: &[(&str, &[f64])] = &[
     ("penalty_alpha", &[0.0]),
     ("num_beam_groups", &[1.0]),
     ("diversity_penalty", &[0.0]),
-    ("encoder_repetition_penalty", &[1.0]),
-    ("encoder_no_repeat_ngram_size", &[0.0]),
     ("guidance_scale", &[0.0, 1.0]),
     ("top_h", &[]),
     ("force_words_ids", &[]),
-    ("sequence_bias", &[]),
-    ("exponential_decay_length_penalty", &[]),
     ("forced_decoder_ids", &[]),
-    ("renormalize_logits", &[]),
     ("dola_layers", &[]),
     ("watermarking_config", &[]),
 ];
@@ -80,6 +75,12 @@ pub(super) fn defaults(folder: &Folder, config_keys: &Keys, config: &Config) -> 
         suppress: tokens(keys, "suppress_tokens")?,
         begin_suppress: tokens(keys, "begin_suppress_tokens")?,
         bad_words: bad_words(keys)?,
+        sequence_bias: sequence_bias(keys)?,
+        min_new_tokens: keys.opt_count(&["min_new_tokens"])?.filter(|n| *n > 0),
+        encoder_repetition_penalty: keys.opt_positive(&["encoder_repetition_penalty"])?,
+        encoder_no_repeat_ngram_size: keys.opt_count(&["encoder_no_repeat_ngram_size"])?,
+        exponential_decay_length_penalty: decay(keys)?,
+        renormalize_logits: keys.flag("renormalize_logits", false)?,
         not_run: not_run(keys),
     })
 }
@@ -122,6 +123,35 @@ fn bad_words(keys: &Keys) -> Result<Vec<Vec<u32>>> {
         _ => Err(keys.bad(name, "it is not a list of lists of tokens' numbers")),
     };
     list.iter().map(word).collect()
+}
+
+/// `[[[1, 2], 0.5], …]`: sequences and what is added to their scores.
+fn sequence_bias(keys: &Keys) -> Result<Vec<(Vec<u32>, f32)>> {
+    let name = "sequence_bias";
+    let bad = || keys.bad(name, "it is not a list of token lists and numbers");
+    let Some(list) = keys.opt_list(name)? else { return Ok(Vec::new()) };
+    let entry = |entry: &Json| {
+        let ids = entry[0].as_array().filter(|ids| !ids.is_empty()).ok_or_else(bad)?;
+        let ids = ids.iter().map(|id| id_of(keys, name, id)).collect::<Result<_>>()?;
+        let bias = entry[1].as_f64().map(|x| x as f32).filter(|x| x.is_finite()).ok_or_else(bad)?;
+        Ok((ids, bias))
+    };
+    list.iter().map(entry).collect()
+}
+
+/// `[start, factor]`.
+fn decay(keys: &Keys) -> Result<Option<(usize, f32)>> {
+    let name = "exponential_decay_length_penalty";
+    let Some(list) = keys.opt_list(name)? else { return Ok(None) };
+    match list.as_slice() {
+        [start, factor] => {
+            let start = start.as_u64().and_then(|n| usize::try_from(n).ok());
+            let factor = factor.as_f64().map(|x| x as f32).filter(|x| x.is_finite() && *x > 0.0);
+            let found = start.zip(factor);
+            found.map(Some).ok_or_else(|| keys.bad(name, "it is not a place and a factor above 0"))
+        }
+        _ => Err(keys.bad(name, "it is not a place and a factor")),
+    }
 }
 
 /// The options that are switched on and not run.
@@ -177,10 +207,10 @@ mod tests {
 
     #[test]
     fn what_is_not_run_is_named_and_what_is_off_is_not() {
-        let off = json!({ "typical_p": 1.0, "num_beam_groups": 1, "renormalize_logits": false, "guidance_scale": null });
+        let off = json!({ "typical_p": 1.0, "num_beam_groups": 1, "dola_layers": false, "guidance_scale": null });
         assert!(read(off, json!({})).unwrap().not_run.is_empty());
-        let on = json!({ "typical_p": 0.9, "penalty_alpha": 0.6, "sequence_bias": [[[1], 2.0]] });
-        assert_eq!(read(on, json!({})).unwrap().not_run, ["typical_p", "penalty_alpha", "sequence_bias"]);
+        let on = json!({ "typical_p": 0.9, "penalty_alpha": 0.6, "force_words_ids": [[1]] });
+        assert_eq!(read(on, json!({})).unwrap().not_run, ["typical_p", "penalty_alpha", "force_words_ids"]);
     }
 
     #[test]

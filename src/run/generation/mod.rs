@@ -257,11 +257,16 @@ fn way(engine: &Engine, prompt: &[u32], source: Option<&[u32]>, options: &Genera
         no_repeat_ngram_size: options.no_repeat_ngram_size,
         bad_words: defaults.bad_words.clone(),
         min_length: defaults.min_length.unwrap_or(0),
-        min_new_tokens: Some(options.min_new_tokens).filter(|n| *n > 0),
+        min_new_tokens: Some(options.min_new_tokens).filter(|n| *n > 0).or(defaults.min_new_tokens),
         forced_eos: defaults.forced_eos.filter(|_| max_length.is_some()).into_iter().collect(),
         max_length,
         suppress: defaults.suppress.clone(),
         begin_suppress: defaults.begin_suppress.clone(),
+        sequence_bias: defaults.sequence_bias.clone(),
+        encoder_repetition_penalty: defaults.encoder_repetition_penalty.unwrap_or(1.0),
+        encoder_no_repeat_ngram_size: defaults.encoder_no_repeat_ngram_size.unwrap_or(0),
+        exponential_decay_length_penalty: defaults.exponential_decay_length_penalty,
+        renormalize_logits: defaults.renormalize_logits,
         ..ProcessOptions::default()
     };
     let forced_bos = defaults.forced_bos.filter(|_| source.is_some());
