@@ -33,7 +33,7 @@ use intab::{
     Error,
     format::{self, Checkpoint},
     model,
-    run::{Engine, LoadOptions, Prefer, Progress, load},
+    run::{self, Engine, LoadOptions, Prefer, Progress, load},
     text::Tokenizer,
 };
 use output::{Failure, Result, note, print};
@@ -167,7 +167,7 @@ mod log {
 
 fn main() -> ExitCode {
     let failure = match Cli::try_parse() {
-        Ok(cli) => match pollster::block_on(run(cli.command)) {
+        Ok(cli) => match pollster::block_on(do_command(cli.command)) {
             Ok(()) => return ExitCode::SUCCESS,
             Err(failure) => failure,
         },
@@ -196,7 +196,7 @@ fn usage(error: &clap::Error) -> Result<()> {
     Err(Failure::Usage(format!("{problem}; see intab --help")))
 }
 
-async fn run(command: Command) -> Result<()> {
+async fn do_command(command: Command) -> Result<()> {
     match command {
         Command::Inspect { model, json } => inspect::inspect(&model, json).await,
         Command::Tokenize { model, no_special, json } => tokenize(&model, no_special, json).await,
@@ -214,7 +214,9 @@ async fn run(command: Command) -> Result<()> {
 }
 
 async fn tokenizer(model: &Path) -> Result<Tokenizer> {
-    Ok(Tokenizer::from_metadata(&format::open_path(model).await?.metadata)?)
+    let checkpoint = format::open_path(model).await?;
+    let problem = "this model's files have none (no tokenizer.json)";
+    Ok(run::tokenizer(&checkpoint)?.ok_or_else(|| Error::Tokenizer { problem: problem.into() })?)
 }
 
 async fn tokenize(model: &Path, no_special: bool, as_json: bool) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::{
     model::{self, Blueprint, Config, Description, Tables, Weights},
     plan::Plan,
     quant::DType,
-    text::{ChatTemplate, Tokenizer},
+    text::{ChatTemplate, Tokenizer, TokenizerFiles},
 };
 
 /// Which device the caller wants.
@@ -102,12 +102,19 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     Ok(Engine::new(backend, facts, tokenizer, template, generation, plans))
 }
 
-/// The tokenizer of the files; a folder may have none, and then takes ids alone.
-fn tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
-    match &checkpoint.folder {
-        Some(_) => Ok(None),
-        None => Tokenizer::from_metadata(&checkpoint.metadata).map(Some),
-    }
+/// The tokenizer of a model's files; a folder may have none, and then takes ids alone.
+///
+/// # Errors
+/// As [`Tokenizer::from_json`] and [`Tokenizer::from_metadata`].
+pub fn tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
+    let Some(folder) = &checkpoint.folder else {
+        return Tokenizer::from_metadata(&checkpoint.metadata).map(Some);
+    };
+    let files = TokenizerFiles {
+        config: folder.tokenizer_config.clone(),
+        special_tokens_map: folder.special_tokens_map.clone(),
+    };
+    folder.tokenizer.as_deref().map(|json| Tokenizer::from_json(json, &files)).transpose()
 }
 
 /// What a model is made of before it has a device.

@@ -6,7 +6,7 @@ use intab::{
     Error,
     format::{self, Checkpoint, metadata::Value},
     model,
-    text::Tokenizer,
+    run::tokenizer,
 };
 use serde_json::{Value as Json, json};
 
@@ -82,7 +82,7 @@ fn model_type(checkpoint: &Checkpoint) -> Option<String> {
 /// Those that loading the model gives for its metadata.
 async fn memory(checkpoint: &Checkpoint) -> intab::Result<Memory> {
     let config = model::read(checkpoint).await?.config;
-    Tokenizer::from_metadata(&checkpoint.metadata)?;
+    tokenizer(checkpoint)?;
     let kv_per_token = config.decoder.as_ref().map_or(0, |stack| {
         let sizes = [2, stack.attention.kv_dim(), size_of::<f32>()];
         sizes.iter().fold(stack.layers.len() as u64, |n, size| n.saturating_mul(*size as u64))
