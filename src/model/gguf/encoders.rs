@@ -110,8 +110,9 @@ pub fn t5(base: &Base) -> Result<Config> {
     let n_decoder = base.keys.opt_size("decoder_block_count")?.unwrap_or(base.n_layers);
     let mut decoder = t5_stack(base, "dec.", n_decoder, true)?;
     decoder.cross = true;
-    // Where the head is the embedding table, T5 scales what is compared with it.
-    let scale = if base.has("output.weight") { 1.0 } else { (base.stack().n_embd as f32).powf(-0.5) };
+    // The first T5 scales what it compares with the embedding table; later ones, whose feed-forward is gated, do not.
+    let scales = !base.has("output.weight") && !decoder.feed_forward.gated;
+    let scale = if scales { (decoder.n_embd as f32).powf(-0.5) } else { 1.0 };
     Ok(base.model(Some(encoder), Some(decoder), Head { scale, ..Head::LANGUAGE }))
 }
 
