@@ -31,7 +31,7 @@ fn on_both(context_length: Option<usize>, check: impl Fn(&mut Engine)) {
 }
 
 fn once(engine: &Engine) -> Vec<u32> {
-    engine.tokenizer().encode("Once upon a time, there was a", true, false).unwrap()
+    engine.tokenizer().unwrap().encode("Once upon a time, there was a", true, false).unwrap()
 }
 
 /// Runs to the end, and checks that the pieces are the text.
@@ -40,7 +40,7 @@ fn run(engine: &mut Engine, ids: &[u32], options: GenerateOptions) -> Output {
     let mut pieces = String::new();
     loop {
         match block_on(generation.step(engine)).unwrap() {
-            Event::Prefill { .. } => {}
+            Event::Prefill { .. } | Event::Search { .. } => {}
             Event::Token { text, .. } => pieces += &text,
             Event::Done { text, output } => {
                 assert_eq!(pieces + &text, output.text);

@@ -34,7 +34,7 @@ use crate::{
 
 /// What attention kernels can do.
 fn check_head_dim(n: usize) -> Result<()> {
-    match n % 4 == 0 && n <= 256 {
+    match n.is_multiple_of(4) && n <= 256 {
         true => Ok(()),
         false => Err(Error::unsupported("head size", n.to_string(), "a multiple of 4 up to 256 is run")),
     }

@@ -130,7 +130,7 @@ impl<'a> Weights<'a> {
     }
 
     /// The tensors of the file that no weight in `used` comes from, in the order of their names.
-    pub fn unused<'b>(&'b self, used: impl Fn(&str) -> bool) -> impl Iterator<Item = &'b str> {
+    pub fn unused(&self, used: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
         let mut touched = std::collections::HashSet::new();
         for (_, origin) in self.origins.iter().filter(|(name, _)| used(name)) {
             if let Origin::File { pieces, .. } = origin {

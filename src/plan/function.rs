@@ -151,7 +151,7 @@ mod tests {
             (Function::GeluTanh, -0.7, -0.169_505_6),
             (Function::QuickGelu, -0.7, -0.163_172_1),
             (Function::ReluSquared, -3.0, 0.0),
-            (Function::SoftCap(30.0), 45.0, 27.154_449),
+            (Function::SoftCap(30.0), 45.0, 27.154_45),
             (Function::Clamp(2.0), -5.0, -2.0),
             (Function::AtMost(2.0), 5.0, 2.0),
             (Function::Shift(1.0), -5.0, -4.0),

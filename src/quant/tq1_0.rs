@@ -54,7 +54,7 @@ impl Tq1_0 {
         for (bytes, digit) in runs() {
             let (run, after) = rest.split_at_mut(bytes.len());
             for (number, q) in run.iter_mut().zip(&self.qs.as_flattened()[bytes]) {
-                *number = (u16::from(q.wrapping_mul(3u8.pow(digit))) * 3 >> 8) as u8;
+                *number = ((u16::from(q.wrapping_mul(3u8.pow(digit))) * 3) >> 8) as u8;
             }
             rest = after;
         }

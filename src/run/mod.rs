@@ -18,7 +18,9 @@ pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
-pub use load::{LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to, tokenizer};
+pub use load::{
+    LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to, tokenizer,
+};
 pub use options::GenerateOptions;
 pub use pool::{EmbedOptions, normalize, pool};
 pub use process::{ProcessOptions, Processors};

@@ -169,7 +169,7 @@ impl Stream<'_, '_> {
                 held.rows += n;
                 // Runs are gathered until they are worth a write, which begins at an even row.
                 let enough = held.rows >= rows_each.min(spec.rows - first_row);
-                if enough && (held.rows % 2 == 0 || first_row + held.rows == spec.rows) {
+                if enough && (held.rows.is_multiple_of(2) || first_row + held.rows == spec.rows) {
                     self.rows(spec, first_row, info.dtype, &held.bytes).await?;
                     first_row += held.rows;
                     *held = Held::default();

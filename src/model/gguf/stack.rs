@@ -196,7 +196,7 @@ fn attention(keys: &Keys, n_layers: usize, n_embd: usize) -> Result<AttentionSha
     let n_kv_heads = keys.opt_even_size("attention.head_count_kv", n_layers)?.unwrap_or(n_heads);
     let head_dim = match keys.opt_size("attention.key_length")? {
         Some(n) => n,
-        None if n_embd % n_heads == 0 => n_embd / n_heads,
+        None if n_embd.is_multiple_of(n_heads) => n_embd / n_heads,
         None => return Err(keys.bad("attention.head_count", format!("{n_heads} does not divide {n_embd}"))),
     };
     if n_heads % n_kv_heads != 0 {

@@ -78,7 +78,7 @@ pub fn exaone4<'a>(r: &Reading<'a>) -> Result<Found<'a>> {
     // Some folders have a text there, `LLLG`, and the types of layers beside it.
     let pattern =
         r.keys.get("sliding_window_pattern").and_then(|pattern| pattern.as_u64()).unwrap_or(4).max(1);
-    let sliding = sliding(r.keys, model.sizes.n_layers, |i| (i as u64 + 1) % pattern != 0)?;
+    let sliding = sliding(r.keys, model.sizes.n_layers, |i| !(i as u64 + 1).is_multiple_of(pattern))?;
     set_windows(&mut model.stack, &sliding, Some(window));
     for layer in &mut model.stack.layers {
         layer.rope = layer.window.map(|_| 0);

@@ -138,6 +138,6 @@ impl<'a> Encoder<'a> {
 
 /// Whether sentence-transformers' modules give embeddings the length 1.
 fn ends_normalized(modules: &serde_json::Value) -> bool {
-    let kinds = modules.as_array().into_iter().flatten().filter_map(|module| module["type"].as_str());
-    kinds.last().is_some_and(|kind| kind.ends_with("Normalize"))
+    let mut kinds = modules.as_array().into_iter().flatten().filter_map(|module| module["type"].as_str());
+    kinds.next_back().is_some_and(|kind| kind.ends_with("Normalize"))
 }

@@ -58,7 +58,7 @@ pub(super) fn rope(
         }
     };
     let dims = (head_dim as f32 * part) as usize;
-    if dims == 0 || dims > head_dim || dims % 2 != 0 {
+    if dims == 0 || dims > head_dim || !dims.is_multiple_of(2) {
         let problem =
             format!("{dims} of {head_dim} numbers of a head would be rotated: only an even number can be");
         return Err(keys.bad("partial_rotary_factor", problem));
