@@ -66,6 +66,11 @@ fn phi_3_gives_the_published_ids() {
 }
 
 #[test]
+fn bert_gives_the_published_ids() {
+    agrees("bert-bge");
+}
+
+#[test]
 fn llama_3_reads_its_special_tokens_where_asked() {
     let Some(tokenizer) = load("llama-bpe") else { return };
     assert_eq!(tokenizer.encode("Hello world", true, false).unwrap(), [128000, 9906, 1917]);

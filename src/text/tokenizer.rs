@@ -1,141 +1,216 @@
-//! The tokenizer of a file.
+//! The tokenizer of a model, whichever file it was read from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use super::{
-    byte_level::{self, ByteLevel},
-    sentencepiece::{self, SentencePiece},
-    special::{Part, Specials},
+    added::{AddedTokens, Part},
+    aligned::Aligned,
+    alphabet,
+    decoder::{self, Step},
+    encoding::{Encoding, Token},
+    ends::ends,
+    frame::Frame,
+    model::{Model, Reading},
+    normalizer::{Normalizer, SPACE},
+    pre_tokenizer::{Pieces, PreTokenizer},
     stream::StreamDecoder,
     vocab::{TokenKind, Vocab, byte_of},
 };
-use crate::{
-    error::{Error, Result},
-    format::metadata::Metadata,
-};
-
-/// Tokens that end an answer, whatever the metadata says: the names that chat models use.
-const END_NAMES: &[&str] = &[
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<end_of_turn>",
-    "<turn|>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<|eom_id|>",
-    "<EOT>",
-    "<|return|>",
-    "<|call|>",
-    "<end_of_utterance>",
-    "<｜end▁of▁sentence｜>",
-];
+use crate::error::{Error, Result};
 
 /// A model's tokenizer: text to ids and back.
 #[derive(Debug)]
 pub struct Tokenizer {
     vocab: Vocab,
+    added: AddedTokens,
+    normalizers: Vec<Normalizer>,
+    pre_tokenizers: Vec<PreTokenizer>,
     model: Model,
-    specials: Specials,
+    frame: Frame,
+    decoder: Decoder,
     roles: Roles,
-    adds_bos: bool,
-    adds_eos: bool,
     /// Tokens after which an answer is over, sorted.
     ends: Vec<u32>,
-    /// Special tokens swallow the white space after them (Phi-3).
-    strips_after_specials: bool,
+}
+
+/// What a file is read into.
+pub(super) struct Parts {
+    pub vocab: Vocab,
+    pub added: AddedTokens,
+    pub normalizers: Vec<Normalizer>,
+    pub pre_tokenizers: Vec<PreTokenizer>,
+    pub model: Model,
+    pub frame: Frame,
+    pub decoder: Decoder,
+    pub roles: Roles,
+    /// The end of a message, where the file names one.
+    pub eom: Option<u32>,
 }
 
 /// The ids with a role.
-#[derive(Debug, Clone, Copy)]
-struct Roles {
-    bos: Option<u32>,
-    eos: Option<u32>,
-    eot: Option<u32>,
-    unknown: Option<u32>,
-    padding: Option<u32>,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Roles {
+    pub bos: Option<u32>,
+    pub eos: Option<u32>,
+    pub eot: Option<u32>,
+    pub unknown: Option<u32>,
+    pub padding: Option<u32>,
+    pub cls: Option<u32>,
+    pub sep: Option<u32>,
+    pub mask: Option<u32>,
 }
 
+/// How tokens become text.
 #[derive(Debug)]
-enum Model {
-    ByteLevel(ByteLevel),
-    SentencePiece(SentencePiece),
+pub(super) enum Decoder {
+    /// Pieces of text are written in the byte alphabet.
+    Alphabet,
+    /// Spaces are written as `▁`; the first may be one that no text has.
+    Spaces { first_is_added: bool },
+    /// As a `tokenizer.json` says. Some added tokens are spelled differently when they are decoded.
+    Steps { steps: Arc<[Step]>, spelled: HashMap<u32, String> },
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer out of a GGUF file's metadata.
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`] if there is none, [`Error::Unsupported`] for a kind or a pre-tokenizer that is not
-    /// known, [`Error::Format`] where lists, ids or merges do not fit each other.
-    pub fn from_metadata(metadata: &Metadata) -> Result<Tokenizer> {
-        let vocab = Vocab::read(metadata)?;
-        let name = metadata.str("tokenizer.ggml.model")?;
-        let usual = |text: &str| vocab.find(text).filter(|_| name == "llama");
-        let mut roles = Roles {
-            bos: vocab.role(metadata, "bos")?.or_else(|| usual("<s>")),
-            eos: vocab.role(metadata, "eos")?.or_else(|| usual("</s>")),
-            eot: vocab.role(metadata, "eot")?,
-            unknown: vocab.role(metadata, "unknown")?.or_else(|| usual("<unk>")),
-            padding: vocab.role(metadata, "padding")?,
-        };
-        let eom = vocab.role(metadata, "eom")?;
-        let model = match name {
-            "gpt2" => Model::ByteLevel(ByteLevel::read(metadata, &vocab)?),
-            "llama" => Model::SentencePiece(SentencePiece::read(metadata, &vocab, roles.unknown)?),
-            other => {
-                let hint = "this version reads `gpt2` (byte-level BPE) and `llama` (SentencePiece BPE)";
-                return Err(Error::unsupported("tokenizer", other, hint));
-            }
-        };
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } = parts;
         let ends = ends(&vocab, [roles.eos, roles.eot, eom]);
         roles.eot = roles.eot.or_else(|| ends.iter().copied().find(|id| Some(*id) != roles.eos));
-        let adds_bos = match &model {
-            Model::ByteLevel(model) => model.adds_bos(),
-            Model::SentencePiece(_) => true,
-        };
-        let is_phi3 = metadata.opt_str("general.architecture")? == Some("phi3");
-        Ok(Tokenizer {
-            specials: Specials::new(&vocab),
-            strips_after_specials: is_phi3 && matches!(model, Model::SentencePiece(_)),
-            adds_bos: metadata.opt_bool("tokenizer.ggml.add_bos_token")?.unwrap_or(adds_bos),
-            adds_eos: metadata.opt_bool("tokenizer.ggml.add_eos_token")?.unwrap_or(false),
-            vocab,
-            model,
-            roles,
-            ends,
-        })
+        Tokenizer { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, roles, ends }
     }
 
-    /// The ids of a text. `add_special` puts BOS before and EOS after it where the file says so. With
+    /// The ids of a text. `add_special` puts around it what the file says (BOS, EOS, `[CLS]`, `[SEP]`). With
     /// `parse_special` the text of control tokens (`<|im_start|>`) becomes those tokens, without it stays text.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the vocabulary cannot spell the text, [`Error::Input`] if it is 1 GiB or longer.
     pub fn encode(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<u32>> {
-        // Positions are 32 bits wide, and SentencePiece makes three bytes of a space.
+        let tokens = self.tokens(text, Reading { specials: parse_special })?;
+        let ids = tokens.iter().map(|token| token.id);
+        let (before, after) = if add_special { self.frame.around_single() } else { Default::default() };
+        Ok(before.into_iter().chain(ids).chain(after).collect())
+    }
+
+    /// The tokens of a text, or of a pair of texts, with their places, for an encoder: `[CLS] a [SEP] b [SEP]`,
+    /// `<s> a </s></s> b </s>`, `a </s>`. Without `add_special` only the texts' own. The text of special tokens
+    /// (`[MASK]`) becomes those tokens, as in the reference.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_pair(&self, text: &str, second: Option<&str>, add_special: bool) -> Result<Encoding> {
+        let reading = Reading { specials: true };
+        let first = self.tokens(text, reading)?;
+        let second = second.map(|second| self.tokens(second, reading)).transpose()?;
+        Ok(self.frame.apply(&first, second.as_deref(), add_special))
+    }
+
+    /// As [`Tokenizer::encode_pair`] with special tokens, but of at most `max_len` tokens: the longer of the two
+    /// texts loses its last tokens, one by one, until all fits.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`]; [`Error::Input`] if not even the tokens around the texts fit.
+    pub fn encode_truncated(&self, text: &str, second: Option<&str>, max_len: usize) -> Result<Encoding> {
+        let reading = Reading { specials: true };
+        let mut first = self.tokens(text, reading)?;
+        let mut second = second.map(|second| self.tokens(second, reading)).transpose()?;
+        let n_added = self.n_special(second.is_some());
+        let room = max_len.checked_sub(n_added).ok_or_else(|| {
+            Error::input("max_len", format!("{max_len} tokens do not hold the {n_added} special tokens"))
+        })?;
+        let (n_first, n_second) = shares(first.len(), second.as_ref().map_or(0, Vec::len), room);
+        first.truncate(n_first);
+        second.iter_mut().for_each(|second| second.truncate(n_second));
+        Ok(self.frame.apply(&first, second.as_deref(), true))
+    }
+
+    /// How many tokens are put around one text, or around a pair of texts.
+    pub fn n_special(&self, pair: bool) -> usize {
+        self.frame.n_added(pair)
+    }
+
+    /// The tokens of one text, without those around it.
+    fn tokens(&self, text: &str, reading: Reading) -> Result<Vec<Token>> {
+        // Places are 32 bits wide, and SentencePiece makes three bytes of a space.
         if text.len() >= 1 << 30 {
             return Err(Error::input("text", "it is longer than 1 GiB"));
         }
-        let mut ids = Vec::with_capacity(text.len() / 4 + 2);
-        if add_special && self.adds_bos {
-            ids.extend(self.roles.bos);
-        }
-        let mut opens = true;
-        for part in self.specials.split(text, parse_special, |id| self.strips_after(id)) {
-            match (part, &self.model) {
-                (Part::Token(id), _) => ids.push(id),
-                (Part::Text(text), Model::ByteLevel(model)) => model.encode(&self.vocab, text, &mut ids)?,
-                (Part::Text(text), Model::SentencePiece(model)) => {
-                    model.encode(&self.vocab, text, opens, &mut ids)?;
+        let mut tokens = Vec::with_capacity(text.len() / 4 + 2);
+        let mut word = 0;
+        for part in self.added.split(text, false, reading) {
+            match part {
+                Part::Token(id, range) => {
+                    let token = Token { id, start: range.start, end: range.end, word };
+                    self.push(&mut tokens, token, &text[range], text);
+                    word += 1;
+                }
+                Part::Text(range) => {
+                    let mut part = Aligned::new(&text[range.clone()], range.start);
+                    self.normalizers.iter().try_for_each(|normalizer| normalizer.apply(&mut part))?;
+                    self.normalized(part, text, reading, &mut tokens, &mut word)?;
                 }
             }
-            opens = matches!(part, Part::Token(_));
         }
-        if add_special && self.adds_eos {
-            ids.extend(self.roles.eos);
+        Ok(tokens)
+    }
+
+    /// The tokens of a part of `original` after the normalizers.
+    fn normalized(
+        &self,
+        part: Aligned,
+        original: &str,
+        reading: Reading,
+        tokens: &mut Vec<Token>,
+        word: &mut u32,
+    ) -> Result<()> {
+        let parts = self.added.split(part.text(), true, reading);
+        if let [Part::Text(_)] = parts[..] {
+            return self.pieces(Pieces::new(part), original, reading, tokens, word);
         }
-        Ok(ids)
+        for found in parts {
+            match found {
+                Part::Text(range) => {
+                    self.pieces(Pieces::new(part.slice(range)), original, reading, tokens, word)?;
+                }
+                Part::Token(id, range) => {
+                    let source = part.source(range.clone());
+                    let token = Token { id, start: source.start, end: source.end, word: *word };
+                    self.push(tokens, token, &part.text()[range], original);
+                    *word += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The tokens of a part of `original` between added tokens.
+    fn pieces(
+        &self,
+        mut pieces: Pieces,
+        original: &str,
+        reading: Reading,
+        tokens: &mut Vec<Token>,
+        word: &mut u32,
+    ) -> Result<()> {
+        self.pre_tokenizers.iter().try_for_each(|pre_tokenizer| pre_tokenizer.apply(&mut pieces))?;
+        let Pieces { text, ranges } = pieces;
+        let (mut scratch, mut found) = (Model::scratch(), Vec::new());
+        for (start, end) in ranges {
+            found.clear();
+            self.model.tokenize(&self.vocab, &text.text()[start..end], reading, &mut scratch, &mut found)?;
+            for token in &found {
+                let source = text.source(start + token.start..start + token.end);
+                let spelled = self.vocab.text(token.id).unwrap_or_default();
+                let token = Token { id: token.id, start: source.start, end: source.end, word: *word };
+                self.push(tokens, token, spelled, original);
+            }
+            *word += 1;
+        }
+        Ok(())
+    }
+
+    fn push(&self, tokens: &mut Vec<Token>, mut token: Token, spelled: &str, original: &str) {
+        self.frame.trim(&mut token, tokens.is_empty(), spelled, original);
+        tokens.push(token);
     }
 
     /// The text of ids that are a whole text; bytes that are no UTF-8 become U+FFFD. `skip_special` leaves control
@@ -168,23 +243,34 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Input`] for an id outside the vocabulary.
     pub fn token_bytes(&self, id: u32) -> Result<Cow<'_, [u8]>> {
-        let (Some(text), Some(kind)) = (self.vocab.text(id), self.vocab.kind(id)) else {
-            return Err(self.no_such(id));
-        };
-        Ok(match (kind, &self.model) {
-            (TokenKind::Byte, _) if byte_of(text).is_some() => {
-                Cow::Owned(byte_of(text).into_iter().collect())
+        use TokenKind::{Byte, Normal, Unused, UserDefined};
+        let (text, kind) = (self.spelled(id)?, self.kind(id)?);
+        let byte = byte_of(text).filter(|_| kind == Byte);
+        Ok(match (kind, &self.decoder) {
+            (Byte, _) if byte.is_some() => Cow::Owned(byte.into_iter().collect()),
+            (Normal | Unused, Decoder::Alphabet) => {
+                alphabet::bytes_of(text).map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned)
             }
-            (TokenKind::Normal | TokenKind::Unused, Model::ByteLevel(_)) => {
-                Cow::Owned(byte_level::bytes_of(text))
+            (Normal | Unused | UserDefined, Decoder::Spaces { .. }) if text.contains(SPACE) => {
+                Cow::Owned(text.replace(SPACE, " ").into_bytes())
             }
-            (TokenKind::Normal | TokenKind::Unused | TokenKind::UserDefined, Model::SentencePiece(_))
-                if text.contains(sentencepiece::SPACE) =>
-            {
-                Cow::Owned(text.replace(sentencepiece::SPACE, " ").into_bytes())
-            }
+            (Normal | Unused, Decoder::Steps { steps, .. }) => Cow::Owned(decoder::token_bytes(steps, text)),
             _ => Cow::Borrowed(text.as_bytes()),
         })
+    }
+
+    /// A token as it is spelled for decoding.
+    pub(super) fn spelled(&self, id: u32) -> Result<&str> {
+        if let Decoder::Steps { spelled, .. } = &self.decoder
+            && let Some(text) = spelled.get(&id)
+        {
+            return Ok(text);
+        }
+        self.vocab.text(id).ok_or_else(|| self.no_such(id))
+    }
+
+    pub(super) fn decoder(&self) -> &Decoder {
+        &self.decoder
     }
 
     /// What a token is for.
@@ -230,14 +316,29 @@ impl Tokenizer {
         self.roles.padding
     }
 
+    /// The token before an encoder's text whose state stands for all of it.
+    pub fn cls(&self) -> Option<u32> {
+        self.roles.cls
+    }
+
+    /// The token between and after an encoder's texts.
+    pub fn sep(&self) -> Option<u32> {
+        self.roles.sep
+    }
+
+    /// The token that stands for a word to be found.
+    pub fn mask(&self) -> Option<u32> {
+        self.roles.mask
+    }
+
     /// Whether `add_special` puts BOS before a text.
     pub fn adds_bos(&self) -> bool {
-        self.adds_bos && self.roles.bos.is_some()
+        self.roles.bos.is_some_and(|bos| self.frame.around_single().0.first() == Some(&bos))
     }
 
     /// Whether `add_special` puts EOS after a text.
     pub fn adds_eos(&self) -> bool {
-        self.adds_eos && self.roles.eos.is_some()
+        self.roles.eos.is_some_and(|eos| self.frame.around_single().1.last() == Some(&eos))
     }
 
     /// Whether an answer is over with this token: EOS, end of turn, end of message.
@@ -252,18 +353,7 @@ impl Tokenizer {
 
     /// Whether a token is a control or unknown token, which is no part of the text.
     pub fn is_special(&self, id: u32) -> bool {
-        matches!(self.vocab.kind(id), Some(TokenKind::Control | TokenKind::Unknown))
-    }
-
-    /// Whether the first piece of a text carries a space that is not in the text.
-    pub(super) fn opens_with_space(&self) -> bool {
-        matches!(&self.model, Model::SentencePiece(model) if model.adds_space)
-    }
-
-    /// Phi-3 was trained on tokens that strip what follows them, all but these four.
-    fn strips_after(&self, id: u32) -> bool {
-        let keeps = |text: &str| matches!(text, "<unk>" | "<s>" | "<|endoftext|>");
-        self.strips_after_specials && !self.vocab.text(id).is_some_and(keeps)
+        self.vocab.is_special(id)
     }
 
     fn no_such(&self, id: u32) -> Error {
@@ -271,14 +361,29 @@ impl Tokenizer {
     }
 }
 
-/// The tokens after which an answer is over.
-fn ends(vocab: &Vocab, roles: [Option<u32>; 3]) -> Vec<u32> {
-    let named = |name: &&str| vocab.find(name);
-    // Where an answer has several messages (gpt-oss), `<|end|>` ends only one of them.
-    let many_messages = vocab.find("<|return|>").is_some() && vocab.find("<|call|>").is_some();
-    let names = END_NAMES.iter().filter(|name| !(many_messages && **name == "<|end|>"));
-    let mut ends: Vec<u32> = roles.into_iter().flatten().chain(names.filter_map(named)).collect();
-    ends.sort_unstable();
-    ends.dedup();
-    ends
+/// How many tokens two texts keep if the longer loses its last until both fit; of equally long ones the second.
+fn shares(first: usize, second: usize, room: usize) -> (usize, usize) {
+    let mut excess = (first + second).saturating_sub(room);
+    let difference = first.abs_diff(second).min(excess);
+    let (mut first, mut second) =
+        if first > second { (first - difference, second) } else { (first, second - difference) };
+    excess -= difference;
+    first -= excess / 2;
+    second -= excess - excess / 2;
+    (first, second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn the_longer_text_is_cut_first() {
+        assert_eq!(shares(10, 4, 20), (10, 4));
+        assert_eq!(shares(10, 4, 12), (8, 4));
+        assert_eq!(shares(10, 4, 5), (3, 2));
+        assert_eq!(shares(4, 10, 5), (3, 2));
+        assert_eq!(shares(7, 0, 3), (3, 0));
+        assert_eq!(shares(7, 7, 0), (0, 0));
+    }
 }

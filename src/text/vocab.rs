@@ -1,6 +1,9 @@
 //! The vocabulary of a file: its tokens, what kind each is, and the ids with a role.
 
-use super::id_table::IdTable;
+use super::{
+    id_table::IdTable,
+    model::{ByteTokens, NONE, Prefixes, Reading},
+};
 use crate::{
     error::{Error, Result},
     format::{StringArray, metadata::Metadata},
@@ -47,6 +50,8 @@ pub(super) struct Vocab {
     tokens: StringArray,
     kinds: Vec<TokenKind>,
     by_text: IdTable,
+    /// The model knows the tokens with ids below; those from here on are only found as they are.
+    n_model: usize,
 }
 
 impl Vocab {
@@ -60,11 +65,43 @@ impl Vocab {
             Some(numbers) => read_kinds(metadata, &numbers, tokens.len())?,
             None => tokens.iter().map(kind_by_text).collect(),
         };
-        let mut by_text = IdTable::with_capacity(tokens.len());
-        for (id, text) in tokens.iter().enumerate() {
-            by_text.insert(text, id as u32, |other| tokens[other as usize] == *text);
+        Ok(Vocab::new(tokens, kinds, false, 0))
+    }
+
+    /// From the model's tokens in the order of their ids, with a kind for each. An empty text stands for an id without
+    /// a token. Of equal texts the last is found if `last_counts`, else the first. `n_added` more can be added.
+    pub(super) fn new(tokens: StringArray, kinds: Vec<TokenKind>, last_counts: bool, n_added: usize) -> Self {
+        let mut by_text = IdTable::with_capacity(tokens.len() + n_added);
+        let mut insert = |(id, text): (usize, &str)| {
+            if !text.is_empty() {
+                by_text.insert(text, id as u32, |other| tokens[other as usize] == *text);
+            }
+        };
+        if last_counts {
+            tokens.iter().enumerate().rev().for_each(&mut insert);
+        } else {
+            tokens.iter().enumerate().for_each(&mut insert);
         }
-        Ok(Vocab { tokens, kinds, by_text })
+        Vocab { n_model: tokens.len(), tokens, kinds, by_text }
+    }
+
+    /// Adds a token that the model does not know at the end.
+    pub(super) fn push(&mut self, text: &str, kind: TokenKind) -> Option<u32> {
+        let id = self.tokens.len() as u32;
+        if !self.tokens.push(text) {
+            return None;
+        }
+        self.kinds.push(kind);
+        let tokens = &self.tokens;
+        self.by_text.insert(text, id, |other| tokens[other as usize] == *text);
+        Some(id)
+    }
+
+    /// Says what a token is for.
+    pub(super) fn set_kind(&mut self, id: u32, kind: TokenKind) {
+        if let Some(known) = self.kinds.get_mut(id as usize) {
+            *known = kind;
+        }
     }
 
     /// How many tokens.
@@ -92,6 +129,35 @@ impl Vocab {
     pub(super) fn find_plain(&self, text: &str) -> Option<u32> {
         use TokenKind::{Normal, Unused, UserDefined};
         self.find(text).filter(|id| matches!(self.kinds[*id as usize], Normal | UserDefined | Unused))
+    }
+
+    /// The model's token that is spelled `text`.
+    pub(super) fn find_in_model(&self, text: &str) -> Option<u32> {
+        self.find(text).filter(|id| (*id as usize) < self.n_model)
+    }
+
+    /// The model's token spelled `text` that a text may become when it is read so.
+    pub(super) fn find_for(&self, text: &str, reading: Reading) -> Option<u32> {
+        self.find_in_model(text).filter(|id| reading.specials || !self.is_special(*id))
+    }
+
+    /// The model's tokens with one id for each text, less those of kinds that `keep` refuses, in their order.
+    pub(super) fn prefixes(&self, keep: impl Fn(TokenKind) -> bool) -> Prefixes {
+        let of_model = self.iter().take(self.n_model);
+        let found = of_model.filter(|(id, text, kind)| keep(*kind) && self.find(text) == Some(*id));
+        let keys = found.map(|(id, ..)| id).collect();
+        Prefixes::new(keys, |id| self.text(id).unwrap_or_default())
+    }
+
+    /// Whether a token is a control or unknown token, which is no part of the text.
+    pub(super) fn is_special(&self, id: u32) -> bool {
+        matches!(self.kind(id), Some(TokenKind::Control | TokenKind::Unknown))
+    }
+
+    /// The token of each byte, or [`NONE`].
+    pub(super) fn byte_tokens(&self) -> ByteTokens {
+        let token = |byte: u8| self.find_in_model(&format!("<0x{byte:02X}>"));
+        (0..=255).map(|byte| token(byte).unwrap_or(NONE)).collect()
     }
 
     /// Every token with its text and kind.

@@ -5,7 +5,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// Stands for no symbol and for no id.
-pub(super) const NONE: u32 = u32::MAX;
+pub(in crate::text) const NONE: u32 = u32::MAX;
 
 /// A piece of the text on its way to a token.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +42,7 @@ struct Candidate {
 
 /// Buffers that are kept from word to word.
 #[derive(Default)]
-pub(super) struct Merger {
+pub(in crate::text) struct Merger {
     symbols: Vec<Symbol>,
     queue: BinaryHeap<Reverse<Candidate>>,
 }
