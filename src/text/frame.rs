@@ -53,10 +53,7 @@ impl Frame {
         let around = |second: bool| {
             let type_id = u32::from(second);
             let tokens = move |id| Piece::Tokens { ids: vec![id], type_id };
-            bos.into_iter()
-                .map(tokens)
-                .chain([Piece::Text { second, type_id }])
-                .chain(eos.into_iter().map(tokens))
+            bos.into_iter().map(tokens).chain([Piece::Text { second, type_id }]).chain(eos.into_iter().map(tokens))
         };
         let single = around(false).collect();
         Frame { single, pair: around(false).chain(around(true)).collect(), trims: Vec::new() }
@@ -125,28 +122,27 @@ impl Frame {
         encoding
     }
 
-    /// Trims a token's place in its text. `spelled` is the token as the vocabulary spells it, or the text where an
-    /// added token was found.
-    pub fn trim(&self, token: &mut Token, is_first: bool, spelled: &str) {
+    /// Trims a token's place in `text` by as many characters as the token has white space at its ends. `spelled` is
+    /// the token as the vocabulary spells it, or the text where an added token was found.
+    pub fn trim(&self, token: &mut Token, is_first: bool, spelled: &str, text: &str) {
         for trim in &self.trims {
-            let (mut leading, n_leading) = white(spelled.chars());
-            let (trailing, _) = white(spelled.chars().rev());
-            if trim.keeps_first_space && n_leading == 1 && (is_first || token.start == 0) {
+            let (mut leading, trailing) = (n_white(spelled.chars()), n_white(spelled.chars().rev()));
+            if trim.keeps_first_space && leading == 1 && (is_first || token.start == 0) {
                 leading = 0;
             }
-            token.start = (token.start + leading).min(token.end);
-            if token.end >= trailing {
-                token.end = (token.end - trailing).max(token.start);
+            let mut after = text[token.start..].char_indices().map(|(at, _)| token.start + at);
+            token.start = after.nth(leading).unwrap_or(text.len()).min(token.end);
+            if trailing > 0 {
+                let before = text[..token.end].char_indices().nth_back(trailing - 1);
+                token.end = before.map_or(token.end, |(at, _)| at.max(token.start));
             }
         }
     }
 }
 
-/// Bytes and number of the white space that a token begins with. The space of the byte alphabet is one byte of text.
-fn white(chars: impl Iterator<Item = char>) -> (usize, usize) {
-    let space = alphabet::CHARS[b' ' as usize];
-    let run = chars.take_while(|c| *c == space || c.is_whitespace());
-    run.fold((0, 0), |(bytes, n), c| (bytes + if c == space { 1 } else { c.len_utf8() }, n + 1))
+/// How many characters a token begins with are white space, by itself or in the byte alphabet.
+fn n_white(chars: impl Iterator<Item = char>) -> usize {
+    chars.take_while(|c| *c == alphabet::CHARS[b' ' as usize] || c.is_whitespace()).count()
 }
 
 #[cfg(test)]
@@ -180,12 +176,15 @@ mod tests {
         let frame = |keeps_first_space| Frame { trims: vec![Trim { keeps_first_space }], ..Frame::default() };
         let trimmed = |keeps, start: usize, is_first, spelled: &str| {
             let mut token = Token { id: 0, start, end: start + 6, word: 0 };
-            frame(keeps).trim(&mut token, is_first, spelled);
+            frame(keeps).trim(&mut token, is_first, spelled, "    hello  ");
             (token.start, token.end)
         };
         assert_eq!(trimmed(false, 3, false, "ĠhelloĠ"), (4, 8));
         assert_eq!(trimmed(true, 0, true, "Ġhello"), (0, 6));
         assert_eq!(trimmed(true, 0, true, "ĠĠhello"), (2, 6));
         assert_eq!(trimmed(false, 3, false, "ĠĠĠĠĠĠ"), (9, 9));
+        let mut token = Token { id: 0, start: 0, end: 3, word: 0 };
+        frame(true).trim(&mut token, true, "Ġ", "\u{2003}");
+        assert_eq!((token.start, token.end), (0, 0), "a space that was added has part of a wide character's place");
     }
 }

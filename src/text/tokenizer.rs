@@ -73,8 +73,7 @@ pub(super) enum Decoder {
 
 impl Tokenizer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } =
-            parts;
+        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } = parts;
         let ends = ends(&vocab, [roles.eos, roles.eot, eom]);
         roles.eot = roles.eot.or_else(|| ends.iter().copied().find(|id| Some(*id) != roles.eos));
         Tokenizer { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, roles, ends }
@@ -140,39 +139,42 @@ impl Tokenizer {
         for part in self.added.split(text, false, reading) {
             match part {
                 Part::Token(id, range) => {
-                    let spelled = &text[range.clone()];
-                    self.push(&mut tokens, Token { id, start: range.start, end: range.end, word }, spelled);
+                    let token = Token { id, start: range.start, end: range.end, word };
+                    self.push(&mut tokens, token, &text[range], text);
                     word += 1;
                 }
                 Part::Text(range) => {
-                    let mut text = Aligned::new(&text[range.clone()], range.start);
-                    self.normalizers.iter().try_for_each(|normalizer| normalizer.apply(&mut text))?;
-                    self.normalized(text, reading, &mut tokens, &mut word)?;
+                    let mut part = Aligned::new(&text[range.clone()], range.start);
+                    self.normalizers.iter().try_for_each(|normalizer| normalizer.apply(&mut part))?;
+                    self.normalized(part, text, reading, &mut tokens, &mut word)?;
                 }
             }
         }
         Ok(tokens)
     }
 
-    /// The tokens of a text after the normalizers.
+    /// The tokens of a part of `original` after the normalizers.
     fn normalized(
         &self,
-        text: Aligned,
+        part: Aligned,
+        original: &str,
         reading: Reading,
         tokens: &mut Vec<Token>,
         word: &mut u32,
     ) -> Result<()> {
-        let mut parts = self.added.split(text.text(), true, reading);
+        let parts = self.added.split(part.text(), true, reading);
         if let [Part::Text(_)] = parts[..] {
-            return self.pieces(Pieces::new(text), reading, tokens, word);
+            return self.pieces(Pieces::new(part), original, reading, tokens, word);
         }
-        for part in parts.drain(..) {
-            match part {
-                Part::Text(range) => self.pieces(Pieces::new(text.slice(range)), reading, tokens, word)?,
+        for found in parts {
+            match found {
+                Part::Text(range) => {
+                    self.pieces(Pieces::new(part.slice(range)), original, reading, tokens, word)?;
+                }
                 Part::Token(id, range) => {
-                    let source = text.source(range.clone());
+                    let source = part.source(range.clone());
                     let token = Token { id, start: source.start, end: source.end, word: *word };
-                    self.push(tokens, token, &text.text()[range]);
+                    self.push(tokens, token, &part.text()[range], original);
                     *word += 1;
                 }
             }
@@ -180,10 +182,11 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// The tokens of a text between added tokens.
+    /// The tokens of a part of `original` between added tokens.
     fn pieces(
         &self,
         mut pieces: Pieces,
+        original: &str,
         reading: Reading,
         tokens: &mut Vec<Token>,
         word: &mut u32,
@@ -197,19 +200,16 @@ impl Tokenizer {
             for token in &found {
                 let source = text.source(start + token.start..start + token.end);
                 let spelled = self.vocab.text(token.id).unwrap_or_default();
-                self.push(
-                    tokens,
-                    Token { id: token.id, start: source.start, end: source.end, word: *word },
-                    spelled,
-                );
+                let token = Token { id: token.id, start: source.start, end: source.end, word: *word };
+                self.push(tokens, token, spelled, original);
             }
             *word += 1;
         }
         Ok(())
     }
 
-    fn push(&self, tokens: &mut Vec<Token>, mut token: Token, spelled: &str) {
-        self.frame.trim(&mut token, tokens.is_empty(), spelled);
+    fn push(&self, tokens: &mut Vec<Token>, mut token: Token, spelled: &str, original: &str) {
+        self.frame.trim(&mut token, tokens.is_empty(), spelled, original);
         tokens.push(token);
     }
 

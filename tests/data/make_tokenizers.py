@@ -360,9 +360,10 @@ if arguments.count > 1000 and not arguments.files:
 for name, make in made.items():
     if arguments.only and name not in arguments.only:
         continue
-    tokenizer = make()
+    # As the test reads it: the file's text rounds some scores.
+    state = json.dumps(json.loads(make().to_str()), ensure_ascii=False, separators=(",", ":"))
+    tokenizer = Tokenizer.from_str(state)
     lines = [json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases(tokenizer, arguments.count, random.Random(arguments.seed))]
-    state = json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":"))
     (arguments.out / f"{name}.json").write_text(state)
     (arguments.out / f"{name}.cases.json").write_text("[" + ",\n".join(lines) + "]\n")
     print(f"{name}: {len(state)} bytes, {arguments.count} cases, {sum(map(len, lines))} bytes", flush=True)

@@ -49,6 +49,7 @@ impl<'a> Matcher<'a> {
         for (at, c) in starts.chain([(self.text.len(), None)]) {
             let is_in = |set: &CharSet| c.is_some_and(|c| set.contains(c));
             if self.program.first.as_ref().is_some_and(|first| !is_in(first)) {
+                failed_before = false;
                 continue;
             }
             // What fails at the start of a run fails within it: all that could follow was tried.
@@ -190,9 +191,7 @@ impl<'a> Matcher<'a> {
             return Ok(None);
         }
         match mode {
-            Mode::Lazy if max > min => {
-                self.choices.push(Choice::Grow { step, set, at: end, left: max - min })
-            }
+            Mode::Lazy if max > min => self.choices.push(Choice::Grow { step, set, at: end, left: max - min }),
             Mode::Greedy if end > floor => self.choices.push(Choice::Shrink { step, floor, at: end }),
             _ => {}
         }
