@@ -3,8 +3,8 @@
 
 mod convert;
 mod model;
-mod tasks;
 mod source;
+mod tasks;
 
 use wasm_bindgen::prelude::*;
 

@@ -27,7 +27,8 @@ pub enum Request {
 /// Does a task.
 pub async fn run(engine: &mut Engine, request: JsValue) -> Result<JsValue> {
     let request = serde_wasm_bindgen::from_value(request).map_err(|e| Error::input("task", e.to_string()))?;
-    let shown = |value: serde_json::Value| to_js(&value).map_err(|e| Error::input("result", format!("{e:?}")));
+    let shown =
+        |value: serde_json::Value| to_js(&value).map_err(|e| Error::input("result", format!("{e:?}")));
     match request {
         Request::Embed { texts, pooling, normalize, dimensions } => {
             let pooling = pooling.as_deref().map(pooling_of).transpose()?;
@@ -44,7 +45,12 @@ pub async fn run(engine: &mut Engine, request: JsValue) -> Result<JsValue> {
                 "none" => Aggregation::None,
                 "simple" => Aggregation::Simple,
                 "first" => Aggregation::First,
-                other => return Err(Error::input("aggregation", format!("`{other}` is not none, simple or first"))),
+                other => {
+                    return Err(Error::input(
+                        "aggregation",
+                        format!("`{other}` is not none, simple or first"),
+                    ));
+                }
             };
             let entities = engine.tag(&text, how).await?;
             let place = |at| utf16(&text, at);
@@ -58,9 +64,9 @@ pub async fn run(engine: &mut Engine, request: JsValue) -> Result<JsValue> {
                 AnswerOptions { top_k, max_answer_len: max_answer_length, ..AnswerOptions::default() };
             let answers = engine.answer(&question, &context, options).await?;
             let place = |at| utf16(&context, at);
-            let answers = answers.iter().map(|a| {
-                json!({ "text": a.text, "score": a.score, "start": place(a.start), "end": place(a.end) })
-            });
+            let answers = answers.iter().map(
+                |a| json!({ "text": a.text, "score": a.score, "start": place(a.start), "end": place(a.end) }),
+            );
             shown(answers.collect())
         }
         Request::FillMask { text, top_k } => {

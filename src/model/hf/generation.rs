@@ -181,6 +181,7 @@ mod tests {
             head: Head::LANGUAGE,
             n_token_types: 0,
             embedding_width: None,
+            dense: Vec::new(),
             normalized_embeddings: false,
             labels: Vec::new(),
             problem: Problem::OneOf,
@@ -207,7 +208,8 @@ mod tests {
 
     #[test]
     fn what_is_not_run_is_named_and_what_is_off_is_not() {
-        let off = json!({ "typical_p": 1.0, "num_beam_groups": 1, "dola_layers": false, "guidance_scale": null });
+        let off =
+            json!({ "typical_p": 1.0, "num_beam_groups": 1, "dola_layers": false, "guidance_scale": null });
         assert!(read(off, json!({})).unwrap().not_run.is_empty());
         let on = json!({ "typical_p": 0.9, "penalty_alpha": 0.6, "force_words_ids": [[1]] });
         assert_eq!(read(on, json!({})).unwrap().not_run, ["typical_p", "penalty_alpha", "force_words_ids"]);

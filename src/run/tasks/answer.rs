@@ -54,7 +54,12 @@ impl Engine {
     /// # Errors
     /// [`Error::Input`] for a model that does not answer, and for a question that leaves no room for a context; those of the
     /// device.
-    pub async fn answer(&mut self, question: &str, context: &str, options: AnswerOptions) -> Result<Vec<Answer>> {
+    pub async fn answer(
+        &mut self,
+        question: &str,
+        context: &str,
+        options: AnswerOptions,
+    ) -> Result<Vec<Answer>> {
         if self.facts().config.head.output != HeadOutput::Span {
             return Err(Error::input("model", "its head does not answer questions"));
         }

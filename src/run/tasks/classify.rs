@@ -48,7 +48,8 @@ impl Engine {
             let problem = format!("its head has {n} labels, a score needs one: use classify");
             return Err(Error::input("model", problem));
         }
-        let tokens = texts.iter().map(|text| self.tokens_of(query, Some(text))).collect::<Result<Vec<_>>>()?;
+        let tokens =
+            texts.iter().map(|text| self.tokens_of(query, Some(text))).collect::<Result<Vec<_>>>()?;
         Ok(self.label_scores(&tokens).await?.into_iter().flatten().collect())
     }
 }

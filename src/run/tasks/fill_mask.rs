@@ -32,7 +32,8 @@ impl Engine {
         }
         let n_vocab = config.n_vocab;
         let tokenizer = self.tokenizer()?;
-        let mask = tokenizer.mask().ok_or_else(|| Error::input("model", "its tokenizer has no mask token"))?;
+        let mask =
+            tokenizer.mask().ok_or_else(|| Error::input("model", "its tokenizer has no mask token"))?;
         let tokens = self.tokens_of(text, None)?;
         let places: Vec<usize> = (0..tokens.len()).filter(|i| tokens.ids[*i] == mask).collect();
         if places.is_empty() {
@@ -49,8 +50,12 @@ impl Engine {
             let filled = |i: usize| -> Result<Filling> {
                 let mut ids = tokens.ids.clone();
                 ids[place] = i as u32;
-                let own: Vec<u32> =
-                    ids.iter().zip(&tokens.sequences).filter(|(_, of)| of.is_some()).map(|(id, _)| *id).collect();
+                let own: Vec<u32> = ids
+                    .iter()
+                    .zip(&tokens.sequences)
+                    .filter(|(_, of)| of.is_some())
+                    .map(|(id, _)| *id)
+                    .collect();
                 let token = tokenizer.decode(&[i as u32], false)?;
                 Ok(Filling { id: i as u32, token, score: row[i], text: tokenizer.decode(&own, false)? })
             };
