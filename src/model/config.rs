@@ -23,12 +23,30 @@ pub struct Config {
     pub n_token_types: usize,
     /// Width of the token embeddings where a matrix brings them to the width of the layers (ALBERT, ELECTRA, OPT-350m).
     pub embedding_width: Option<usize>,
+    /// What a pooled embedding goes through: see [`dense_name`] for the weights.
+    pub dense: Vec<Dense>,
     /// Whether embeddings are meant to have the length 1.
     pub normalized_embeddings: bool,
     /// What a label of a classification head is called, by number.
     pub labels: Vec<String>,
     /// Whether labels exclude each other.
     pub problem: Problem,
+}
+
+/// A layer after the pooling of an embedding.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dense {
+    /// Numbers in.
+    pub n_in: usize,
+    /// Numbers out.
+    pub n_out: usize,
+    /// What follows.
+    pub activation: Option<Function>,
+}
+
+/// What the weights of layer `i` of [`Config::dense`] are called: `dense.0.weight`, `[n_out, n_in]`, and `dense.0.bias`.
+pub fn dense_name(i: usize) -> String {
+    format!("dense.{i}")
 }
 
 /// How scores of a classification head are to be read.
@@ -258,6 +276,11 @@ impl Config {
     pub fn last_stack(&self) -> &Stack {
         // A reader fills one of them at the least.
         self.decoder.as_ref().or(self.encoder.as_ref()).expect("a model has layers")
+    }
+
+    /// Numbers in an embedding.
+    pub fn n_embedding(&self) -> usize {
+        self.dense.last().map_or(self.last_stack().n_embd, |layer| layer.n_out)
     }
 
     /// Numbers that the head puts out for a row.

@@ -14,8 +14,8 @@ mod weights;
 use std::collections::BTreeMap;
 
 pub use config::{
-    Config, Experts, FeedForward, Head, HeadOutput, Layer, NormConfig, Pool, PositionTable, Problem, QkNorm,
-    Residual, ScoreBias, Sinusoid, Stack,
+    Config, Dense, Experts, FeedForward, Head, HeadOutput, Layer, NormConfig, Pool, PositionTable, Problem,
+    QkNorm, Residual, ScoreBias, Sinusoid, Stack, dense_name,
 };
 pub use generation::{EarlyStopping, GenerationDefaults};
 pub use layers::{cache_name, cross_name};

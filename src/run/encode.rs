@@ -46,18 +46,24 @@ impl Engine {
     /// As [`Engine::outputs`]; [`Error::Input`] for more dimensions than there are.
     pub async fn embed(&mut self, texts: &[Text<'_>], options: EmbedOptions) -> Result<Vec<Vec<f32>>> {
         let config = &self.facts().config;
-        let width = config.last_stack().n_embd;
+        let (width, n_embedding) = (config.last_stack().n_embd, config.n_embedding());
         let usual = if config.encoder.is_some() { Pool::Mean } else { Pool::Last };
         // A classifier's way to choose its row says nothing about embeddings.
         let own = Some(config.head.pool).filter(|_| config.head.output == HeadOutput::Hidden);
         let pooling = options.pooling.or(own.filter(|pool| *pool != Pool::Each)).unwrap_or(usual);
-        let n = options.dimensions.unwrap_or(width);
-        if !(1..=width).contains(&n) {
-            return Err(Error::input("dimensions", format!("{n} is not between 1 and the model's {width}")));
+        let n = options.dimensions.unwrap_or(n_embedding);
+        if !(1..=n_embedding).contains(&n) {
+            return Err(Error::input(
+                "dimensions",
+                format!("{n} is not between 1 and the model's {n_embedding}"),
+            ));
         }
         let mut embeddings = Vec::with_capacity(texts.len());
         for states in self.hidden_states(texts).await? {
             let mut row = pool(&states, width, pooling)?;
+            for layer in &self.dense {
+                row = layer.apply(&row);
+            }
             row.truncate(n);
             if options.normalize.unwrap_or(self.facts().config.normalized_embeddings) {
                 normalize(&mut row);

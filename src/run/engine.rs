@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{GenerateOptions, Generation, plans::Plans};
+use super::{GenerateOptions, Generation, dense::Dense, plans::Plans};
 use crate::{
     backend::{Backend, Counters, Kind},
     error::{Error, Result},
@@ -113,6 +113,8 @@ pub struct Engine {
     tokenizer: Option<Tokenizer>,
     template: Option<ChatTemplate>,
     defaults: GenerationDefaults,
+    /// What embeddings go through after the pooling.
+    pub(super) dense: Vec<Dense>,
     /// What is in the cache.
     pub(super) cached: Cached,
     /// Which generation may go on: the latest.
@@ -127,6 +129,7 @@ impl Engine {
         tokenizer: Option<Tokenizer>,
         template: Option<ChatTemplate>,
         defaults: GenerationDefaults,
+        dense: Vec<Dense>,
         plans: Plans,
     ) -> Engine {
         Engine {
@@ -136,6 +139,7 @@ impl Engine {
             tokenizer,
             template,
             defaults,
+            dense,
             cached: Cached::default(),
             latest: 0,
             unloaded: false,

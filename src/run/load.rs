@@ -3,6 +3,7 @@
 use std::{collections::HashSet, rc::Rc};
 
 use super::{
+    dense::Dense,
     engine::{Engine, Facts},
     plans::Plans,
     stream::stream_weights,
@@ -87,6 +88,7 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx };
     let parts = Parts { checkpoint, blueprint, options };
     parts.check_tensors(&ignored)?;
+    let dense = Dense::read(&config, &weights).await?;
     let tokenizer = tokenizer(checkpoint)?;
     let template = ChatTemplate::of(checkpoint)?;
 
@@ -99,7 +101,7 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
         result => result,
     };
     let (backend, facts, plans) = loaded?;
-    Ok(Engine::new(backend, facts, tokenizer, template, generation, plans))
+    Ok(Engine::new(backend, facts, tokenizer, template, generation, dense, plans))
 }
 
 /// The tokenizer of a model's files; a folder may have none, and then takes ids alone.
@@ -131,7 +133,7 @@ impl Parts<'_> {
         let all = plans.all();
         let used: HashSet<&str> =
             all.iter().flat_map(|plan| &plan.values).map(|info| info.name.as_str()).collect();
-        let mut unused = self.blueprint.weights.unused(|name| used.contains(name) || is_table_source(name));
+        let mut unused = self.blueprint.weights.unused(|name| used.contains(name) || is_the_hosts(name));
         match unused.find(|name| !ignored.iter().any(|ignored| ignored == name)) {
             None => Ok(()),
             Some(name) => {
@@ -164,9 +166,9 @@ impl Parts<'_> {
     }
 }
 
-/// Weights that the host works into tables.
-fn is_table_source(name: &str) -> bool {
-    name.ends_with("attn_rel_b.weight")
+/// Weights that the host works into tables, or computes with.
+fn is_the_hosts(name: &str) -> bool {
+    name.ends_with("attn_rel_b.weight") || name.starts_with("dense.")
 }
 
 pub(super) fn tell(options: &LoadOptions, progress: Progress) {

@@ -1,6 +1,7 @@
 //! What several tests need: the reference data where it is at hand, backends, fresh random numbers.
 #![allow(dead_code)] // each test binary uses its own part
 
+pub mod folder;
 pub mod tiny;
 
 use std::path::PathBuf;

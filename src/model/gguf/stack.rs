@@ -177,6 +177,7 @@ impl<'a> Base<'a> {
             head,
             n_token_types: 0,
             embedding_width: None,
+            dense: Vec::new(),
             normalized_embeddings: false,
             labels: Vec::new(),
             problem: Problem::OneOf,

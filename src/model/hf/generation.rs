@@ -181,6 +181,7 @@ mod tests {
             head: Head::LANGUAGE,
             n_token_types: 0,
             embedding_width: None,
+            dense: Vec::new(),
             normalized_embeddings: false,
             labels: Vec::new(),
             problem: Problem::OneOf,

@@ -6,7 +6,7 @@ use super::{Keys, Names};
 use crate::{
     error::{Error, Result},
     format::Folder,
-    model::{Head, HeadOutput, Pool, Problem},
+    model::{Config, Dense, Head, HeadOutput, Pool, Problem, dense_name},
     plan::Function,
 };
 
@@ -258,6 +258,43 @@ pub(super) fn pooling(folder: &Folder, usual: Pool) -> Result<Pool> {
             Err(Error::unsupported("pooling", modes.join(" and "), "one of cls, mean and lasttoken is run"))
         }
     }
+}
+
+/// sentence-transformers' Dense modules, with their names.
+///
+/// # Errors
+/// [`Error::Format`] for widths that do not fit each other, [`Error::Unsupported`] for an activation that is not run.
+pub(super) fn dense(folder: &Folder, config: &Config, names: &mut Names) -> Result<Vec<Dense>> {
+    let mut width = config.last_stack().n_embd;
+    let mut layers = Vec::with_capacity(folder.dense.len());
+    for (i, module) in folder.dense.iter().enumerate() {
+        let keys = Keys::new(format!("{}/config.json", module.path), &module.config)?;
+        let n_in = keys.size(&["in_features"], width)?;
+        if n_in != width {
+            return Err(keys.bad("in_features", format!("{n_in} numbers, but what comes in has {width}")));
+        }
+        width = keys.size(&["out_features"], width)?;
+        keys.product("out_features", n_in, width)?;
+        let path = keys.opt_text(&["activation_function"])?.unwrap_or("torch.nn.modules.activation.Tanh");
+        let activation = match path.rsplit('.').next().unwrap_or_default() {
+            "Identity" => None,
+            "Tanh" => Some(Function::Tanh),
+            "ReLU" => Some(Function::Relu),
+            "GELU" => Some(Function::Gelu),
+            "SiLU" => Some(Function::Silu),
+            "Sigmoid" => Some(Function::Sigmoid),
+            _ => {
+                return Err(Error::unsupported(
+                    "activation",
+                    path,
+                    "Identity, Tanh, ReLU, GELU, SiLU and Sigmoid are run",
+                ));
+            }
+        };
+        names.head(&dense_name(i), &format!("{}/linear", module.path));
+        layers.push(Dense { n_in, n_out: width, activation });
+    }
+    Ok(layers)
 }
 
 #[cfg(test)]

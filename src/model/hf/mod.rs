@@ -123,7 +123,9 @@ pub(super) fn read(checkpoint: &Checkpoint, folder: &Folder) -> Result<Descripti
     // A model that sees images too has a config of its own for each half.
     let text = keys.opt_object("text_config")?.filter(|_| kind == "gemma3");
     let text = text.as_ref().unwrap_or(&keys);
-    let Found { config, names } = family(&Reading { checkpoint, folder, keys: text, kind })?;
+    let Found { config, mut names } = family(&Reading { checkpoint, folder, keys: text, kind })?;
+    let dense = heads::dense(folder, &config, &mut names)?;
+    let config = Config { dense, ..config };
     let (origins, ignored) = names.finish();
     let generation = generation::defaults(folder, &keys, &config)?;
     Ok(Description { config, origins, ignored, generation })

@@ -91,6 +91,7 @@ impl<'a> Reading<'a> {
             head,
             n_token_types: 0,
             embedding_width: None,
+            dense: Vec::new(),
             normalized_embeddings: ends_normalized(&self.folder.modules),
             labels,
         })
