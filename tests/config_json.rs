@@ -181,7 +181,7 @@ fn what_is_not_run_is_refused_by_name() {
         (
             "qwen2",
             "layer_types",
-            json!(["linear_attention"; 3]),
+            json!(["linear_attention", "linear_attention", "linear_attention"]),
             "unsupported layer type `\"linear_attention\"`",
         ),
         (

@@ -53,7 +53,10 @@ impl Frame {
         let around = |second: bool| {
             let type_id = u32::from(second);
             let tokens = move |id| Piece::Tokens { ids: vec![id], type_id };
-            bos.into_iter().map(tokens).chain([Piece::Text { second, type_id }]).chain(eos.into_iter().map(tokens))
+            bos.into_iter()
+                .map(tokens)
+                .chain([Piece::Text { second, type_id }])
+                .chain(eos.into_iter().map(tokens))
         };
         let single = around(false).collect();
         Frame { single, pair: around(false).chain(around(true)).collect(), trims: Vec::new() }
@@ -185,6 +188,10 @@ mod tests {
         assert_eq!(trimmed(false, 3, false, "ĠĠĠĠĠĠ"), (9, 9));
         let mut token = Token { id: 0, start: 0, end: 3, word: 0 };
         frame(true).trim(&mut token, true, "Ġ", "\u{2003}");
-        assert_eq!((token.start, token.end), (0, 0), "a space that was added has part of a wide character's place");
+        assert_eq!(
+            (token.start, token.end),
+            (0, 0),
+            "a space that was added has part of a wide character's place"
+        );
     }
 }

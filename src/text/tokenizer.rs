@@ -73,7 +73,8 @@ pub(super) enum Decoder {
 
 impl Tokenizer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } = parts;
+        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } =
+            parts;
         let ends = ends(&vocab, [roles.eos, roles.eot, eom]);
         roles.eot = roles.eot.or_else(|| ends.iter().copied().find(|id| Some(*id) != roles.eos));
         Tokenizer { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, roles, ends }
