@@ -53,8 +53,9 @@ impl Tq1_0 {
         let mut rest = &mut numbers[..];
         for (bytes, digit) in runs() {
             let (run, after) = rest.split_at_mut(bytes.len());
+            let power = 3u8.pow(digit);
             for (number, q) in run.iter_mut().zip(&self.qs.as_flattened()[bytes]) {
-                *number = ((u16::from(q.wrapping_mul(3u8.pow(digit))) * 3) >> 8) as u8;
+                *number = ((u16::from(q.wrapping_mul(power)) * 3) >> 8) as u8;
             }
             rest = after;
         }

@@ -43,7 +43,13 @@ struct Tq2_0 {
 
 impl Tq2_0 {
     fn numbers(&self) -> [u8; 256] {
-        std::array::from_fn(|i| self.qs[i / 128 * 32 + i % 32] >> (2 * (i / 32 % 4)) & 3)
+        let mut numbers = [0; 256];
+        for (g, group) in numbers.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for (number, q) in group.iter_mut().zip(&self.qs[32 * (g / 4)..]) {
+                *number = q >> (2 * (g % 4)) & 3;
+            }
+        }
+        numbers
     }
 }
 
@@ -72,8 +78,9 @@ pub fn unpack(weights: &mut [f32; 256], d: Half, numbers: &[u8; 256]) {
 
 /// The GPU's quants: the numbers in order, two bits each.
 pub fn repack(numbers: &[u8; 256], quants: &mut [u8]) {
-    for (byte, [a, b, c, d]) in quants.iter_mut().zip(numbers.as_chunks().0) {
-        *byte = a | b << 2 | c << 4 | d << 6;
+    for (byte, four) in quants.iter_mut().zip(numbers.as_chunks().0) {
+        let word = u32::from_le_bytes(*four); // a number a byte
+        *byte = (word | word >> 6 | word >> 12 | word >> 18) as u8;
     }
 }
 
