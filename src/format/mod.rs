@@ -15,6 +15,7 @@ pub mod split;
 mod strings;
 #[cfg(target_arch = "wasm32")]
 mod web;
+mod window;
 
 use std::rc::Rc;
 
@@ -24,7 +25,8 @@ pub use file::{FileSource, open_path};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
 #[cfg(target_arch = "wasm32")]
-pub use web::{BlobSource, HttpSource};
+pub use web::{BlobSource, BufferSource, HttpSource};
+pub use window::Window;
 
 use crate::error::{Error, Result};
 

@@ -17,7 +17,7 @@ use web_sys::{AbortSignal, Blob, File};
 use super::convert::{self, GenerateArguments, LoadArguments, throw};
 use crate::{
     error::{Error, Result},
-    format::{self, BlobSource, HttpSource, MemorySource, Source, split},
+    format::{self, BlobSource, BufferSource, HttpSource, Source, split},
     run::{self, Engine, Event, LoadOptions, Progress},
 };
 
@@ -239,7 +239,7 @@ async fn sources(
         return Ok(sources);
     }
     if let Some(bytes) = convert::bytes(source) {
-        return Ok(vec![Rc::new(MemorySource::new("the given bytes", bytes))]);
+        return Ok(vec![Rc::new(BufferSource::new("the given bytes", bytes))]);
     }
     let parts = if Array::is_array(source) { Array::from(source) } else { Array::of1(source) };
     let blob = |part: JsValue| -> Result<Rc<dyn Source>> {

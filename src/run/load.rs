@@ -6,7 +6,7 @@ use super::engine::{Engine, Facts, Plans};
 use crate::{
     backend::{Backend, Kind, WeightSpec, cpu::Cpu, gpu, gpu::Gpu},
     error::{Error, Result},
-    format::{Checkpoint, TensorInfo},
+    format::{Checkpoint, TensorInfo, Window},
     model::{Config, Output, Weights, decoder_plan},
     plan::{Plan, Storage},
     text::{ChatTemplate, Tokenizer},
@@ -222,44 +222,11 @@ async fn stream_weights(
             loaded += n as u64;
             in_flight += n as u64;
             if in_flight >= IN_FLIGHT {
-                backend.settle().await?;
+                window.meanwhile(backend.settle()).await?;
                 in_flight = 0;
             }
             tell(options, Progress { stage: "weights", loaded, total });
         }
     }
     backend.settle().await
-}
-
-/// The last bytes that were read, with what follows them in the file: many tensors are small, and each request to a
-/// server takes its time.
-#[derive(Default)]
-struct Window {
-    source: usize,
-    start: u64,
-    bytes: Vec<u8>,
-}
-
-impl Window {
-    /// `len` bytes of a source from `start`.
-    async fn read(
-        &mut self,
-        checkpoint: &Checkpoint,
-        source: usize,
-        start: u64,
-        len: usize,
-    ) -> Result<&[u8]> {
-        let end = self.start + self.bytes.len() as u64;
-        let inside = self.source == source && start >= self.start && start + len as u64 <= end;
-        if !inside {
-            let file = &checkpoint.sources[source];
-            // The reader checked that every tensor ends within its file.
-            let left = file.len().saturating_sub(start).min(CHUNK as u64) as usize;
-            self.bytes = Vec::new(); // the old ones go before the new ones come
-            self.bytes = file.read(start, len.max(left)).await?;
-            (self.source, self.start) = (source, start);
-        }
-        let at = (start - self.start) as usize;
-        Ok(&self.bytes[at..at + len])
-    }
 }
