@@ -52,8 +52,8 @@ pub enum Error {
     #[error("no {backend} device: {problem}")]
     NoDevice { backend: &'static str, problem: String },
 
-    /// The device has not enough memory.
-    #[error("out of {device} memory for {what} ({bytes} bytes): use a smaller model or context")]
+    /// The device has not enough memory. Bytes of 0 stand for a size that is unknown.
+    #[error("out of {device} memory for {what}{}: use a smaller model or context", in_bytes(*bytes))]
     OutOfMemory { device: &'static str, what: String, bytes: u64 },
 
     /// The device went away (driver reset, GPU process crash): load the model again.
@@ -71,6 +71,10 @@ pub enum Error {
 
 fn at_byte(offset: u64) -> String {
     if offset == 0 { String::new() } else { format!(" at byte {offset}") }
+}
+
+fn in_bytes(bytes: u64) -> String {
+    if bytes == 0 { String::new() } else { format!(" ({bytes} bytes)") }
 }
 
 impl Error {

@@ -20,8 +20,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// A crate and the places that may name it.
 const FOREIGN: &[(&str, &[&str])] = &[
     ("wgpu", &["backend/gpu/"]),
-    ("wasm_bindgen", &["js/", "format/web"]),
-    ("js_sys", &["js/", "format/web"]),
+    ("wasm_bindgen", &["js/", "format/web", "backend/gpu/web.rs"]),
+    ("js_sys", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("web_sys", &["js/", "format/web"]),
     ("tokenizers", &["text/"]),
     ("minijinja", &["text/", "backend/gpu/shader.rs"]),

@@ -56,7 +56,29 @@ impl Value {
             Value::Arrays(v) => format!("an array of {} arrays", v.len()),
         }
     }
+
+    /// The same for showing: of an array of more than [`LONGEST_SHOWN`] elements only their number is told, as a text.
+    fn brief(&self) -> Value {
+        let n = match self {
+            Value::Bytes(v) => v.len(),
+            Value::Uints(v) => v.len(),
+            Value::Ints(v) => v.len(),
+            Value::Floats(v) => v.len(),
+            Value::Bools(v) => v.len(),
+            Value::Strings(v) => v.len(),
+            Value::Arrays(v) => v.len(),
+            Value::Uint(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_) | Value::String(_) => 0,
+        };
+        match self {
+            _ if n > LONGEST_SHOWN => Value::String(format!("[{n} values]")),
+            Value::Arrays(v) => Value::Arrays(v.iter().map(Value::brief).collect()),
+            short => short.clone(),
+        }
+    }
 }
+
+/// Elements of the longest array that [`Metadata::brief`] keeps.
+const LONGEST_SHOWN: usize = 16;
 
 /// The metadata of one model, by key.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +92,13 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// The same for showing: instead of a long array, like a vocabulary, there is the text `[32000 values]`. Places in
+    /// the file are left out.
+    pub fn brief(&self) -> Metadata {
+        let values = self.values.iter().map(|(key, value)| (key.clone(), value.brief())).collect();
+        Metadata { file: self.file.clone(), values, offsets: BTreeMap::new() }
+    }
+
     /// The value of `key`, if the file has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
@@ -218,6 +247,17 @@ mod tests {
             error.to_string().ends_with("expected a number, found an array of 100000 strings"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_is_kept_for_showing_holds_no_vocabulary() {
+        let tokens = (0..100_000).map(|i| i.to_string()).collect();
+        let brief = |value: Value| with("key", value).brief().values["key"].clone();
+        assert_eq!(brief(Value::Strings(tokens)), Value::String("[100000 values]".into()));
+        let nested = Value::Arrays(vec![Value::Floats(vec![0.5; 17]), Value::Ints(vec![1; 16])]);
+        let kept = Value::Arrays(vec![Value::String("[17 values]".into()), Value::Ints(vec![1; 16])]);
+        assert_eq!(brief(nested), kept);
+        assert_eq!(brief(Value::Bool(true)), Value::Bool(true));
     }
 
     #[test]

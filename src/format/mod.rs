@@ -36,7 +36,7 @@ pub use place::{FileSet, Place};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
 #[cfg(target_arch = "wasm32")]
-pub use web::{BlobSource, HttpFolder, HttpSource};
+pub use web::{BlobSource, BufferSource, HttpFolder, HttpSource};
 pub use window::Window;
 
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! The browser's sources: a `Blob` (a picked or dropped file, a finished download) and HTTP.
+//! The browser's sources: a `Blob` (a picked or dropped file, a finished download), bytes that a page holds, and HTTP.
 //!
 //! Of a file behind HTTP only the ranges that are read come over the wire, where the server can do that. Where it
 //! cannot, the body goes into a `Blob`, which the browser keeps outside of wasm memory and may put on disk.
@@ -8,9 +8,10 @@ mod folder;
 
 pub use self::folder::HttpFolder;
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, future::ready, rc::Rc};
 
 use js_sys::Uint8Array;
+use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use web_sys::{AbortSignal, Blob};
 
 use self::fetch::{Answer, Request, await_promise};
@@ -56,6 +57,51 @@ impl Source for BlobSource {
             exactly(&self.name, Uint8Array::new(&buffer), len)
         })
     }
+}
+
+/// Bytes that JavaScript holds; what is read of them is copied, the whole never.
+pub struct BufferSource {
+    name: String,
+    bytes: Uint8Array,
+}
+
+impl BufferSource {
+    /// A source that messages call `name`.
+    pub fn new(name: impl Into<String>, bytes: Uint8Array) -> Self {
+        BufferSource { name: name.into(), bytes }
+    }
+}
+
+impl Source for BufferSource {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> u64 {
+        // Whole, and below 2^53.
+        long(&self.bytes).length() as u64
+    }
+
+    fn read(&self, offset: u64, len: usize) -> LocalFuture<'_, Result<Vec<u8>>> {
+        let part = |end: u64| long(&self.bytes).subarray(offset as f64, end as f64);
+        let end = end_within(&self.name, self.len(), offset, len);
+        Box::pin(ready(end.and_then(|end| exactly(&self.name, part(end), len))))
+    }
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A `Uint8Array` whose length may be beyond 32 bits, which js-sys cuts off.
+    #[wasm_bindgen(js_name = Uint8Array)]
+    type LongArray;
+    #[wasm_bindgen(method, getter)]
+    fn length(this: &LongArray) -> f64;
+    #[wasm_bindgen(method)]
+    fn subarray(this: &LongArray, begin: f64, end: f64) -> Uint8Array;
+}
+
+fn long(array: &Uint8Array) -> &LongArray {
+    array.unchecked_ref()
 }
 
 /// A file behind a URL, read by ranges.

@@ -140,12 +140,12 @@ pub fn throw(error: Error) -> JsValue {
     object.into()
 }
 
-/// The bytes of an `ArrayBuffer` or `Uint8Array`.
-pub fn bytes(value: &JsValue) -> Option<Vec<u8>> {
-    if let Some(buffer) = value.dyn_ref::<ArrayBuffer>() {
-        return Some(Uint8Array::new(buffer).to_vec());
+/// The bytes of an `ArrayBuffer` or `Uint8Array`, where they are.
+pub fn bytes(value: &JsValue) -> Option<Uint8Array> {
+    match value.dyn_ref::<ArrayBuffer>() {
+        Some(buffer) => Some(Uint8Array::new(buffer)),
+        None => value.dyn_ref::<Uint8Array>().cloned(),
     }
-    value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
 }
 
 /// A `GenerateResult`.
@@ -177,10 +177,7 @@ pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
     Ok(object)
 }
 
-/// Longer arrays of metadata, like vocabularies, are told by their length alone.
-const LONGEST_SHOWN: usize = 16;
-
-/// Metadata as a plain object for showing.
+/// Metadata as a plain object. Arrays are taken whole: what is shown of a model has none that are long.
 pub fn metadata(metadata: &Metadata) -> Result<JsValue, JsValue> {
     let object = Object::new();
     for (key, value) in &metadata.values {
@@ -190,22 +187,21 @@ pub fn metadata(metadata: &Metadata) -> Result<JsValue, JsValue> {
 }
 
 fn shown(value: &Value) -> JsValue {
-    let list = |n: usize, items: &mut dyn Iterator<Item = JsValue>| match n {
-        0..=LONGEST_SHOWN => items.collect::<Array>().into(),
-        n => format!("[{n} values]").into(),
-    };
+    fn list<T>(items: impl IntoIterator<Item = T>, item: impl Fn(T) -> JsValue) -> JsValue {
+        items.into_iter().map(item).collect::<Array>().into()
+    }
     match value {
         Value::Uint(x) => (*x as f64).into(),
         Value::Int(x) => (*x as f64).into(),
         Value::Float(x) => (*x).into(),
         Value::Bool(x) => (*x).into(),
         Value::String(x) => x.into(),
-        Value::Bytes(x) => list(x.len(), &mut x.iter().map(|x| (*x).into())),
-        Value::Uints(x) => list(x.len(), &mut x.iter().map(|x| (*x as f64).into())),
-        Value::Ints(x) => list(x.len(), &mut x.iter().map(|x| (*x as f64).into())),
-        Value::Floats(x) => list(x.len(), &mut x.iter().map(|x| f64::from(*x).into())),
-        Value::Bools(x) => list(x.len(), &mut x.iter().map(|x| (*x).into())),
-        Value::Strings(x) => list(x.len(), &mut x.iter().map(JsValue::from)),
-        Value::Arrays(x) => list(x.len(), &mut x.iter().map(shown)),
+        Value::Bytes(x) => list(x, |x| (*x).into()),
+        Value::Uints(x) => list(x, |x| (*x as f64).into()),
+        Value::Ints(x) => list(x, |x| (*x as f64).into()),
+        Value::Floats(x) => list(x, |x| f64::from(*x).into()),
+        Value::Bools(x) => list(x, |x| (*x).into()),
+        Value::Strings(x) => list(x.iter(), JsValue::from),
+        Value::Arrays(x) => list(x, shown),
     }
 }

@@ -10,7 +10,7 @@ use super::convert;
 use crate::{
     error::{Error, Result},
     format::{
-        self, Address, BlobSource, Checkpoint, HttpFolder, HttpSource, MemorySource, Source, open_files,
+        self, Address, BlobSource, BufferSource, Checkpoint, HttpFolder, HttpSource, Source, open_files,
         open_folder,
     },
 };
@@ -26,7 +26,7 @@ pub async fn open(
         return open_address(&address, signal, progress).await;
     }
     if let Some(bytes) = convert::bytes(source) {
-        return format::open(vec![Rc::new(MemorySource::new("the given bytes", bytes))]).await;
+        return format::open(vec![Rc::new(BufferSource::new("the given bytes", bytes))]).await;
     }
     if !Array::is_array(source) {
         return format::open(vec![blob("the given blob", source)?]).await;

@@ -39,7 +39,7 @@ pub struct Facts {
     pub device: String,
     /// Features of the device in use.
     pub features: Vec<String>,
-    /// All metadata of the file.
+    /// The file's metadata, long arrays left out: see [`Metadata::brief`].
     pub metadata: Metadata,
 }
 
@@ -57,7 +57,7 @@ impl Facts {
         for tensor in checkpoint.tensors.values() {
             *types.entry(tensor.dtype.info().name).or_default() += 1;
         }
-        let metadata = checkpoint.metadata.clone();
+        let metadata = checkpoint.metadata.brief();
         let name = match metadata.get("general.name") {
             Some(crate::format::metadata::Value::String(name)) if !name.trim().is_empty() => name.clone(),
             _ => metadata.file.clone(),

@@ -220,7 +220,7 @@ impl Stream<'_, '_> {
         }
         self.in_flight += bytes.len() as u64;
         if self.in_flight >= IN_FLIGHT {
-            self.backend.settle().await?;
+            self.window.meanwhile(self.backend.settle()).await?;
             self.in_flight = 0;
         }
         self.report((n_rows * spec.dtype.info().row_bytes(spec.cols)) as u64);

@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { assertNothingBad, launchChromium, openPage, root, startServer } from "./harness.mjs";
+import {
+  assertNothingBad,
+  launchChromium,
+  openPage,
+  pauseAfterEachToken,
+  root,
+  runFirstInWorker,
+  startServer,
+} from "./harness.mjs";
 import { startModelServer } from "./servers.mjs";
 
 const MODEL = "models/intab-stories.gguf";
@@ -24,15 +32,22 @@ after(async () => {
 });
 
 /**
- * Opens the app and gives the test its page.
+ * Opens the app and, when it has written its first story, gives the test its page.
  * @param {(app: App) => Promise<void>} body
- * @param {{visit?: object, ready?: boolean, chromium?: object}} [options] `ready`: wait until the first story is written.
+ * @param {object} [options]
+ * @param {object} [options.visit] How the browser is to be, as a phone for example.
+ * @param {object} [options.chromium] Another browser.
+ * @param {() => void} [options.watchPage] Runs in the page before the app.
+ * @param {number} [options.pause] The engine waits so many milliseconds after each token.
  */
-async function inApp(body, { visit = {}, ready = true, chromium = browser } = {}) {
-  const { page, context, watch } = await openPage(chromium, server.url, visit);
+async function inApp(body, { visit = {}, chromium = browser, watchPage, pause } = {}) {
+  const { page, context, watch } = await openPage(chromium, `${server.url}lib/errors.js`, visit);
   try {
+    if (watchPage) await page.addInitScript(watchPage);
+    if (pause) await runFirstInWorker(context, pauseAfterEachToken(pause));
+    await page.goto(server.url);
     const app = new App(page, watch);
-    if (ready) await app.finished();
+    await app.finished();
     await body(app);
   } finally {
     await context.close();
@@ -57,7 +72,7 @@ class App {
 
   /** Waits until the story is written to its end. */
   async finished() {
-    await this.page.locator("#stats", { hasText: "Ended by" }).waitFor({ timeout: 120_000 });
+    await this.page.locator("#stats", { hasText: "Ended by" }).waitFor();
     await this.generate.waitFor();
   }
 
@@ -104,44 +119,46 @@ for (const webgpu of [true, false]) {
 }
 
 test("text streams: it grows while Stop is offered", async () => {
-  // Watched from inside: a fast machine writes the story between two looks from outside.
-  const { page, context } = await openPage(browser, "about:blank");
-  try {
-    await page.addInitScript(() => {
-      globalThis.lengths = new Set();
-      new MutationObserver(() => {
-        const stop = document.getElementById("stop");
-        const written = document.getElementById("written");
-        if (stop && written && !stop.hidden) globalThis.lengths.add(written.textContent.length);
-      }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
-    });
-    await page.goto(server.url);
-    await new App(page).finished();
-    const lengths = await page.evaluate(() => [...globalThis.lengths]);
-    assert.ok(lengths.length >= 3, `lengths seen while writing: ${lengths}`);
-    assert.deepEqual(lengths, lengths.toSorted((a, b) => a - b));
-  } finally {
-    await context.close();
-  }
+  await inApp(
+    async (app) => {
+      const lengths = await app.page.evaluate(() => [...globalThis.lengths]);
+      assert.ok(lengths.length >= 3, `lengths seen while writing: ${lengths}`);
+      assert.deepEqual(lengths, lengths.toSorted((a, b) => a - b));
+    },
+    {
+      pause: 20,
+      watchPage: () => {
+        globalThis.lengths = new Set();
+        new MutationObserver(() => {
+          const stop = document.getElementById("stop");
+          const written = document.getElementById("written");
+          if (stop && written && !stop.hidden) globalThis.lengths.add(written.textContent.length);
+        }).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+      },
+    },
+  );
 });
 
 test("Stop, and the Escape key, end the text and keep it; the keyboard's focus stays on the button", async () => {
-  await inApp(async (app) => {
-    await app.set("Most new tokens", 400);
-    // All tokens nearly alike, so that the model's own end does not come first.
-    for (const [label, value] of [["Temperature", 2], ["Top-k", 0], ["Top-p", 1], ["Min-p", 0]]) await app.set(label, value);
-    for (const end of [() => app.stop.press("Enter"), () => app.page.keyboard.press("Escape")]) {
-      await app.generate.focus();
-      await app.page.keyboard.press("Enter");
-      await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 5);
-      assert.equal(await app.page.evaluate(() => document.activeElement.id), "stop");
-      await end();
-      await app.finished();
-      assert.match(await app.page.locator("#stats").textContent(), /you stopped it/);
-      assert.equal(await app.page.evaluate(() => document.activeElement.id), "generate");
-      assert.ok((await app.written()).length > 5);
-    }
-  });
+  await inApp(
+    async (app) => {
+      await app.set("Most new tokens", 400);
+      // All tokens nearly alike, so that the model's own end does not come first.
+      for (const [label, value] of [["Temperature", 2], ["Top-k", 0], ["Top-p", 1], ["Min-p", 0]]) await app.set(label, value);
+      for (const end of [() => app.stop.press("Enter"), () => app.page.keyboard.press("Escape")]) {
+        await app.generate.focus();
+        await app.page.keyboard.press("Enter");
+        await app.page.waitForFunction(() => document.getElementById("written").textContent.length > 5);
+        assert.equal(await app.page.evaluate(() => document.activeElement.id), "stop");
+        await end();
+        await app.finished();
+        assert.match(await app.page.locator("#stats").textContent(), /you stopped it/);
+        assert.equal(await app.page.evaluate(() => document.activeElement.id), "generate");
+        assert.ok((await app.written()).length > 5);
+      }
+    },
+    { pause: 40 },
+  );
 });
 
 test("Ctrl and Enter write again from within the prompt, which is shown before the text", async () => {
@@ -236,7 +253,7 @@ test("a model that cannot be had is told in plain words with the error's name, a
     ]) {
       await app.page.getByLabel("From a web address").fill(world.url + path);
       await app.page.getByRole("button", { name: "Load", exact: true }).click();
-      await app.alert.getByText(name).waitFor({ timeout: 30_000 });
+      await app.alert.getByText(name).waitFor();
       assert.ok((await app.alert.getByRole("heading").textContent()).length > 10);
       await app.alert.getByRole("button", { name: "Close" }).click();
       await app.alert.waitFor({ state: "hidden" });
@@ -277,29 +294,28 @@ test("a prompt that is too long leaves the text before and its figures", async (
 });
 
 test("on a phone the first story leaves the page where it is, with Stop in reach", async () => {
-  // Watched from inside, frame by frame: a fast machine writes the story between two looks from outside.
-  const phone = { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true };
-  const { page, context } = await openPage(browser, "about:blank", phone);
-  try {
-    await page.addInitScript(() => {
-      globalThis.bottoms = [];
-      const look = () => {
-        const stop = document.getElementById("stop");
-        const isWriting = stop && !stop.hidden && document.getElementById("written").textContent.length > 10;
-        if (isWriting) globalThis.bottoms.push(stop.getBoundingClientRect().bottom);
-        requestAnimationFrame(look);
-      };
-      look();
-    });
-    await page.goto(server.url);
-    await new App(page).finished();
-    const bottoms = await page.evaluate(() => globalThis.bottoms);
-    assert.ok(bottoms.length > 0);
-    for (const bottom of bottoms) assert.ok(bottom > 300 && bottom <= 640, `Stop ends at ${bottom}`);
-    assert.equal(await page.evaluate(() => scrollY), 0);
-  } finally {
-    await context.close();
-  }
+  await inApp(
+    async (app) => {
+      const bottoms = await app.page.evaluate(() => globalThis.bottoms);
+      assert.ok(bottoms.length > 0);
+      for (const bottom of bottoms) assert.ok(bottom > 300 && bottom <= 640, `Stop ends at ${bottom}`);
+      assert.equal(await app.page.evaluate(() => scrollY), 0);
+    },
+    {
+      visit: { viewport: { width: 360, height: 640 }, hasTouch: true, isMobile: true },
+      pause: 20,
+      watchPage: () => {
+        globalThis.bottoms = [];
+        const look = () => {
+          const stop = document.getElementById("stop");
+          const isWriting = stop && !stop.hidden && document.getElementById("written").textContent.length > 10;
+          if (isWriting) globalThis.bottoms.push(stop.getBoundingClientRect().bottom);
+          requestAnimationFrame(look);
+        };
+        look();
+      },
+    },
+  );
 });
 
 test("an address that is none is told beside its field, and nothing is asked", async () => {
@@ -331,7 +347,7 @@ test("the advice fits the cause: a status, a refusal to share, a broken connecti
     ]) {
       await app.page.getByLabel("From a web address").fill(world.url + path);
       await app.page.getByRole("button", { name: "Load", exact: true }).click();
-      await app.alert.getByText("SourceError").waitFor({ timeout: 30_000 });
+      await app.alert.getByText("SourceError").waitFor();
       assert.match(await app.page.locator("#error-advice").textContent(), advice);
       await app.alert.getByRole("button", { name: "Close" }).click();
     }
@@ -343,7 +359,7 @@ test("an engine file that is missing is told as such, not as a crash", async () 
   try {
     await context.route("**/*.wasm", (route) => route.fulfill({ status: 404, body: "" }));
     await page.goto(server.url);
-    await page.getByRole("alert").getByText("The engine could not be loaded").waitFor({ timeout: 30_000 });
+    await page.getByRole("alert").getByText("The engine could not be loaded").waitFor();
   } finally {
     await context.close();
   }
@@ -386,12 +402,23 @@ test("a single token is no speed, and no plural", async () => {
 });
 
 test("a model loads by address, from a picked file, and from a dropped one", async () => {
+  /** Counts the loads whose progress was shown: it may be gone before a look from outside. */
+  const watchPage = () => {
+    globalThis.shown = 0;
+    new MutationObserver((changes) => {
+      for (const { target } of changes) if (target.id === "load-progress" && !target.hidden) globalThis.shown += 1;
+    }).observe(document, { subtree: true, attributeFilter: ["hidden"] });
+  };
   await inApp(async (app) => {
     await app.set("Most new tokens", 5);
     await app.page.getByText("Load another model").click();
-    const ready = () =>
+    const ready = (/** @type {number} */ shown) =>
       app.page.waitForFunction(
-        () => document.getElementById("load-progress").hidden && !document.getElementById("generate").disabled,
+        (shown) =>
+          globalThis.shown > shown &&
+          document.getElementById("load-progress").hidden &&
+          !document.getElementById("generate").disabled,
+        shown,
       );
     const loads = [
       async () => {
@@ -409,14 +436,14 @@ test("a model loads by address, from a picked file, and from a dropped one", asy
         }),
     ];
     for (const load of loads) {
+      const shown = await app.page.evaluate(() => globalThis.shown);
       await load();
-      await app.page.locator("#load-progress").waitFor({ state: "visible" });
-      await ready();
+      await ready(shown);
       assert.equal(await app.alert.isVisible(), false);
       assert.ok((await app.write()).length > 0);
     }
     assert.equal(await app.page.locator("#drop-target").isVisible(), false);
-  });
+  }, { watchPage });
 });
 
 test("a load can be cancelled, and the model before goes on", async () => {
@@ -439,7 +466,7 @@ test("the backend and the context length can be chosen", async () => {
     await app.page.getByRole("radio", { name: /^GPU/ }).check();
     await app.page.getByLabel("Context length, in tokens").fill("128");
     await app.page.getByRole("button", { name: "Reload with this" }).click();
-    await app.page.locator("#facts", { hasText: "128 of 512 tokens" }).waitFor({ timeout: 60_000 });
+    await app.page.locator("#facts", { hasText: "128 of 512 tokens" }).waitFor();
     assert.match(await app.page.locator("#backend-reason").textContent(), /^Runs on: GPU/);
     await app.set("Most new tokens", 5);
     assert.ok((await app.write()).length > 0);

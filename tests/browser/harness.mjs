@@ -5,6 +5,8 @@
 //   XTASK   the built xtask program (default: target/debug/xtask)
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { after } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -12,7 +14,14 @@ import { chromium } from "playwright-core";
 /** The repository's root. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const TIME_TO_START_MS = 60_000;
+/** What takes longer does not come any more, on a busy machine either. */
+const TIME_LIMIT_MS = 120_000;
+
+/** How to end what was started here and has not ended: a test that fails half-way leaves such. @type {Set<() => Promise<void>>} */
+const open = new Set();
+
+// What stays open would keep the test file from ending, until its time is over. (Benchmarks are no test files.)
+if (process.env.NODE_TEST_CONTEXT) after(() => Promise.allSettled([...open].map((end) => end())));
 
 /** A name for this machine that browsers do not trust as they do 127.0.0.1. */
 const INSECURE_HOST = "intab.test";
@@ -60,16 +69,14 @@ export async function startServer() {
     throw new Error(`${program} cannot be started (${error.message}): run cargo build --package xtask`);
   });
   failed.catch(() => {}); // It rejects only through the race.
-  const url = await withTimeout(Promise.race([address, failed]), TIME_TO_START_MS, "the server did not start");
-  return {
-    url,
-    origin: new URL(url).origin,
-    insecureUrl: url.replace("127.0.0.1", INSECURE_HOST),
-    async stop() {
-      child.stdin.end();
-      await exited;
-    },
+  const stop = async () => {
+    open.delete(stop);
+    child.stdin.end();
+    await exited;
   };
+  open.add(stop);
+  const url = await withTimeout(Promise.race([address, failed]), TIME_LIMIT_MS, "the server did not start");
+  return { url, origin: new URL(url).origin, insecureUrl: url.replace("127.0.0.1", INSECURE_HOST), stop };
 }
 
 /**
@@ -82,11 +89,16 @@ export async function startServer() {
 export async function launchChromium({ webgpu = true, args = [] } = {}) {
   const executablePath = process.env.CHROME;
   if (!executablePath) throw new Error("set CHROME to the Chromium to test in, or use cargo xtask test");
-  return chromium.launch({
+  const browser = await chromium.launch({
     executablePath,
     headless: true,
+    timeout: TIME_LIMIT_MS,
     args: [...CHROMIUM_FLAGS, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU), ...args],
   });
+  const close = () => browser.close();
+  open.add(close);
+  browser.on("disconnected", () => open.delete(close));
+  return browser;
 }
 
 /**
@@ -109,10 +121,40 @@ export async function launchChromium({ webgpu = true, args = [] } = {}) {
  */
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext(options);
-  const page = await context.newPage();
+  context.setDefaultTimeout(TIME_LIMIT_MS);
+  // A browser that can start no more processes waits forever here.
+  const page = await withTimeout(context.newPage(), TIME_LIMIT_MS, "no page opened");
+  page.on("crash", () => console.error("Chromium: the page has crashed"));
   const watch = watchContext(context);
   await page.goto(url);
   return { page, context, watch };
+}
+
+/**
+ * Runs a script in the library's worker before the worker's own.
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {string} script
+ */
+export async function runFirstInWorker(context, script) {
+  await context.route("**/lib/worker.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${script}\n${await response.text()}` });
+  });
+}
+
+/**
+ * For {@link runFirstInWorker}: after each token the engine waits, so that what a person does in the middle of a story
+ * happens in the middle of it, however fast the engine is and however slow the test.
+ * @param {number} ms
+ */
+export function pauseAfterEachToken(ms) {
+  return `{
+    // The worker lets the event loop turn between tokens by a message to itself.
+    const { postMessage } = MessagePort.prototype;
+    MessagePort.prototype.postMessage = function (...message) {
+      setTimeout(() => postMessage.apply(this, message), ${ms});
+    };
+  }`;
 }
 
 /** Chromium's word on the headers of every page at `insecureUrl`; nothing that the page did. */
@@ -176,5 +218,16 @@ export async function withTimeout(promise, ms, message) {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * Waits until something holds.
+ * @param {() => boolean} condition
+ * @param {string} message what did not happen
+ */
+export async function until(condition, message) {
+  for (const end = performance.now() + TIME_LIMIT_MS; !condition(); await sleep(10)) {
+    if (performance.now() > end) throw new Error(`${message} within ${TIME_LIMIT_MS / 1000} s`);
   }
 }

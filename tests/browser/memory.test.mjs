@@ -2,14 +2,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { launchChromium, openPage, root, startServer } from "./harness.mjs";
 
 const MIB = 2 ** 20;
 const LIMIT = 96 * MIB;
-const INTAB = process.env.INTAB ?? `${root}target/debug/intab`;
+/** The command line, beside the program that serves. */
+const INTAB = process.env.INTAB ?? join(dirname(process.env.XTASK ?? `${root}target/debug/xtask`), "intab");
 
 let server;
 let browser;
@@ -18,7 +19,7 @@ let folder;
 before(async () => {
   server = await startServer();
   browser = await launchChromium();
-  folder = await mkdtemp(join(`${root}target/`, "memory-"));
+  folder = await mkdtemp(join(dirname(INTAB), "memory-"));
 });
 
 after(async () => {

@@ -25,6 +25,7 @@ const DRIP = 1024;
  * @property {string} path behaviour and file, without the query
  * @property {string | undefined} range the `Range` header
  * @property {boolean} finished the answer was sent to its end; false while under way, or when the client left
+ * @property {boolean} ended the exchange is over, one way or the other
  */
 
 /**
@@ -52,9 +53,10 @@ export async function startModelServer(files) {
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     const [, behaviour, ...rest] = pathname.split("/").map(decodeURIComponent);
-    const entry = { method: request.method ?? "", path: pathname, range: request.headers.range, finished: false };
+    const entry = { method: request.method ?? "", path: pathname, range: request.headers.range, finished: false, ended: false };
     if (entry.method !== "OPTIONS") seen.push(entry);
     response.on("finish", () => (entry.finished = true));
+    response.on("close", () => (entry.ended = true));
     response.on("error", () => {}); // The client left; `finished` stays false.
     answer({ behaviour, body: bodies.get(rest.join("/")), request, response, query: searchParams });
   });

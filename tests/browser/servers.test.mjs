@@ -1,7 +1,7 @@
 // The bad servers are as bad as they claim, seen from the browser that the other tests use.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { launchChromium, openPage, startServer } from "./harness.mjs";
+import { launchChromium, openPage, startServer, until } from "./harness.mjs";
 import { startModelServer } from "./servers.mjs";
 
 const BODY = "0123456789".repeat(1000);
@@ -119,9 +119,8 @@ test("the server tells whether the client took the whole answer", async () => {
     const response = await fetch(url, { signal: controller.signal });
     await response.body.getReader().read();
     controller.abort();
-  }, `${models.url}slow/model.gguf?rate=10000`);
-  // The slow answer takes a second, and would have ended by then if nobody had left.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  }, `${models.url}slow/model.gguf?rate=500`); // would take 20 seconds
+  await until(() => models.seen.length === 2 && models.seen.every(({ ended }) => ended), "an answer went on");
   assert.deepEqual(
     models.seen.map(({ path, finished }) => [path, finished]),
     [["/good/model.gguf", true], ["/slow/model.gguf", false]],

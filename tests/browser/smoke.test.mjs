@@ -1,8 +1,10 @@
 // The ground that everything else stands on: the server's headers, and a browser that can run the module.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import { assertNothingBad, launchChromium, openPage, root, startServer } from "./harness.mjs";
+import { assertNothingBad, launchChromium, openPage, root, startServer, until } from "./harness.mjs";
 
 const MODULE = "pkg/intab_bg.wasm";
 
@@ -118,8 +120,11 @@ test("a request to another origin, an uncaught error and a refusal by the policy
     const script = document.createElement("script");
     script.textContent = "globalThis.injected = true";
     document.head.append(script);
-    await new Promise((resolve) => setTimeout(resolve, 100));
   });
+  const elsewhere = (/** @type {string} */ url) => new URL(url).origin !== server.origin;
+  await until(() => watch.requests.some(elsewhere), "no request was noticed");
+  await until(() => watch.pageErrors.length > 0, "no uncaught error was noticed");
+  await until(() => watch.consoleErrors.some((text) => text.includes("Policy")), "no refusal was noticed");
   const injected = await page.evaluate(() => globalThis.injected);
   await browser.close();
   assert.equal(injected, undefined);
@@ -130,3 +135,18 @@ test("a request to another origin, an uncaught error and a refusal by the policy
     return true;
   });
 });
+
+for (const what of ["page", "browser"]) {
+  test(`a test file whose ${what} crashes fails at once, also where it closes nothing`, async () => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const file = new URL("./crash.mjs", import.meta.url).pathname;
+    const child = spawn(process.execPath, ["--test", "--test-timeout=100000", file], { env: { ...env, CRASH: what } });
+    let said = "";
+    child.stdout.on("data", (text) => (said += text));
+    const start = performance.now();
+    const [code] = await once(child, "exit");
+    assert.equal(code, 1, said);
+    assert.match(said, /Target (crashed|page, context or browser has been closed)/);
+    assert.ok(performance.now() - start < 90_000, "it waited for its time-out");
+  });
+}

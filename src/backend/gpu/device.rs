@@ -1,9 +1,16 @@
 //! The device: what is asked of it, and how its errors, which arrive late and from the side, reach the caller.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    sync::{Arc, Mutex},
+};
 
-use super::memory;
-use crate::error::{Error, Result};
+use super::reports::{self, Scope};
+use crate::{
+    error::{Error, Result},
+    format::LocalFuture,
+};
 
 /// What wgpu says here names the backends it was built without, which helps nobody.
 const NO_ADAPTER: &str = if cfg!(target_arch = "wasm32") {
@@ -19,6 +26,8 @@ pub struct Device {
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
     fault: Arc<Mutex<Option<Error>>>,
+    /// The errors that were caught and not told yet.
+    watched: Rc<RefCell<Vec<LocalFuture<'static, ()>>>>,
 }
 
 impl Device {
@@ -48,14 +57,25 @@ impl Device {
 
         let fault = Arc::new(Mutex::new(None));
         let keep = fault.clone();
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&keep, from_wgpu(&error))));
+        reports::on_uncaptured(&device, move |fault| note(&keep, fault.uncaptured()));
         let keep = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
             if reason != wgpu::DeviceLostReason::Destroyed {
                 note(&keep, Error::DeviceLost { reason: message });
             }
         });
-        Ok(Device { device, queue, info: adapter.get_info(), fault })
+        Ok(Device { device, queue, info: adapter.get_info(), fault, watched: Rc::default() })
+    }
+
+    /// Makes `what`, of `bytes` bytes (0 where that is unknown). If the device refuses, or has no room, its error names
+    /// that: at the latest when it is next settled. For what is made once, not for commands of every token.
+    pub fn watch<T>(&self, what: String, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> T {
+        let scope = Scope::open(&self.device);
+        let made = make(&self.device);
+        let fault = self.fault.clone();
+        let told = scope.close(move |caught| note(&fault, caught.about(what.clone(), bytes)));
+        self.watched.borrow_mut().push(told);
+        made
     }
 
     /// Fails with the first error that the device reported, if any; a device that failed stays failed.
@@ -74,6 +94,18 @@ impl Device {
         self.queue.on_submitted_work_done(move || done(()));
         self.poll(submission)?;
         wait.await;
+        self.outcome().await
+    }
+
+    /// Resolves when all that was watched has been told; what the device was given to do may still run.
+    ///
+    /// # Errors
+    /// As [`Device::check`].
+    pub async fn outcome(&self) -> Result<()> {
+        let watched = self.watched.take();
+        for told in watched {
+            told.await;
+        }
         self.check()
     }
 
@@ -101,17 +133,6 @@ impl Device {
 fn note(fault: &Mutex<Option<Error>>, error: Error) {
     if let Ok(mut fault) = fault.lock() {
         fault.get_or_insert(error);
-    }
-}
-
-fn from_wgpu(error: &wgpu::Error) -> Error {
-    match error {
-        wgpu::Error::OutOfMemory { .. } => {
-            Error::OutOfMemory { device: "GPU", what: "buffers".into(), bytes: memory::total().bytes }
-        }
-        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
-            Error::Device { what: "a command".into(), problem: description.clone() }
-        }
     }
 }
 

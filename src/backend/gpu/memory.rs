@@ -67,26 +67,28 @@ impl Allocator {
     /// A zeroed buffer of `bytes`.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if the device promises no buffer of this size. Whether there was room in
-    /// fact shows when the device is next settled.
+    /// [`Error::OutOfMemory`] if the device promises no buffer of this size, or natively has no room for it; a browser
+    /// tells that, by the same error, when the device is next settled.
     pub fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<Rc<Buffer>> {
         let size = bytes.next_multiple_of(4).max(16);
         if size > self.device.device.limits().max_buffer_size {
-            return Err(Error::OutOfMemory { device: "GPU", what: label.into(), bytes: size });
+            return Err(no_room(label, size));
         }
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
-        let raw = self.device.device.create_buffer(&descriptor);
+        let raw = self.device.watch(what(label), size, |device| device.create_buffer(&descriptor));
         let more = |c: Counters| Counters { buffers: c.buffers + 1, bytes: c.bytes + size };
         self.counters.set(more(self.counters.get()));
         TOTAL.set(more(TOTAL.get()));
-        Ok(Rc::new(Buffer { raw, counters: self.counters.clone(), alive: Cell::new(true) }))
+        let buffer = Rc::new(Buffer { raw, counters: self.counters.clone(), alive: Cell::new(true) });
+        self.device.check()?;
+        Ok(buffer)
     }
 
     /// A buffer that kernels read and write whole, so no larger than one binding.
     pub fn storage(&self, label: &str, bytes: u64) -> Result<Rc<Buffer>> {
         if bytes > self.max_binding() {
-            return Err(Error::OutOfMemory { device: "GPU", what: label.into(), bytes });
+            return Err(no_room(label, bytes));
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         self.buffer(label, bytes, usage)
@@ -95,6 +97,15 @@ impl Allocator {
     fn max_binding(&self) -> u64 {
         self.device.device.limits().max_storage_buffer_binding_size
     }
+}
+
+/// How messages name a buffer.
+fn what(label: &str) -> String {
+    format!("the buffer `{label}`")
+}
+
+fn no_room(label: &str, bytes: u64) -> Error {
+    Error::OutOfMemory { device: "GPU", what: what(label), bytes }
 }
 
 /// Rows of a weight matrix in one buffer: quants first, then scales.
@@ -125,7 +136,7 @@ impl Matrix {
         let limit = allocator.max_binding().min(allocator.device.device.limits().max_buffer_size / 2);
         let most = (limit / row_quants.max(row_scales)) as usize & !1;
         if most == 0 {
-            return Err(Error::OutOfMemory { device: "GPU", what: spec.name.into(), bytes: row_quants });
+            return Err(no_room(spec.name, row_quants));
         }
         let mut parts = Vec::new();
         for first_row in (0..spec.rows).step_by(most) {

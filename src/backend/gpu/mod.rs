@@ -2,11 +2,21 @@
 //! one pass and one submission. `wgpu` is named in this folder alone.
 
 mod device;
+mod fault;
 mod lower;
 mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 mod pipeline;
 mod readback;
 mod shader;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
+#[cfg(not(target_arch = "wasm32"))]
+use native as reports;
+#[cfg(target_arch = "wasm32")]
+use web as reports;
 
 pub use memory::total as live_buffers;
 pub use shader::{Texts, Variant};
@@ -177,7 +187,7 @@ impl Gpu {
         dispatch: &Dispatch,
         values: &HashMap<Value, Rc<Buffer>>,
     ) -> Result<Command> {
-        let (pipeline, layout) = self.pipelines.get(&self.device.device, dispatch);
+        let (pipeline, layout) = self.pipelines.get(&self.device, dispatch);
         let run = Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 };
         let mut pieces = vec![(0, run)];
         for (binding, number) in dispatch.bindings.iter().zip(1..) {
@@ -196,11 +206,11 @@ impl Gpu {
                 }),
             })
             .collect();
-        let bind_group = self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(dispatch.variant.kernel),
-            layout: &layout,
-            entries: &entries,
-        });
+        let kernel = dispatch.variant.kernel;
+        let descriptor =
+            wgpu::BindGroupDescriptor { label: Some(kernel), layout: &layout, entries: &entries };
+        let what = format!("the bindings of `{kernel}`");
+        let bind_group = self.device.watch(what, 0, |device| device.create_bind_group(&descriptor));
         let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
         Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
+    device::Device,
     lower::{Binding, Dispatch},
     shader::{Texts, Variant},
 };
@@ -26,7 +27,7 @@ impl Pipelines {
     /// The pipeline of a dispatch and the layout of its bind group.
     pub fn get(
         &mut self,
-        device: &wgpu::Device,
+        device: &Device,
         dispatch: &Dispatch,
     ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
         let constants = dispatch.constants.iter().map(|(name, x)| (*name, x.to_bits())).collect();
@@ -34,6 +35,17 @@ impl Pipelines {
         if let Some(made) = self.made.get(&key) {
             return made.clone();
         }
+        let what = format!("the pipeline `{}`", dispatch.variant.kernel);
+        let made = device.watch(what, 0, |device| self.make(device, dispatch));
+        self.made.insert(key, made.clone());
+        made
+    }
+
+    fn make(
+        &mut self,
+        device: &wgpu::Device,
+        dispatch: &Dispatch,
+    ) -> (wgpu::ComputePipeline, wgpu::BindGroupLayout) {
         let label = Some(dispatch.variant.kernel);
         let layout = bind_group_layout(device, dispatch);
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -58,7 +70,6 @@ impl Pipelines {
             },
             cache: None,
         });
-        self.made.insert(key, (pipeline.clone(), layout.clone()));
         (pipeline, layout)
     }
 }

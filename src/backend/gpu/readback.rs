@@ -43,7 +43,7 @@ impl Readback {
         Ok(Box::pin(async move {
             device.poll(submission)?;
             let mapped = mapped.await;
-            device.check()?;
+            device.outcome().await?;
             let problem = "its memory could not be read back";
             let failed = || Error::DeviceLost { reason: problem.into() };
             if !mapped {
