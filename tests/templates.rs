@@ -153,6 +153,44 @@ fn hostile_templates_run_out_of_fuel() {
 }
 
 #[test]
+fn a_value_that_grows_without_end_or_holds_itself_is_an_error() {
+    let deep = |grow: &str| {
+        format!(
+            "{{% set n = namespace(x=[0]) %}}{{% for i in range(600) %}}{{% for j in range(600) %}}{grow}{{% endfor %}}{{% endfor %}}"
+        )
+    };
+    for (source, expected) in [
+        (deep("{% set n.x = [n.x] %}"), "64 levels"),
+        (deep("{% set n.x = {'a': n.x} %}"), "64 levels"),
+        (deep("{% set n.x = [n.x] | map('list') %}"), "64 levels"),
+        (deep("{% set n.x = namespace(x=n.x) %}"), "a namespace is kept in a namespace"),
+        (format!("{{% set x = [0] %}}{}", "{% set x = [x] %}".repeat(50_000)), "64 levels"),
+        (format!("{{% macro f(x) %}}{{{{ f([[[[[[[x]]]]]]]) }}}}{{% endmacro %}}{{{{ f(1) }}}}"), "64 levels"),
+        ("{% for x in [1] recursive %}{{ loop([[[[[[[x]]]]]]]) }}{% endfor %}".into(), "64 levels"),
+        ("{% set n = namespace() %}{% set n.a = n %}{{ n ~ 'x' }}".into(), "a namespace is kept in a namespace"),
+        ("{% set n = namespace() %}{% set n.a = [{'k': n}] %}{{ n | pprint }}".into(), "a namespace is kept"),
+        (
+            "{% set n = namespace(x=[0]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x == [1] }}".into(),
+            "runs too long",
+        ),
+    ] {
+        let problem = problem(render(&source, json!({})));
+        assert!(problem.contains(expected), "{}: {problem}", &source[..60]);
+    }
+}
+
+#[test]
+fn what_templates_keep_stays_as_it_is() {
+    let source = "{% set ns = namespace(list=[], f=none) %}{% macro twice(x, y='-') %}{{ x }}{{ y }}{{ x }}{% endmacro %}\
+                  {% for m in messages %}{% set ns.list = ns.list + [m.role] %}{% set a, b = m.role, m['content'] %}\
+                  {{ twice(a) }}{{ twice(b, y=1) }};{% endfor %}{% set other = ns %}{{ other.list }}{% set f = twice %}\
+                  {{ f('z') }}{% set none_set = missing %}{{ none_set is defined }}";
+    let messages = json!([{ "role": "u", "content": "c" }, { "role": "v", "content": "d" }]);
+    let text = render(source, json!({ "messages": messages })).unwrap();
+    assert_eq!(text, "u-uc1c;v-vd1d;['u', 'v']z-zFalse");
+}
+
+#[test]
 fn deep_nesting_is_an_error() {
     for source in [
         format!("{{{{ {}1{} }}}}", "(".repeat(50_000), ")".repeat(50_000)),

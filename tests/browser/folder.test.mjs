@@ -1,11 +1,12 @@
 // Hugging Face folders in the page: by URL, from the hub, picked and dropped. Which bytes are asked for, and what is said of
 // folders that are not whole. A model type that nobody has shows that a folder was read to its end.
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { launchChromium, openPage, startServer } from "./harness.mjs";
+import { launchChromium, openPage, root, startServer } from "./harness.mjs";
 import { startModelServer } from "./servers.mjs";
 
 /** A safetensors file of one tensor of zeros. */
@@ -67,6 +68,21 @@ const expected = {
   lying: ["FormatError", /model\.safetensors: w\.data_offsets at byte \d+/],
 };
 
+/** Folders of reference models, where they lie beside the checkout. */
+const SHARED = `${root}../shared/fixtures/`;
+const references = ["llama", "gpt2"];
+const skip = existsSync(SHARED) ? false : "no ../shared/fixtures beside this checkout";
+
+async function referenceFiles() {
+  const files = {};
+  for (const folder of skip ? [] : references) {
+    for (const name of await readdir(SHARED + folder)) {
+      files[`${folder}/${name}`] = await readFile(`${SHARED}${folder}/${name}`);
+    }
+  }
+  return files;
+}
+
 let server;
 let world;
 let browser;
@@ -78,7 +94,7 @@ before(async () => {
   const files = Object.entries(folders).flatMap(([folder, files]) =>
     Object.entries(files).map(([name, body]) => [`${folder}/${name}`, body]),
   );
-  world = await startModelServer(Object.fromEntries(files));
+  world = await startModelServer({ ...Object.fromEntries(files), ...(await referenceFiles()) });
   browser = await launchChromium();
 });
 
@@ -207,6 +223,40 @@ test("an aborted load of a folder rejects with the signal's reason", async () =>
   }, `${world.url}slow/plain/?rate=10`);
   assert.deepEqual(error, { name: "RangeError", message: "changed my mind" });
 });
+
+for (const folder of references) {
+  test(`a folder runs as the reference does, from a URL and from a picked directory: ${folder}`, { skip }, async () => {
+    const { input_ids, last_logits, text } = JSON.parse(await readFile(`${SHARED}${folder}/expected.json`, "utf8"));
+    await page.evaluate(() => {
+      const input = document.createElement("input");
+      Object.assign(input, { type: "file", webkitdirectory: true });
+      document.documentElement.append(input);
+    });
+    await page.setInputFiles("input", SHARED + folder);
+    for (const url of [`${world.url}good/${folder}/`, null]) {
+      const found = await page.evaluate(
+        async ({ url, ids, text }) => {
+          const source = url ?? document.querySelector("input").files;
+          const model = await intab.load(source, { backend: "cpu" });
+          const all = await model.logits(ids);
+          const last = [...all.slice((ids.length - 1) * model.info.nVocab)];
+          const tokens = [...(await model.tokenize(text))];
+          await model.unload();
+          return { last, tokens, name: model.info.name };
+        },
+        { url, ids: input_ids, text },
+      );
+      assert.equal(found.name, folder);
+      const range = Math.max(...last_logits) - Math.min(...last_logits);
+      const worst = Math.max(...found.last.map((logit, i) => Math.abs(logit - last_logits[i])));
+      assert.equal(found.last.length, last_logits.length);
+      assert.ok(worst <= 1e-3 * range, `logits differ by ${worst} in a range of ${range}`);
+      // Some ids were appended by hand.
+      assert.deepEqual(found.tokens, input_ids.slice(0, found.tokens.length));
+      assert.ok(found.tokens.length > 3);
+    }
+  });
+}
 
 /** The folder `whole` on disk, while `use` runs. */
 async function onDisk(use) {

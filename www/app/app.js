@@ -77,7 +77,7 @@ deviceForm.addEventListener("submit", (event) => {
   event.preventDefault();
   reload();
 });
-watchSources(load);
+watchSources(load, (error) => store.set({ problem: { error } }));
 
 /** @param {import("./session.js").Origin} origin */
 function load(origin) {

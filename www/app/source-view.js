@@ -1,5 +1,6 @@
-// The ways to name a model: an address, files from the machine, files dropped on the page.
+// The ways to name a model: an address, files from the machine, files and directories dropped on the page.
 
+import { droppedFiles } from "../lib/intab.js";
 import { byId } from "./dom.js";
 
 /** @typedef {import("./session.js").Origin} Origin */
@@ -10,8 +11,11 @@ export const DEFAULT_MODEL = {
   label: "the story model",
 };
 
-/** @param {(origin: Origin) => void} onChoice */
-export function watchSources(onChoice) {
+/**
+ * @param {(origin: Origin) => void} onChoice
+ * @param {(error: unknown) => void} onFailure What was dropped could not be read.
+ */
+export function watchSources(onChoice, onFailure) {
   const url = byId("url", HTMLInputElement);
   const problem = byId("url-problem", HTMLElement);
   url.addEventListener("input", () => {
@@ -28,18 +32,19 @@ export function watchSources(onChoice) {
       url.focus();
       return;
     }
-    onChoice({ source, label: source.split(/[?#]/)[0].split("/").pop() || source });
+    // The last part of a path, also of a folder's, which ends in a slash.
+    onChoice({ source, label: source.split(/[?#]/)[0].split("/").filter(Boolean).pop() ?? source });
   });
 
   const files = byId("files", HTMLInputElement);
   files.addEventListener("change", () => {
-    chooseFiles(Array.from(files.files ?? []), onChoice);
+    chooseFiles(Array.from(files.files ?? [], (file) => ({ path: file.name, file })), onChoice);
     // So that choosing the same file again is a change again.
     files.value = "";
   });
 
   byId("load-default", HTMLButtonElement).addEventListener("click", () => onChoice(DEFAULT_MODEL));
-  watchDrops((dropped) => chooseFiles(dropped, onChoice));
+  watchDrops((dropped) => chooseFiles(dropped, onChoice), onFailure);
 }
 
 /**
@@ -48,6 +53,9 @@ export function watchSources(onChoice) {
  */
 function faultOf(address) {
   if (address === "") return "Write the address of a model first. It begins with https://";
+  if (/^hf:/.test(address)) {
+    return /^hf:[\w.-]+\/[\w.-]+/.test(address) ? "" : "After hf: comes the owner and the name of a model, as in hf:owner/name.";
+  }
   if (!/^https?:\/\//i.test(address)) {
     // `localhost:8000/x` would parse, with a scheme named `localhost`.
     const isBare = /^[\w-]+(\.[\w-]+)*(:\d+)?\/\S*$/.test(address);
@@ -58,15 +66,20 @@ function faultOf(address) {
   return URL.canParse(address) ? "" : "This address cannot be read. Check it for spaces and missing parts.";
 }
 
-/** @param {File[]} files @param {(origin: Origin) => void} onChoice */
+/** @param {import("../lib/intab.js").NamedFile[]} files @param {(origin: Origin) => void} onChoice */
 function chooseFiles(files, onChoice) {
   if (files.length === 0) return;
-  const label = files.length === 1 ? files[0].name : `${files[0].name} and ${files.length - 1} more`;
-  onChoice({ source: files.length === 1 ? files[0] : files, label });
+  const [{ path }] = files;
+  const folder = path.split("/").slice(0, -1)[0];
+  const label = folder ?? (files.length === 1 ? path : `${path} and ${files.length - 1} more`);
+  onChoice({ source: files, label });
 }
 
-/** @param {(files: File[]) => void} onFiles */
-function watchDrops(onFiles) {
+/**
+ * @param {(files: import("../lib/intab.js").NamedFile[]) => void} onFiles
+ * @param {(error: unknown) => void} onFailure
+ */
+function watchDrops(onFiles, onFailure) {
   const target = byId("drop-target", HTMLElement);
   // Entering a child fires before leaving its parent, so only the count says when the page itself is left.
   let depth = 0;
@@ -89,6 +102,6 @@ function watchDrops(onFiles) {
     event.preventDefault();
     depth = 0;
     target.hidden = true;
-    onFiles(Array.from(event.dataTransfer?.files ?? []));
+    if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(onFiles, onFailure);
   });
 }

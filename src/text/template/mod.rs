@@ -4,6 +4,8 @@
 //! maps and lists, `raise_exception`, `strftime_now`, and `tojson` with Python's spacing and no HTML escaping. The
 //! program is untrusted, so it gets fuel, which bounds its time, its memory and its output.
 
+mod keeping;
+mod kept;
 mod python;
 mod source;
 mod time;
@@ -79,6 +81,7 @@ impl ChatTemplate {
         environment.add_filter("string", |state: &mut State, value: &JinjaValue| python::text(state, value));
         environment.add_filter("tojson", python::tojson);
         python::add_generators(&mut environment);
+        kept::add_filters(&mut environment);
         environment.add_function("raise_exception", |message: String| -> Result<(), minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });

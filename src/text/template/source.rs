@@ -1,5 +1,7 @@
-//! What is done to a template's source before it is compiled: tags that only training needs become plain blocks, and
-//! expressions that would exhaust the compiler's stack are refused.
+//! What is done to a template's source before it is compiled: tags that only training needs become plain blocks, what is
+//! kept in variables is looked at, and expressions that would exhaust the compiler's stack are refused.
+
+use super::keeping;
 
 /// Tokens in one tag. The compiler recurses once per operator of a chain (`not not …`, `1+1+…`); published templates
 /// have 50 at most.
@@ -42,6 +44,7 @@ pub(super) fn prepare(source: &str) -> Result<String, String> {
         };
         match replaced {
             Some(words) => program.extend([&tag[..lead], words, &tag[lead + name.len()..]]),
+            None if matches!(opening, Opening::Block) => program += &keeping::guarded(tag, lead, name),
             None => program += tag,
         }
     }
@@ -113,12 +116,12 @@ fn tag_len(tag: &str, close: &str) -> Result<usize, String> {
     Ok(tag.len())
 }
 
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
 
 /// Bytes of a string with its quotes.
-fn string_len(bytes: &[u8]) -> usize {
+pub(super) fn string_len(bytes: &[u8]) -> usize {
     let mut at = 1;
     while at < bytes.len() && bytes[at] != bytes[0] {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
