@@ -5,19 +5,19 @@ mod common;
 use intab::{
     Error,
     backend::{Kind, WeightSpec, gpu},
-    plan::{Builder, Plan, Run, Sampling, Stage, Value},
+    plan::{Builder, Function, Plan, Run, Sampling, Stage, Value},
     quant::DType,
 };
 use pollster::block_on;
 
-const RUN: Run = Run { pos: 0, n_rows: 1, draw: 0, sampling: Sampling::GREEDY };
+const RUN: Run = Run { pos: 0, n_rows: 1, draw: 0, n_keys: 0, rope_start: 0, sampling: Sampling::GREEDY };
 
 /// A plan that doubles the numbers of a state, besides one of `n` words.
 fn plan(n: usize) -> (Plan, Value) {
     let mut b = Builder::new("plan", 1);
     let x = b.state("x", 1, 8);
-    b.state_u32("ids", n);
-    b.swiglu(x, x);
+    b.state_u32("ids", 1, n);
+    b.map(x, Function::Scale(2.0));
     (b.finish(), x)
 }
 
