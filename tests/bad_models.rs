@@ -135,8 +135,8 @@ fn positions_are_scaled_as_the_file_says_or_refused() {
     assert_ne!(plain, scaled);
     assert_eq!(scaled, logits(base().with("llama.rope.scale_linear", Value::Float(4.0))));
     assert_eq!(plain, logits(base().with("llama.rope.scaling.factor", Value::Float(0.0))));
-    let error = refused(base().with("llama.rope.scaling.type", Value::String("yarn".into())));
-    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "yarn"), "{error}");
+    let error = refused(base().with("llama.rope.scaling.type", Value::String("ntk".into())));
+    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "ntk"), "{error}");
 }
 
 #[test]

@@ -148,8 +148,8 @@ mod tests {
         for (f, x, truth) in [
             (Function::Silu, 1.5, 1.226_361_7),
             (Function::Gelu, -0.7, -0.169_374_5),
-            (Function::GeluTanh, -0.7, -0.169_505_6),
-            (Function::QuickGelu, -0.7, -0.163_172_1),
+            (Function::GeluTanh, -0.7, -0.169_429_87),
+            (Function::QuickGelu, -0.7, -0.163_106_05),
             (Function::ReluSquared, -3.0, 0.0),
             (Function::SoftCap(30.0), 45.0, 27.154_45),
             (Function::Clamp(2.0), -5.0, -2.0),

@@ -23,7 +23,7 @@ pub(super) fn origins(checkpoint: &Checkpoint, config: &Config) -> BTreeMap<Stri
     }
     for stack in [&config.encoder, &config.decoder].into_iter().flatten() {
         for i in 0..stack.layers.len() {
-            split_fused(&mut origins, stack, &format!("{}blk.{i}", stack.prefix));
+            split_fused(&mut origins, checkpoint, stack, &format!("{}blk.{i}", stack.prefix));
             rename_falcon(&mut origins, &format!("blk.{i}"));
         }
     }
@@ -39,8 +39,10 @@ pub(super) fn origins(checkpoint: &Checkpoint, config: &Config) -> BTreeMap<Stri
 }
 
 /// `attn_qkv` holds queries, keys and values one below the other; an `ffn_up` of twice the width holds the gate first.
-fn split_fused(origins: &mut BTreeMap<String, Origin>, stack: &Stack, layer: &str) {
+fn split_fused(origins: &mut BTreeMap<String, Origin>, checkpoint: &Checkpoint, stack: &Stack, layer: &str) {
     let (q, kv, n_ff) = (stack.attention.q_dim(), stack.attention.kv_dim(), stack.feed_forward.n_ff);
+    let up = checkpoint.tensors.get(&format!("{layer}.ffn_up.weight"));
+    let has_both = up.is_some_and(|info| info.shape.first() == Some(&(2 * n_ff)));
     for kind in ["weight", "bias"] {
         let qkv = format!("{layer}.attn_qkv.{kind}");
         if origins.remove(&qkv).is_some() {
@@ -49,7 +51,7 @@ fn split_fused(origins: &mut BTreeMap<String, Origin>, stack: &Stack, layer: &st
             }
         }
         let (gate, up) = (format!("{layer}.ffn_gate.{kind}"), format!("{layer}.ffn_up.{kind}"));
-        if stack.feed_forward.gated && origins.contains_key(&up) && !origins.contains_key(&gate) {
+        if stack.feed_forward.gated && has_both && origins.contains_key(&up) {
             origins.insert(gate, rows(&up, 0, n_ff));
             origins.insert(up.clone(), rows(&up, n_ff, n_ff));
         }

@@ -47,7 +47,8 @@ impl<'a> Base<'a> {
         let n_ff = match keys.opt_even_size("feed_forward_length", n_layers)? {
             Some(n) => n,
             // Where all are experts.
-            None => keys.size("expert_feed_forward_length")?,
+            None if keys.opt_size("expert_count")?.is_some() => keys.size("expert_feed_forward_length")?,
+            None => keys.size("feed_forward_length")?,
         };
         let stack = Stack {
             prefix: "",
