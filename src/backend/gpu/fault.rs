@@ -33,8 +33,8 @@ impl Fault {
     }
 }
 
-/// The command that a device's message is about. wgpu, which Firefox uses too, writes `In Queue::write_buffer`, what
-/// stands behind Chromium and Safari `While calling [Queue].WriteBuffer(…)`.
+/// The command that a device's message is about, where it is worded as wgpu does (`In Queue::write_buffer`) or as Chromium
+/// (`While calling [Queue].WriteBuffer(…)`).
 fn command(message: &str) -> Option<&str> {
     const MARKS: [&str; 4] = ["In ", "While calling ", "While encoding ", "While finishing "];
     fn named(line: &str) -> Option<&str> {
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_nobody_watched_names_the_command_as_either_implementation_words_it() {
+    fn an_error_that_nobody_watched_names_the_command_that_the_message_names() {
         let wgpu =
             "Validation Error\n\nCaused by:\n  In Queue::write_buffer\n    Copy of 0..8 would overrun\n";
         assert!(
