@@ -66,7 +66,10 @@ fn difference(tokenizer: &Tokenizer, case: &Case) -> Option<String> {
                 found.push(format!("offsets {offsets:?}\n         not {:?}", case.offsets));
             }
             if type_ids != case.type_ids || words != case.words {
-                found.push(format!("types {type_ids:?}, words {words:?}\n   not {:?}, {:?}", case.type_ids, case.words));
+                found.push(format!(
+                    "types {type_ids:?}, words {words:?}\n   not {:?}, {:?}",
+                    case.type_ids, case.words
+                ));
             }
         }
         if case.second.is_none() && tokenizer.encode(text, true, true).unwrap() != case.ids {
@@ -104,7 +107,12 @@ fn ids_places_and_texts_are_those_of_the_reference() {
         let cases: Vec<Value> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         let differences: Vec<String> =
             cases.iter().filter_map(|case| difference(&tokenizer, &Case::new(case))).collect();
-        println!("{name}: {} cases, {} differ; read in {read:?}, {:?}", cases.len(), differences.len(), start.elapsed());
+        println!(
+            "{name}: {} cases, {} differ; read in {read:?}, {:?}",
+            cases.len(),
+            differences.len(),
+            start.elapsed()
+        );
         differences.iter().take(6).for_each(|difference| println!("{difference}"));
         wrong += differences.len();
     }

@@ -129,7 +129,8 @@ impl Decoding {
 
 /// Sends a token, or the end, through all steps.
 fn feed(steps: &[Step], memories: &mut [Memory], token: Option<&str>, text: &mut String) -> Result<()> {
-    let (Some((step, steps)), Some((memory, memories))) = (steps.split_first(), memories.split_first_mut()) else {
+    let (Some((step, steps)), Some((memory, memories))) = (steps.split_first(), memories.split_first_mut())
+    else {
         text.push_str(token.unwrap_or_default());
         return Ok(());
     };
@@ -286,7 +287,10 @@ pub(super) fn token_bytes(steps: &[Step], token: &str) -> Vec<u8> {
             Step::ByteFallback if byte_of(token).is_some() => return byte_of(token).into_iter().collect(),
             Step::Metaspace { replacement, .. } => bytes = as_text(bytes).replace(*replacement, " ").into(),
             Step::WordPiece { prefix, .. } => {
-                bytes = token.strip_prefix(prefix.as_str()).map_or_else(|| format!(" {token}"), str::to_owned).into();
+                bytes = token
+                    .strip_prefix(prefix.as_str())
+                    .map_or_else(|| format!(" {token}"), str::to_owned)
+                    .into();
             }
             Step::BpeSuffix(suffix) => bytes = as_text(bytes).replace(suffix.as_str(), " ").into(),
             Step::Replace { pattern: Pattern::Text(searched), content } => {
@@ -364,9 +368,13 @@ mod tests {
 
     #[test]
     fn an_expression_over_the_whole_text_is_refused() {
-        let replace = Step::Replace { pattern: Pattern::Regex(Regex::new("a+").unwrap()), content: String::new() };
+        let replace =
+            Step::Replace { pattern: Pattern::Regex(Regex::new("a+").unwrap()), content: String::new() };
         assert_eq!(text(vec![replace.clone()], &["aab", "a"]).concat(), "b");
-        assert!(matches!(compile(vec![Step::Fuse, replace]), Err(Error::Unsupported { what: "decoder", .. })));
+        assert!(matches!(
+            compile(vec![Step::Fuse, replace]),
+            Err(Error::Unsupported { what: "decoder", .. })
+        ));
     }
 
     #[test]

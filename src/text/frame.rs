@@ -53,7 +53,10 @@ impl Frame {
         let around = |second: bool| {
             let type_id = u32::from(second);
             let tokens = move |id| Piece::Tokens { ids: vec![id], type_id };
-            bos.into_iter().map(tokens).chain([Piece::Text { second, type_id }]).chain(eos.into_iter().map(tokens))
+            bos.into_iter()
+                .map(tokens)
+                .chain([Piece::Text { second, type_id }])
+                .chain(eos.into_iter().map(tokens))
         };
         let single = around(false).collect();
         Frame { single, pair: around(false).chain(around(true)).collect(), trims: Vec::new() }

@@ -89,7 +89,9 @@ impl StreamDecoder {
     /// What is left when nothing more will come: U+FFFD for an unfinished character.
     pub fn finish(&mut self) -> String {
         match &mut self.state {
-            State::Bytes { unfinished, .. } => String::from_utf8_lossy(&std::mem::take(unfinished)).into_owned(),
+            State::Bytes { unfinished, .. } => {
+                String::from_utf8_lossy(&std::mem::take(unfinished)).into_owned()
+            }
             State::Steps(decoding) => decoding.finish(),
         }
     }

@@ -73,7 +73,8 @@ pub(super) enum Decoder {
 
 impl Tokenizer {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } = parts;
+        let Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, mut roles, eom } =
+            parts;
         let ends = ends(&vocab, [roles.eos, roles.eot, eom]);
         roles.eot = roles.eot.or_else(|| ends.iter().copied().find(|id| Some(*id) != roles.eos));
         Tokenizer { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, roles, ends }
@@ -154,7 +155,13 @@ impl Tokenizer {
     }
 
     /// The tokens of a text after the normalizers.
-    fn normalized(&self, text: Aligned, reading: Reading, tokens: &mut Vec<Token>, word: &mut u32) -> Result<()> {
+    fn normalized(
+        &self,
+        text: Aligned,
+        reading: Reading,
+        tokens: &mut Vec<Token>,
+        word: &mut u32,
+    ) -> Result<()> {
         let mut parts = self.added.split(text.text(), true, reading);
         if let [Part::Text(_)] = parts[..] {
             return self.pieces(Pieces::new(text), reading, tokens, word);
@@ -174,7 +181,13 @@ impl Tokenizer {
     }
 
     /// The tokens of a text between added tokens.
-    fn pieces(&self, mut pieces: Pieces, reading: Reading, tokens: &mut Vec<Token>, word: &mut u32) -> Result<()> {
+    fn pieces(
+        &self,
+        mut pieces: Pieces,
+        reading: Reading,
+        tokens: &mut Vec<Token>,
+        word: &mut u32,
+    ) -> Result<()> {
         self.pre_tokenizers.iter().try_for_each(|pre_tokenizer| pre_tokenizer.apply(&mut pieces))?;
         let Pieces { text, ranges } = pieces;
         let (mut scratch, mut found) = (Model::scratch(), Vec::new());
@@ -184,7 +197,11 @@ impl Tokenizer {
             for token in &found {
                 let source = text.source(start + token.start..start + token.end);
                 let spelled = self.vocab.text(token.id).unwrap_or_default();
-                self.push(tokens, Token { id: token.id, start: source.start, end: source.end, word: *word }, spelled);
+                self.push(
+                    tokens,
+                    Token { id: token.id, start: source.start, end: source.end, word: *word },
+                    spelled,
+                );
             }
             *word += 1;
         }

@@ -45,7 +45,17 @@ impl Tokenizer {
         let added = AddedTokens::new(file.added(&roles, &read)?);
         let eom = vocab.role(metadata, "eom")?;
         let Read { normalizers, pre_tokenizers, model, decoder, .. } = read;
-        Ok(Tokenizer::new(Parts { vocab, added, normalizers, pre_tokenizers, model, frame, decoder, roles, eom }))
+        Ok(Tokenizer::new(Parts {
+            vocab,
+            added,
+            normalizers,
+            pre_tokenizers,
+            model,
+            frame,
+            decoder,
+            roles,
+            eom,
+        }))
     }
 }
 
@@ -224,7 +234,12 @@ impl File<'_> {
             most_chars: MOST_CHARS_OF_A_WORD,
         };
         Ok(Read {
-            normalizers: vec![Normalizer::Bert { cleans: true, spaces_ideographs: true, strips_accents, lowercases }],
+            normalizers: vec![Normalizer::Bert {
+                cleans: true,
+                spaces_ideographs: true,
+                strips_accents,
+                lowercases,
+            }],
             pre_tokenizers: vec![PreTokenizer::Bert],
             model: Model::WordPiece(model),
             decoder: Decoder::Spaces { first_is_added: true },
@@ -242,7 +257,10 @@ impl File<'_> {
                 let problem = format!("the file names no {role} token, which stands around every text");
                 Error::Tokenizer { problem }
             };
-            return Ok(Frame::bert(cls.ok_or_else(|| missing("[CLS]"))?, sep.ok_or_else(|| missing("[SEP]"))?));
+            return Ok(Frame::bert(
+                cls.ok_or_else(|| missing("[CLS]"))?,
+                sep.ok_or_else(|| missing("[SEP]"))?,
+            ));
         }
         // Files of Gemma 4 say that there is no BOS, and are wrong.
         let is_gemma4 = self.pre()? == "gemma4";
@@ -251,7 +269,9 @@ impl File<'_> {
         let adds_eos = self.flag("add_eos_token")?.unwrap_or(read.adds_eos);
         let eos = roles.eos.filter(|_| adds_eos);
         Ok(match (bos, eos) {
-            (Some(bos), Some(eos)) if self.name == "t5" || self.flag("add_sep_token")?.unwrap_or(read.adds_sep) => {
+            (Some(bos), Some(eos))
+                if self.name == "t5" || self.flag("add_sep_token")?.unwrap_or(read.adds_sep) =>
+            {
                 Frame::roberta(bos, eos)
             }
             _ => Frame::each_text(bos, eos),

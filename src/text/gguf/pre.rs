@@ -85,9 +85,7 @@ impl Rules {
                 CJK_AND_MORE,
                 r"\p{N}+",
             ]),
-            "deepseek-coder" => {
-                Rules::cut(&[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", CJK_AND_MORE, r"\p{N}"])
-            }
+            "deepseek-coder" => Rules::cut(&[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", CJK_AND_MORE, r"\p{N}"]),
             "bloom" | "poro-chat" | "gpt3-finnish" => Rules::cut(&[BLOOM]),
             "viking" => Rules::cut(&[BLOOM, r"\p{N}"]),
             "superbpe" => Rules::cut(&[r"\p{N}+", r"(?=(\d{3})+(?!\d))"]),

@@ -187,8 +187,10 @@ impl<'de> Visitor<'de> for Scored<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pair: A) -> Result<f64, A::Error> {
-        pair.next_element_seed(Push(self.0))?.ok_or_else(|| A::Error::invalid_length(0, &"a text and its score"))?;
-        let score = pair.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &"a text and its score"))?;
+        pair.next_element_seed(Push(self.0))?
+            .ok_or_else(|| A::Error::invalid_length(0, &"a text and its score"))?;
+        let score =
+            pair.next_element()?.ok_or_else(|| A::Error::invalid_length(1, &"a text and its score"))?;
         match pair.next_element::<Value>()? {
             None => Ok(score),
             Some(_) => Err(A::Error::invalid_length(3, &"a text and its score")),

@@ -50,7 +50,9 @@ pub(super) fn read(part: &ModelPart, vocab: &Vocab) -> Result<Model> {
         ("Unigram", Some(VocabPart::Scores(texts, scores))) => {
             let unknown = node.opt("unk_id", Node::u32)?;
             if unknown.is_some_and(|id| id as usize >= texts.len()) {
-                return Err(node.get("unk_id").error(format!("it is outside the vocabulary of {}", texts.len())));
+                return Err(node
+                    .get("unk_id")
+                    .error(format!("it is outside the vocabulary of {}", texts.len())));
             }
             let falls_back = node.opt("byte_fallback", Node::bool)?.unwrap_or(false);
             let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
@@ -58,7 +60,9 @@ pub(super) fn read(part: &ModelPart, vocab: &Vocab) -> Result<Model> {
             Model::Unigram(Unigram::new(vocab.prefixes(|_| true), scores.clone(), lowest, unknown, bytes))
         }
         ("BPE" | "WordPiece" | "WordLevel" | "Unigram", _) => {
-            return Err(node.get("vocab").error("an object of ids is expected, or for Unigram a list of scores"));
+            return Err(node
+                .get("vocab")
+                .error("an object of ids is expected, or for Unigram a list of scores"));
         }
         (other, _) => return Err(node.unsupported("tokenizer model", other)),
     })

@@ -33,10 +33,9 @@ pub(super) fn read(node: &Node, steps: &mut Vec<Normalizer>) -> Result<()> {
         "Nmt" => Normalizer::Nmt,
         "Lowercase" => Normalizer::Lowercase,
         "StripAccents" => Normalizer::StripAccents,
-        "Strip" => Normalizer::Strip {
-            left: node.get("strip_left").bool()?,
-            right: node.get("strip_right").bool()?,
-        },
+        "Strip" => {
+            Normalizer::Strip { left: node.get("strip_left").bool()?, right: node.get("strip_right").bool()? }
+        }
         "Precompiled" => {
             let map = node.get("precompiled_charsmap");
             let bytes = base64::decode(map.str()?).ok_or_else(|| map.error("it is no base64"))?;
@@ -57,7 +56,11 @@ pub(super) fn read(node: &Node, steps: &mut Vec<Normalizer>) -> Result<()> {
 pub(super) fn pattern(node: &Node) -> Result<Pattern> {
     if let Some(text) = node.opt("String", Node::str)? {
         // Nothing is found before every character, which is what the empty expression does.
-        return Ok(if text.is_empty() { Pattern::Regex(Regex::new("")?) } else { Pattern::Text(text.to_owned()) });
+        return Ok(if text.is_empty() {
+            Pattern::Regex(Regex::new("")?)
+        } else {
+            Pattern::Text(text.to_owned())
+        });
     }
     let regex = node.get("Regex");
     Ok(Pattern::Regex(Regex::new(regex.str()?)?))

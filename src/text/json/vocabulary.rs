@@ -138,7 +138,8 @@ fn base(file: &File, n_added: usize) -> Result<Vocab> {
 
 /// Byte tokens are such only where the model falls back to them.
 fn kinds(file: &File, texts: &StringArray) -> Vec<TokenKind> {
-    let falls_back = file.model.options.get("byte_fallback").and_then(serde_json::Value::as_bool) == Some(true);
+    let falls_back =
+        file.model.options.get("byte_fallback").and_then(serde_json::Value::as_bool) == Some(true);
     let kind = |text| match byte_of(text).filter(|_| falls_back) {
         Some(_) => TokenKind::Byte,
         None => TokenKind::Normal,

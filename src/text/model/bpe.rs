@@ -82,7 +82,8 @@ impl MergeList {
         let mut product = String::new();
         for (rank, text) in texts.enumerate() {
             let (left, right) = text.ok_or_else(|| format!("merge {rank}: no space between two tokens"))?;
-            let wrong = |token: &str| format!("merge {rank}, {left:?} {right:?}: {token:?} is not in the vocabulary");
+            let wrong =
+                |token: &str| format!("merge {rank}, {left:?} {right:?}: {token:?} is not in the vocabulary");
             let find = |token: &str| vocab.find_in_model(token).ok_or_else(|| wrong(token));
             product.clear();
             product.push_str(left);
@@ -200,7 +201,9 @@ impl Bpe {
             }
             match unknown {
                 Some(Ok(unknown)) => match pending {
-                    Some((_, so_far)) if self.spelling.fuses_unknown => pending = Some((*unknown, so_far + len)),
+                    Some((_, so_far)) if self.spelling.fuses_unknown => {
+                        pending = Some((*unknown, so_far + len))
+                    }
                     _ => {
                         if let Some((unknown, len)) = pending.replace((*unknown, len)) {
                             merger.push(len, unknown);
@@ -208,7 +211,8 @@ impl Bpe {
                     }
                 },
                 Some(Err(name)) => {
-                    let problem = format!("{text:?} needs the unknown token {name:?}, which is not in the vocabulary");
+                    let problem =
+                        format!("{text:?} needs the unknown token {name:?}, which is not in the vocabulary");
                     return Err(Error::Tokenizer { problem });
                 }
                 None if self.spelling.drops_unknown => {}

@@ -14,7 +14,8 @@ impl Prefixes {
     pub fn new<'a>(mut keys: Vec<u32>, text: impl Fn(u32) -> &'a str) -> Self {
         keys.retain(|key| !text(*key).is_empty());
         keys.sort_unstable_by(|a, b| text(*a).cmp(text(*b)));
-        let begins = |byte: usize| keys.partition_point(|key| usize::from(text(*key).as_bytes()[0]) < byte) as u32;
+        let begins =
+            |byte: usize| keys.partition_point(|key| usize::from(text(*key).as_bytes()[0]) < byte) as u32;
         let first = (0..=256).map(begins).collect();
         Prefixes { sorted: keys, first }
     }
@@ -66,7 +67,12 @@ mod tests {
     fn find(lead: &str, rest: &str) -> Vec<(u32, usize)> {
         let prefixes = Prefixes::new((0..TEXTS.len() as u32).collect(), |key| TEXTS[key as usize]);
         let mut all = Vec::new();
-        prefixes.each(|key| TEXTS[key as usize], lead.as_bytes(), rest.as_bytes(), |key, len| all.push((key, len)));
+        prefixes.each(
+            |key| TEXTS[key as usize],
+            lead.as_bytes(),
+            rest.as_bytes(),
+            |key, len| all.push((key, len)),
+        );
         all
     }
 

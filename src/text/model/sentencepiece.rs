@@ -5,7 +5,9 @@
 //! scores are equal, and take seconds to make for large vocabularies.
 
 use super::{
-    Found, bpe::ByteTokens, cannot_spell,
+    Found,
+    bpe::ByteTokens,
+    cannot_spell,
     merge::{Merge, Merger, NONE, Symbol},
 };
 use crate::{error::Result, text::vocab::Vocab};
@@ -33,7 +35,13 @@ impl SentencePiece {
     ///
     /// # Errors
     /// [`crate::Error::Tokenizer`] for what no piece and no byte token spells where there is no unknown token.
-    pub fn tokenize(&self, vocab: &Vocab, text: &str, merger: &mut Merger, found: &mut Vec<Found>) -> Result<()> {
+    pub fn tokenize(
+        &self,
+        vocab: &Vocab,
+        text: &str,
+        merger: &mut Merger,
+        found: &mut Vec<Found>,
+    ) -> Result<()> {
         merger.clear();
         for (start, c) in text.char_indices() {
             let id = vocab.find_plain(&text[start..start + c.len_utf8()]).unwrap_or(NONE);

@@ -43,7 +43,13 @@ impl Unigram {
 
     /// # Errors
     /// [`crate::Error::Tokenizer`] for what no token spells where there is no unknown token.
-    pub fn tokenize(&self, vocab: &Vocab, piece: &str, reading: Reading, found: &mut Vec<Found>) -> Result<()> {
+    pub fn tokenize(
+        &self,
+        vocab: &Vocab,
+        piece: &str,
+        reading: Reading,
+        found: &mut Vec<Found>,
+    ) -> Result<()> {
         let best = self.viterbi(vocab, piece, reading)?;
         let begins_at = found.len();
         // From the end to the start; neighbouring unknown characters become one.

@@ -20,10 +20,15 @@ impl Charsmap {
         let problem = |what: &str| Error::Tokenizer { problem: format!("the precompiled charsmap {what}") };
         let (len, rest) = bytes.split_first_chunk::<4>().ok_or_else(|| problem("has no length"))?;
         let len = u32::from_le_bytes(*len) as usize / 4 * 4;
-        let (trie, replacements) = rest.split_at_checked(len).ok_or_else(|| problem("is shorter than its trie"))?;
+        let (trie, replacements) =
+            rest.split_at_checked(len).ok_or_else(|| problem("is shorter than its trie"))?;
         let unit = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let replacements = std::str::from_utf8(replacements).map_err(|_| problem("replaces by what is no text"))?;
-        Ok(Charsmap { units: trie.chunks_exact(4).map(unit).collect(), replacements: replacements.to_owned() })
+        let replacements =
+            std::str::from_utf8(replacements).map_err(|_| problem("replaces by what is no text"))?;
+        Ok(Charsmap {
+            units: trie.chunks_exact(4).map(unit).collect(),
+            replacements: replacements.to_owned(),
+        })
     }
 
     /// Every beginning of `text` that the trie holds, the shortest first: its bytes and what replaces it.
@@ -79,7 +84,8 @@ mod tests {
     /// `A` at 0x141 has `B` at 0x242 and its value at 0x200, that of `B` its value at 0x300.
     fn made() -> Vec<u8> {
         let mut units = vec![0u32; 0x400];
-        let node = |label: u32, distance: u32, has_value: bool| label | u32::from(has_value) << 8 | distance << 10;
+        let node =
+            |label: u32, distance: u32, has_value: bool| label | u32::from(has_value) << 8 | distance << 10;
         units[0] = node(0, 0x100, false);
         units[0x141] = node(0x41, 0x141 ^ 0x200, true);
         units[0x200] = 1 << 31;

@@ -86,7 +86,8 @@ impl Pieces {
     /// Cuts every piece at the characters that `is_match` accepts, each a match of its own.
     fn split_chars(&mut self, behavior: Behavior, is_match: impl Fn(char) -> bool) -> Result<()> {
         self.split(behavior, |piece| {
-            let matches = piece.char_indices().filter(|(_, c)| is_match(*c)).map(|(at, c)| (at, at + c.len_utf8()));
+            let matches =
+                piece.char_indices().filter(|(_, c)| is_match(*c)).map(|(at, c)| (at, at + c.len_utf8()));
             Ok(parts_of(piece, matches))
         })
     }
@@ -118,11 +119,10 @@ impl PreTokenizer {
                 });
                 Ok(())
             }
-            PreTokenizer::Delimiter(delimiter) => {
-                pieces.split_chars(Behavior::Removed, |c| c == *delimiter)
-            }
+            PreTokenizer::Delimiter(delimiter) => pieces.split_chars(Behavior::Removed, |c| c == *delimiter),
             PreTokenizer::Metaspace { replacement, prepend: scheme, splits } => {
-                let opens: Vec<bool> = pieces.ranges.iter().map(|range| pieces.text.place(range.0).0 == 0).collect();
+                let opens: Vec<bool> =
+                    pieces.ranges.iter().map(|range| pieces.text.place(range.0).0 == 0).collect();
                 pieces.ranges = pieces.text.rebuild(&pieces.ranges, |built, text, range| {
                     for (at, c) in text.text()[range.clone()].char_indices() {
                         built.push(if c == ' ' { *replacement } else { c }, text.place(range.start + at));
@@ -154,7 +154,11 @@ impl PreTokenizer {
             PreTokenizer::FixedLength(length) => pieces.split(Behavior::Isolated, |piece| {
                 let starts: Vec<usize> = piece.char_indices().map(|(at, _)| at).step_by(*length).collect();
                 let ends = starts.iter().skip(1).copied().chain([piece.len()]);
-                Ok(starts.iter().zip(ends).map(|(start, end)| Part { start: *start, end, is_match: true }).collect())
+                Ok(starts
+                    .iter()
+                    .zip(ends)
+                    .map(|(start, end)| Part { start: *start, end, is_match: true })
+                    .collect())
             }),
         }
     }

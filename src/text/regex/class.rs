@@ -68,7 +68,8 @@ impl CharSet {
     /// other case (ß) stays as it is.
     pub fn any_case(&self) -> Self {
         let mut ranges = self.ranges.clone();
-        let single = |mut other: Box<dyn Iterator<Item = char>>| other.next().filter(|_| other.next().is_none());
+        let single =
+            |mut other: Box<dyn Iterator<Item = char>>| other.next().filter(|_| other.next().is_none());
         // Scripts with case end here, but for a few in the second plane; beyond are ideographs by the ten thousand.
         let letters = self.ranges.iter().flat_map(|&(first, last)| first..=last.min(0x1_FFFF));
         for c in letters.filter_map(char::from_u32).filter(|c| c.is_alphabetic()) {
@@ -110,7 +111,10 @@ mod tests {
 
     #[test]
     fn an_intersection_holds_what_both_hold() {
-        assert_eq!(set(&[('a', 'm'), ('α', 'ω')]).intersection(&set(&[('k', 'β')])), set(&[('k', 'm'), ('α', 'β')]));
+        assert_eq!(
+            set(&[('a', 'm'), ('α', 'ω')]).intersection(&set(&[('k', 'β')])),
+            set(&[('k', 'm'), ('α', 'β')])
+        );
     }
 
     #[test]

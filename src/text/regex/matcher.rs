@@ -190,7 +190,9 @@ impl<'a> Matcher<'a> {
             return Ok(None);
         }
         match mode {
-            Mode::Lazy if max > min => self.choices.push(Choice::Grow { step, set, at: end, left: max - min }),
+            Mode::Lazy if max > min => {
+                self.choices.push(Choice::Grow { step, set, at: end, left: max - min })
+            }
             Mode::Greedy if end > floor => self.choices.push(Choice::Shrink { step, floor, at: end }),
             _ => {}
         }

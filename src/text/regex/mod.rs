@@ -42,7 +42,8 @@ impl Regex {
     /// [`Error::Unsupported`] for what is no expression or uses what this engine leaves out.
     pub fn new(pattern: &str) -> Result<Self> {
         let program = parse::parse(pattern).and_then(|node| program::compile(&node));
-        let program = program.map_err(|problem| Error::unsupported("regular expression", pattern, problem))?;
+        let program =
+            program.map_err(|problem| Error::unsupported("regular expression", pattern, problem))?;
         Ok(Regex { source: pattern.to_owned(), program, word: unicode::word() })
     }
 

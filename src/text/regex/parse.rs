@@ -363,7 +363,8 @@ impl Parser<'_> {
             Escaped::Set(set) => return Ok(set),
             Escaped::Char(c) => c,
         };
-        let is_range = self.rest.starts_with('-') && !self.rest.starts_with("-]") && !self.rest.starts_with("-[");
+        let is_range =
+            self.rest.starts_with('-') && !self.rest.starts_with("-]") && !self.rest.starts_with("-[");
         if !is_range {
             return Ok(CharSet::one(first));
         }

@@ -112,7 +112,12 @@ impl Program {
                     self.push(Step::Repeat { set, min: *min, max, mode: *mode })?;
                 }
                 node if *mode == Mode::Possessive => {
-                    let greedy = Node::Repeat { node: Box::new(node.clone()), min: *min, max: *max, mode: Mode::Greedy };
+                    let greedy = Node::Repeat {
+                        node: Box::new(node.clone()),
+                        min: *min,
+                        max: *max,
+                        mode: Mode::Greedy,
+                    };
                     self.part(|end| Step::Atomic { end }, &greedy)?;
                 }
                 node => self.repeat(node, *min, *max, *mode)?,

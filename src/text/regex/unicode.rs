@@ -15,9 +15,29 @@ const CATEGORIES: [&str; 30] = [
 
 /// Scripts by their class; the first stands for all others.
 const SCRIPTS: [&str; 23] = [
-    "", "han", "hiragana", "katakana", "hangul", "bopomofo", "latin", "greek", "cyrillic", "armenian",
-    "georgian", "hebrew", "arabic", "devanagari", "bengali", "tamil", "telugu", "thai", "lao", "tibetan",
-    "myanmar", "khmer", "ethiopic",
+    "",
+    "han",
+    "hiragana",
+    "katakana",
+    "hangul",
+    "bopomofo",
+    "latin",
+    "greek",
+    "cyrillic",
+    "armenian",
+    "georgian",
+    "hebrew",
+    "arabic",
+    "devanagari",
+    "bengali",
+    "tamil",
+    "telugu",
+    "thai",
+    "lao",
+    "tibetan",
+    "myanmar",
+    "khmer",
+    "ethiopic",
 ];
 
 /// Letters that are symbols by category: circled and squared ones.
@@ -44,7 +64,9 @@ pub(super) fn property(name: &str) -> Option<CharSet> {
     if let Some(script) = SCRIPTS.iter().position(|script| *script == name) {
         return Some(CharSet::new(runs(SCRIPT_RUNS, |class| class == script)));
     }
-    let known = CATEGORIES.iter().any(|known| *known == category || (category.len() == 1 && known.starts_with(category)));
+    let known = CATEGORIES
+        .iter()
+        .any(|known| *known == category || (category.len() == 1 && known.starts_with(category)));
     known.then(|| categories(&[category]))
 }
 
@@ -109,7 +131,8 @@ mod tests {
 
     #[test]
     fn categories_agree_with_rust_on_settled_blocks() {
-        let (letters, upper, digits) = (property("L").unwrap(), property("Lu").unwrap(), property("Nd").unwrap());
+        let (letters, upper, digits) =
+            (property("L").unwrap(), property("Lu").unwrap(), property("Nd").unwrap());
         for c in ('\0'..'\u{530}').filter(|c| !c.is_alphanumeric() || c.is_alphabetic()) {
             // Two combining marks of the Greek block count as alphabetic without being letters.
             if !matches!(c, '\u{345}' | '\u{363}'..='\u{36F}') {
