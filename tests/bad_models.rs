@@ -121,7 +121,10 @@ fn a_tensor_that_would_be_ignored_is_named() {
     let mut tiny = Tiny::default();
     tiny.tensors.push(("blk.0.exp_probs_b.bias".into(), vec![32], 1.0));
     let error = refused(tiny);
-    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "blk.0.exp_probs_b.bias"), "{error}");
+    assert!(
+        matches!(&error, Error::Unsupported { found, .. } if found == "blk.0.exp_probs_b.bias"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -47,6 +47,11 @@ impl<'a> Keys<'a> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
+    /// By which of these names the config has a key; the first where it has none.
+    pub fn name_of<'b>(&self, names: &[&'b str]) -> &'b str {
+        self.find(names).map_or(names[0], |(name, _)| name)
+    }
+
     /// The value of a key, unless it is null.
     pub fn get(&self, name: &str) -> Option<&'a Json> {
         self.object.get(name).filter(|value| !value.is_null())
@@ -61,7 +66,7 @@ impl<'a> Keys<'a> {
     pub fn opt_size(&self, names: &[&str]) -> Result<Option<usize>> {
         match self.opt_count(names)? {
             Some(0) => {
-                let name = self.find(names).map_or("", |(name, _)| name);
+                let name = self.name_of(names);
                 Err(self.bad(name, format!("0 is not between 1 and {LARGEST}")))
             }
             size => Ok(size),
@@ -120,7 +125,7 @@ impl<'a> Keys<'a> {
         let number = self.opt_number(names)?;
         match number {
             Some(x) if x <= 0.0 => {
-                let name = self.find(names).map_or("", |(name, _)| name);
+                let name = self.name_of(names);
                 Err(self.bad(name, format!("{x} is not above 0")))
             }
             _ => Ok(number),

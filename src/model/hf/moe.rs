@@ -46,6 +46,8 @@ const GPT_OSS: Sizes = Sizes {
     n_ff: 2880,
 };
 
+const N_EXPERTS: &[&str] = &["num_local_experts", "num_experts"];
+
 /// How many experts a family's class has where the config does not say, and how many a token takes.
 struct Counts {
     n: usize,
@@ -60,13 +62,13 @@ fn add_experts(
     n_ff: usize,
     routing: Routing,
 ) -> Result<()> {
-    let n = r.keys.size(&["num_local_experts", "num_experts"], counts.n)?;
+    let n = r.keys.size(N_EXPERTS, counts.n)?;
     let n_used = r.keys.size(&["num_experts_per_tok"], counts.n_used)?;
     if n_used > n {
         return Err(r.keys.bad("num_experts_per_tok", format!("{n_used} of {n} experts")));
     }
-    r.keys.product("num_experts", n, 2 * n_ff)?;
-    r.keys.product("num_experts", n, model.sizes.n_embd)?;
+    r.keys.product(r.keys.name_of(N_EXPERTS), n, 2 * n_ff)?;
+    r.keys.product(r.keys.name_of(N_EXPERTS), n, model.sizes.n_embd)?;
     let experts = Experts { n, n_used, n_ff, routing, n_ff_shared: 0, clamped: false };
     model.stack.feed_forward.experts = Some(experts);
     model.stack.layers.iter_mut().for_each(|layer| layer.experts = true);

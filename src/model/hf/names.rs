@@ -208,6 +208,21 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// The layer norms of a model have biases all or none, but for those of queries and keys: where some have, the others' are
+    /// listed too.
+    fn expect_biases_of_norms(&mut self) {
+        let norms = self.origins.keys().filter_map(|name| name.strip_suffix("norm.weight"));
+        let norms = norms.filter(|stem| !stem.ends_with("attn_q_") && !stem.ends_with("attn_k_"));
+        let (with, without): (Vec<String>, Vec<String>) =
+            norms.map(str::to_owned).partition(|stem| self.origins.contains_key(&format!("{stem}norm.bias")));
+        for stem in without.iter().filter(|_| !with.is_empty()) {
+            if let Some(Origin::File { pieces, .. }) = self.origins.get(&format!("{stem}norm.weight")) {
+                let bias = pieces[0].tensor.replace(".weight", ".bias").replace(".gamma", ".beta");
+                self.origins.insert(format!("{stem}norm.bias"), Origin::whole(bias));
+            }
+        }
+    }
+
     /// Tensors whose names begin so belong to heads that may be left out; `@` stands for the base model's prefix.
     pub fn ignore(&mut self, beginnings: &[&str]) {
         for beginning in beginnings {
@@ -217,7 +232,8 @@ impl<'a> Names<'a> {
     }
 
     /// The origins by this crate's names, and the tensors that may stay unused.
-    pub fn finish(self) -> (BTreeMap<String, Origin>, Vec<String>) {
+    pub fn finish(mut self) -> (BTreeMap<String, Origin>, Vec<String>) {
+        self.expect_biases_of_norms();
         let known = |name: &&String| {
             BUFFERS.iter().any(|end| name.ends_with(end))
                 || self.ignored.iter().any(|beginning| name.starts_with(beginning))

@@ -51,7 +51,7 @@ impl Sizes {
             None if n_embd % n_heads == 0 => n_embd / n_heads,
             None => {
                 let problem = format!("{n_heads} heads do not divide the width {n_embd}");
-                return Err(keys.bad("num_attention_heads", problem));
+                return Err(keys.bad(keys.name_of(N_HEADS), problem));
             }
         };
         let n_ff = if defaults.n_ff > 0 { defaults.n_ff } else { 4 * n_embd };
@@ -75,10 +75,10 @@ impl Sizes {
         let Sizes { n_heads, n_kv_heads, head_dim, .. } = *self;
         if n_heads % n_kv_heads != 0 {
             let problem = format!("{n_kv_heads} key/value heads do not divide {n_heads} heads");
-            return Err(keys.bad("num_key_value_heads", problem));
+            return Err(keys.bad(keys.name_of(N_KV_HEADS), problem));
         }
         check_head_dim(head_dim)?;
-        keys.product("num_attention_heads", n_heads, head_dim)?;
+        keys.product(keys.name_of(N_HEADS), n_heads, head_dim)?;
         let scale = 1.0 / (head_dim as f32).sqrt();
         Ok(AttentionShape { n_heads, n_kv_heads, head_dim, scale, window: None, softcap: None })
     }
@@ -123,7 +123,10 @@ pub(super) fn layers(keys: &Keys, checkpoint: &Checkpoint, names: &[&str], defau
     let n = keys.size(names, default)?;
     match n <= checkpoint.tensors.len() {
         true => Ok(n),
-        false => Err(keys.bad(names[0], format!("{n} layers, but {} tensors", checkpoint.tensors.len()))),
+        false => {
+            Err(keys
+                .bad(keys.name_of(names), format!("{n} layers, but {} tensors", checkpoint.tensors.len())))
+        }
     }
 }
 
