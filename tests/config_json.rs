@@ -181,11 +181,7 @@ fn what_is_not_run_is_refused_by_name() {
         (
             "qwen2",
             "layer_types",
-<<<<<<< HEAD
             json!(["linear_attention", "linear_attention", "linear_attention"]),
-=======
-            json!(vec!["linear_attention"; 3]),
->>>>>>> hf
             "unsupported layer type `\"linear_attention\"`",
         ),
         (

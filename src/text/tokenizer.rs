@@ -154,27 +154,16 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-<<<<<<< HEAD
     /// The tokens of a part of `original` after the normalizers.
     fn normalized(
         &self,
         part: Aligned,
         original: &str,
-=======
-    /// The tokens of a text after the normalizers.
-    fn normalized(
-        &self,
-        text: Aligned,
->>>>>>> hf
         reading: Reading,
         tokens: &mut Vec<Token>,
         word: &mut u32,
     ) -> Result<()> {
-<<<<<<< HEAD
         let parts = self.added.split(part.text(), true, reading);
-=======
-        let mut parts = self.added.split(text.text(), true, reading);
->>>>>>> hf
         if let [Part::Text(_)] = parts[..] {
             return self.pieces(Pieces::new(part), original, reading, tokens, word);
         }
@@ -194,18 +183,11 @@ impl Tokenizer {
         Ok(())
     }
 
-<<<<<<< HEAD
     /// The tokens of a part of `original` between added tokens.
     fn pieces(
         &self,
         mut pieces: Pieces,
         original: &str,
-=======
-    /// The tokens of a text between added tokens.
-    fn pieces(
-        &self,
-        mut pieces: Pieces,
->>>>>>> hf
         reading: Reading,
         tokens: &mut Vec<Token>,
         word: &mut u32,
@@ -219,16 +201,8 @@ impl Tokenizer {
             for token in &found {
                 let source = text.source(start + token.start..start + token.end);
                 let spelled = self.vocab.text(token.id).unwrap_or_default();
-<<<<<<< HEAD
                 let token = Token { id: token.id, start: source.start, end: source.end, word: *word };
                 self.push(tokens, token, spelled, original);
-=======
-                self.push(
-                    tokens,
-                    Token { id: token.id, start: source.start, end: source.end, word: *word },
-                    spelled,
-                );
->>>>>>> hf
             }
             *word += 1;
         }
