@@ -81,6 +81,7 @@ pub const MAX_DEFAULT_TEXT: usize = 1024;
 /// # Errors
 /// Whatever the file, the sources or the device have to say; nothing stays allocated then.
 pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engine> {
+    check_aborted(options)?;
     let Description { config, origins, ignored, generation } = model::read(checkpoint).await?;
     let n_ctx = context_length(&config, options)?;
     let mut weights = Weights::new(checkpoint, origins, options.quantize);
