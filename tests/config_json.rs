@@ -281,3 +281,62 @@ fn a_tensor_that_nobody_knows_is_refused_by_name() {
         assert!(folder.refusal().contains("model.layers.0.self_attn.surprise.weight"), "{name}");
     }
 }
+
+#[test]
+fn no_config_makes_it_panic() {
+    let values = [
+        json!(null),
+        json!(0),
+        json!(1),
+        json!(3),
+        json!(-1),
+        json!((1 << 24) - 1),
+        json!(1u64 << 40),
+        json!(1e300),
+        json!(1e-30),
+        json!(true),
+        json!(false),
+        json!(""),
+        json!("x"),
+        json!([]),
+        json!([0, 1]),
+        json!({}),
+        json!({ "rope_type": "yarn", "factor": 1e30 }),
+    ];
+    let mut rng = common::rng();
+    for name in [
+        "llama-yarn",
+        "phi3-long",
+        "gemma3",
+        "qwen2_moe",
+        "gpt_oss",
+        "falcon-40b",
+        "mpt-clip",
+        "gpt_neo",
+        "opt-postnorm",
+        "albert-mlm",
+        "mpnet",
+        "modernbert-cls",
+        "nomic_bert-hub",
+        "new-rerank",
+        "umt5",
+        "marian",
+        "stablelm-parallel",
+    ] {
+        let mut folder = Folder::of(name);
+        let keys: Vec<String> = folder.config.as_object().unwrap().keys().cloned().collect();
+        for _ in 0..60 {
+            let config = folder.config.clone();
+            for _ in 0..rng.usize(1..3) {
+                let key = &keys[rng.usize(..keys.len())];
+                folder.config[key] = values[rng.usize(..values.len())].clone();
+            }
+            // It may be refused, or run as what it then is.
+            if let Ok(mut engine) = folder.load() {
+                let text = [Text { ids: &[3, 4, 5], types: None }];
+                let _ = block_on(engine.outputs(&text));
+            }
+            folder.config = config;
+        }
+    }
+}
