@@ -3,7 +3,7 @@
 use super::{
     Decoder, Found, Reading, Sizes,
     names::{Fused, all, halves, qkv, same},
-    rope::{RopeDefaults, rope},
+    rope::{RopeDefaults, reach, rope},
     sizes::{rotate, set_windows, sliding, with_layer_norms},
 };
 use crate::{
@@ -95,11 +95,13 @@ pub(super) fn decoder<'a>(
     eps: f32,
     defaults: RopeDefaults,
 ) -> Result<Decoder<'a>> {
-    let sizes = r.sizes(sizes)?;
+    let mut sizes = r.sizes(sizes)?;
     let mut stack = sizes.stack(r.keys)?;
     stack.norm.eps = r.keys.number(&["rms_norm_eps"], eps)?;
     stack.feed_forward.activation = r.keys.activation(&["hidden_act"], Function::Silu)?;
-    rotate(&mut stack, rope(r.keys, None, sizes.head_dim, sizes.n_ctx, defaults)?);
+    let rope = rope(r.keys, None, sizes.head_dim, sizes.n_ctx, defaults)?;
+    sizes.n_ctx = reach(&rope, sizes.n_ctx);
+    rotate(&mut stack, rope);
     let mut names = r.names(&["embed_tokens"]);
     names.base_rules(&all([("output_norm", "norm")]));
     names.layers("", "layers.", sizes.n_layers, &all(LAYER));

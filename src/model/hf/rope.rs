@@ -90,6 +90,14 @@ pub(super) fn local_rope(
     scaled(keys, &given, Rope { theta, ..plain }, n_ctx)
 }
 
+/// Positions that a rotation is good for, where the config names `n_ctx`: YaRN's often names those of the first training.
+pub(super) fn reach(rope: &Rope, n_ctx: usize) -> usize {
+    match rope.scaling {
+        Scaling::Yarn { factor, original, .. } => n_ctx.max((factor * original as f32).min(1e7) as usize),
+        _ => n_ctx,
+    }
+}
+
 /// `plain` with the scaling that `given` names.
 fn scaled(keys: &Keys, given: &Keys, plain: Rope, n_ctx: usize) -> Result<Rope> {
     let need = |name: &str| {
@@ -184,6 +192,16 @@ mod tests {
         let rope = read(old, None).unwrap();
         assert_eq!(rope, read(new, None).unwrap());
         assert_eq!((rope.theta, rope.dims, rope.scaling), (5e5, 8, Scaling::Linear(2.0)));
+    }
+
+    #[test]
+    fn yarn_reaches_as_far_as_it_was_made_for() {
+        let yarn = |original: usize| {
+            let scaling =
+                json!({ "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": original });
+            reach(&read(json!({ "rope_scaling": scaling }), None).unwrap(), 64)
+        };
+        assert_eq!((yarn(64), yarn(8)), (256, 64));
     }
 
     #[test]
