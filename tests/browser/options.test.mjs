@@ -85,14 +85,14 @@ test("token ids outside of the vocabulary are refused with their place", () => {
   refuses(() => options.checkPrompt(5, 3), /^prompt: expected a string/);
 });
 
-test("messages need a role and a content, and nothing else", () => {
+test("messages need a role; what else they have is passed on to the template", () => {
   assert.deepEqual(options.checkMessages([{ role: "user", content: "hi" }]), [{ role: "user", content: "hi" }]);
+  const call = { role: "assistant", content: null, tool_calls: [{ type: "function" }] };
+  assert.deepEqual(options.checkMessages([call, { role: "tool", name: "f", content: "5" }])[0], call);
+  assert.deepEqual(options.checkMessages([{ role: "user" }]), [{ role: "user", content: null }]);
   refuses(() => options.checkMessages([]), /^messages: .*at least one/);
-  refuses(() => options.checkMessages([{ role: "user" }]), /^messages\[0\]\.content: expected a string/);
-  refuses(
-    () => options.checkMessages([{ role: "user", content: "", name: "x" }]),
-    /^messages\[0\]: unknown name "name"/,
-  );
+  refuses(() => options.checkMessages([{ content: "hi" }]), /^messages\[0\]\.role: expected a string/);
+  refuses(() => options.checkMessages([{ role: "user", content: 5 }]), /^messages\[0\]\.content: expected a string/);
 });
 
 test("a source is a URL, a file, files or bytes", () => {
