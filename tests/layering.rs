@@ -23,7 +23,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wasm_bindgen", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("js_sys", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("web_sys", &["js/", "format/web"]),
-    ("tokenizers", &["text/"]),
+    ("unicode_segmentation", &["text/"]),
     ("minijinja", &["text/", "backend/gpu/shader.rs"]),
 ];
 

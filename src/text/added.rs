@@ -1,7 +1,7 @@
 //! Finds tokens that are whole texts of their own (`<|im_start|>`, `[MASK]`, user-defined tokens) before anything else
 //! looks at a text.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use super::{
     model::{Prefixes, Reading},
@@ -71,15 +71,16 @@ impl AddedTokens {
                 continue;
             }
             if token.lstrip {
-                range.start = text[..range.start].trim_end().len().max(done);
+                range.start = text[..range.start].trim_end().len().max(done).min(range.end);
             }
             if token.rstrip {
                 range.end = text.len() - text[range.end..].trim_start().len();
-                at = at.max(range.end);
             }
             if done < range.start {
                 parts.push(Part::Text(done..range.start));
             }
+            // White space that this token takes may be a token too, which the reference then finds as well, and goes
+            // on after that one.
             done = range.end;
             parts.push(Part::Token(token.id, range));
         }
@@ -96,12 +97,10 @@ impl AddedTokens {
 }
 
 impl Finder {
-    fn new(mut tokens: Vec<AddedToken>) -> Self {
-        // Sorting by content keeps the order of equal ones, of which the last stays.
-        tokens.reverse();
-        tokens.sort_by(|a, b| a.content.cmp(&b.content));
-        tokens.dedup_by(|a, b| a.content == b.content);
-        let order = Prefixes::new((0..tokens.len() as u32).collect(), |key| &tokens[key as usize].content);
+    fn new(tokens: Vec<AddedToken>) -> Self {
+        let last: HashMap<&str, u32> =
+            (0..).zip(&tokens).map(|(key, token)| (token.content.as_str(), key)).collect();
+        let order = Prefixes::new(last.into_values().collect(), &|key| &tokens[key as usize].content);
         Finder { tokens, order }
     }
 
@@ -174,8 +173,9 @@ mod tests {
     fn white_space_goes_with_the_token_that_strips_it() {
         let mask = || AddedToken { lstrip: true, rstrip: true, ..token(1, "[M]") };
         assert_eq!(split(vec![mask()], "a \u{3000}[M]\n [M] b", false), "a|[1: \u{3000}[M]\n ]|[1:[M] ]|b");
-        let right = AddedToken { lstrip: false, ..mask() };
-        assert_eq!(split(vec![right], "a [M] ", false), "a |[1:[M] ]");
+        let right = || AddedToken { lstrip: false, ..mask() };
+        assert_eq!(split(vec![right()], "a [M] ", false), "a |[1:[M] ]");
+        assert_eq!(split(vec![right(), token(2, "  ")], "[M]   b", false), "[1:[M]   ]|[2:  ]| b");
     }
 
     #[test]

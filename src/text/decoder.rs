@@ -274,7 +274,10 @@ fn cleaned(text: &str) -> String {
         (" 've", "'ve"),
         (" 're", "'re"),
     ];
-    SPACED.iter().fold(text.to_owned(), |text, (spaced, clean)| text.replace(spaced, clean))
+    let clean = |text: String, (spaced, clean): &(&str, &str)| {
+        if text.contains(spaced) { text.replace(spaced, clean) } else { text }
+    };
+    SPACED.iter().fold(text.to_owned(), clean)
 }
 
 /// The bytes that a token stands for by itself, for display.

@@ -36,8 +36,11 @@ pub(super) fn ends(vocab: &Vocab, roles: [Option<u32>; 3]) -> Vec<u32> {
     // What stands in brackets may be text like any other.
     let is_text = |name: &str, id: u32| name.starts_with('[') && vocab.kind(id) == Some(TokenKind::Normal);
     let named = names.filter_map(|name| vocab.find(name).filter(|id| !is_text(name, *id)));
-    let mut ends: Vec<u32> = roles.into_iter().flatten().chain(named).collect();
-    ends.sort_unstable();
-    ends.dedup();
+    let mut ends: Vec<u32> = Vec::new();
+    for id in roles.into_iter().flatten().chain(named) {
+        if let Err(place) = ends.binary_search(&id) {
+            ends.insert(place, id);
+        }
+    }
     ends
 }

@@ -24,6 +24,7 @@ mod regex;
 mod stream;
 mod template;
 mod tokenizer;
+mod unicode;
 mod vocab;
 
 pub use encoding::Encoding;

@@ -11,7 +11,7 @@ use super::{
     ends::ends,
     frame::Frame,
     model::{Model, Reading},
-    normalizer::{Normalizer, SPACE},
+    normalizer::{Normalizer, SPACE, normalize},
     pre_tokenizer::{Pieces, PreTokenizer},
     stream::StreamDecoder,
     vocab::{TokenKind, Vocab, byte_of},
@@ -146,7 +146,7 @@ impl Tokenizer {
                 }
                 Part::Text(range) => {
                     let mut part = Aligned::new(&text[range.clone()], range.start);
-                    self.normalizers.iter().try_for_each(|normalizer| normalizer.apply(&mut part))?;
+                    normalize(&self.normalizers, &mut part)?;
                     self.normalized(part, text, reading, &mut tokens, &mut word)?;
                 }
             }

@@ -146,7 +146,7 @@ impl Vocab {
         let of_model = self.iter().take(self.n_model);
         let found = of_model.filter(|(id, text, kind)| keep(*kind) && self.find(text) == Some(*id));
         let keys = found.map(|(id, ..)| id).collect();
-        Prefixes::new(keys, |id| self.text(id).unwrap_or_default())
+        Prefixes::new(keys, &|id| self.text(id).unwrap_or_default())
     }
 
     /// Whether a token is a control or unknown token, which is no part of the text.

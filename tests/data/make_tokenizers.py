@@ -4,9 +4,10 @@
     python tests/data/make_tokenizers.py --count 10000 --out FOLDER   # many more, for INTAB_TOKENIZERS=FOLDER
     python tests/data/make_tokenizers.py --from tokenizer.json … --count 10000 --out FOLDER
 
-`NAME.json` is a tokenizer.json. `NAME.cases.json` lists cases, each `[text, second text or null, ids, type ids, places in
-bytes, words, text without special tokens, text with them]`; `words` is -1 where there is none. A case without a text decodes
-random ids only. `tests/tokenizer_json.rs` reads both. Needs: tokenizers, sentencepiece.
+`NAME.json` is a tokenizer.json, `NAME.gguf` the same as metadata. `NAME.cases.json` lists cases, each `[text, second text or
+null, ids, type ids, places in bytes, words, text without special tokens, text with them]`; `words` is -1 where there is none. A
+case without a text decodes random ids only. Where there is a GGUF file only, the cases are SentencePiece's own: texts and ids,
+nothing around them and special tokens plain text. `tests/tokenizer_json.rs` reads them. Needs: tokenizers, sentencepiece, gguf.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import json
 import pathlib
 import random
 
+import gguf
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -209,21 +211,24 @@ def metaspace_first():
     return sentencepiece_bpe(add)
 
 
-def charsmap(rules):
-    """The charsmap of a SentencePiece model with replacements of its own, or with its usual ones (`None`)."""
-    out, options = io.BytesIO(), {"normalization_rule_name": "nmt_nfkc"}
+def trained(rules, **options):
+    """A SentencePiece model with replacements of its own, or with its usual ones (`None`)."""
+    out, options = io.BytesIO(), {"normalization_rule_name": "nmt_nfkc", **options}
     if rules is not None:
         file = pathlib.Path("/tmp/rules.tsv")
         code = lambda text: " ".join(f"{ord(c):X}" for c in text)
         file.write_text("".join(f"{code(old)}\t{code(new)}\n" for old, new in rules.items()))
-        options = {"normalization_rule_tsv": str(file)}
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS), model_writer=out, vocab_size=200, character_coverage=0.98, hard_vocab_limit=False,
-        minloglevel=2, **options
-    )
+        options["normalization_rule_tsv"] = str(file)
+        del options["normalization_rule_name"]
+    options = {"vocab_size": 300, "character_coverage": 0.98, "hard_vocab_limit": False, "minloglevel": 2, **options}
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(CORPUS), model_writer=out, **options)
     model = sentencepiece_model_pb2.ModelProto()
     model.ParseFromString(out.getvalue())
-    return model.normalizer_spec.precompiled_charsmap
+    return model
+
+
+def charsmap(rules):
+    return trained(rules).normalizer_spec.precompiled_charsmap
 
 
 RULES = {
@@ -281,8 +286,8 @@ def albert():
     return tokenizer
 
 
-def bert(**options):
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=20))
+def bert(most_chars=100, **options):
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=most_chars))
     tokenizer.normalizer = normalizers.BertNormalizer(**options)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
@@ -298,7 +303,7 @@ def bert_uncased():
 
 
 def bert_cased():
-    tokenizer = bert(lowercase=False, strip_accents=False)
+    tokenizer = bert(20, lowercase=False, strip_accents=False)
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return tokenizer
 
@@ -344,8 +349,81 @@ KINDS = [
     bert_cased, clip, prefix_bpe, word_level,
 ]
 
+def write_gguf(path, kind, tokens, types, **more):
+    writer = gguf.GGUFWriter(path, "none")
+    writer.add_tokenizer_model(kind)
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    for key, value in more.items():
+        key = f"tokenizer.ggml.{key}"
+        if isinstance(value, bytes):
+            # As bytes, which the writer has no method for.
+            writer.add_key_value(key, list(value), gguf.GGUFValueType.ARRAY, sub_type=gguf.GGUFValueType.UINT8)
+        elif isinstance(value, list):
+            writer.add_array(key, value)
+        elif isinstance(value, bool):
+            writer.add_bool(key, value)
+        elif isinstance(value, int):
+            writer.add_uint32(key, value)
+        else:
+            writer.add_string(key, value)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+
+
+def gpt2_gguf(state, path):
+    model = state["model"]
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    types = [3 if token == "<|end|>" else 1 for token in tokens]
+    write_gguf(path, "gpt2", tokens, types, merges=[" ".join(pair) for pair in model["merges"]], pre="gpt-2")
+
+
+def bert_gguf(state, path):
+    vocab = state["model"]["vocab"]
+    tokens = sorted(vocab, key=vocab.get)
+    spell = lambda token: token if token[0] == "[" and token[-1] == "]" else token[2:] if token[:2] == "##" else "▁" + token
+    types = [3 if i < 5 else 1 for i in range(len(tokens))]
+    roles = {"unknown_token_id": 1, "cls_token_id": 2, "seperator_token_id": 3, "mask_token_id": 4, "padding_token_id": 0}
+    write_gguf(path, "bert", [spell(token) for token in tokens], types, **roles)
+
+
+def sentencepiece_gguf(kind, model, path):
+    types = [piece.type for piece in model.pieces]
+    spec = model.normalizer_spec
+    more = {"precompiled_charsmap": spec.precompiled_charsmap} if kind == "t5" else {}
+    write_gguf(
+        path, kind, [piece.piece for piece in model.pieces], types, scores=[piece.score for piece in model.pieces],
+        add_space_prefix=spec.add_dummy_prefix, remove_extra_whitespaces=spec.remove_extra_whitespaces, unknown_token_id=0, **more
+    )
+
+
+LLAMA = {
+    "model_type": "bpe", "byte_fallback": True, "vocab_size": 700, "normalization_rule_name": "identity",
+    "remove_extra_whitespaces": False,
+}
+GGUF = {"gpt2": gpt2_gguf, "bert-uncased": bert_gguf}
+SENTENCEPIECE = {
+    "sentencepiece-unigram": ("t5", lambda: trained(RULES)),
+    "sentencepiece-bytes": ("t5", lambda: trained(RULES, byte_fallback=True, vocab_size=560)),
+    "sentencepiece-bpe": ("llama", lambda: trained(None, **LLAMA)),
+    # Around such tokens llama.cpp puts spaces that SentencePiece does not, unless there are none.
+    "sentencepiece-user": (
+        "llama", lambda: trained(None, **LLAMA, add_dummy_prefix=False, user_defined_symbols=["fooBar", "----"])
+    ),
+}
+
+
+def sentencepiece_cases(model, count, rng):
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
+    for _ in range(count):
+        # It takes U+2581 for a space, and ends a text at a zero.
+        source = text(rng, ["<s>", "</s>", "<unk>", "fooBar"]).replace("▁", "_").replace("\0", "")
+        yield [source, None, processor.encode(source), [], [], [], None, None]
+
+
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-arguments.add_argument("--count", type=int, default=120)
+arguments.add_argument("--count", type=int, default=100)
 arguments.add_argument("--out", type=pathlib.Path, default=HERE / "tokenizers")
 arguments.add_argument("--seed", type=int, default=1)
 arguments.add_argument("--from", dest="files", nargs="*", type=pathlib.Path, default=[])
@@ -366,4 +444,13 @@ for name, make in made.items():
     lines = [json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in cases(tokenizer, arguments.count, random.Random(arguments.seed))]
     (arguments.out / f"{name}.json").write_text(state)
     (arguments.out / f"{name}.cases.json").write_text("[" + ",\n".join(lines) + "]\n")
+    if name in GGUF:
+        GGUF[name](json.loads(state), arguments.out / f"{name}.gguf")
     print(f"{name}: {len(state)} bytes, {arguments.count} cases, {sum(map(len, lines))} bytes", flush=True)
+for name, (kind, make) in SENTENCEPIECE.items() if not arguments.files else []:
+    model = make()
+    rng = random.Random(arguments.seed)
+    lines = [json.dumps(case, ensure_ascii=False, separators=(",", ":")) for case in sentencepiece_cases(model, arguments.count, rng)]
+    (arguments.out / f"{name}.cases.json").write_text("[" + ",\n".join(lines) + "]\n")
+    sentencepiece_gguf(kind, model, arguments.out / f"{name}.gguf")
+    print(f"{name}: {arguments.count} cases", flush=True)

@@ -45,11 +45,12 @@ impl TokenizerFiles {
         let Some(tokens) = self.config.get("added_tokens_decoder").and_then(Value::as_object) else {
             return Vec::new();
         };
-        let mut added: Vec<(u32, Added)> = tokens
-            .iter()
-            .filter_map(|(id, token)| Some((id.parse().ok()?, serde_json::from_value(token.clone()).ok()?)))
-            .collect();
-        added.sort_by_key(|(id, _)| *id);
-        added.into_iter().map(|(_, token)| token).collect()
+        let places = (0u32..).zip(tokens.keys());
+        let mut order: Vec<(u32, u32)> =
+            places.filter_map(|(place, id)| Some((id.parse().ok()?, place))).collect();
+        order.sort_unstable();
+        let token = |(_, place): (u32, u32)| tokens.values().nth(place as usize);
+        let read = |token: &Value| serde_json::from_value(token.clone()).ok();
+        order.into_iter().filter_map(token).filter_map(read).collect()
     }
 }

@@ -24,7 +24,7 @@ use super::{
     aligned::Aligned,
     decoder,
     frame::Frame,
-    normalizer::Normalizer,
+    normalizer::{Normalizer, normalize},
     tokenizer::{Decoder, Parts, Tokenizer},
 };
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ fn normalized(
     let mut spelled = HashMap::new();
     for token in tokens.iter_mut().filter(|token| token.normalized) {
         let mut text = Aligned::new(&token.content, 0);
-        normalizers.iter().try_for_each(|normalizer| normalizer.apply(&mut text))?;
+        normalize(normalizers, &mut text)?;
         if text.text() != token.content {
             token.content = text.text().to_owned();
             spelled.insert(token.id, token.content.clone());

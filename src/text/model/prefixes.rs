@@ -11,7 +11,7 @@ pub(in crate::text) struct Prefixes {
 
 impl Prefixes {
     /// `text` gives the text of a key. No two keys have the same text, and none an empty one.
-    pub fn new<'a>(mut keys: Vec<u32>, text: impl Fn(u32) -> &'a str) -> Self {
+    pub fn new<'a>(mut keys: Vec<u32>, text: &dyn Fn(u32) -> &'a str) -> Self {
         keys.retain(|key| !text(*key).is_empty());
         keys.sort_unstable_by(|a, b| text(*a).cmp(text(*b)));
         let begins =
@@ -65,7 +65,7 @@ mod tests {
     const TEXTS: &[&str] = &["", "b", "ab", "a", "abc", "é", "abd", "##ab", "##", "\u{10FFFF}"];
 
     fn find(lead: &str, rest: &str) -> Vec<(u32, usize)> {
-        let prefixes = Prefixes::new((0..TEXTS.len() as u32).collect(), |key| TEXTS[key as usize]);
+        let prefixes = Prefixes::new((0..TEXTS.len() as u32).collect(), &|key| TEXTS[key as usize]);
         let mut all = Vec::new();
         prefixes.each(
             |key| TEXTS[key as usize],

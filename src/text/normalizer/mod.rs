@@ -3,16 +3,19 @@
 mod charsmap;
 mod spaces;
 
-use unicode_categories::UnicodeCategories as _;
-use unicode_normalization_alignments::{UnicodeNormalization as _, char::is_combining_mark};
 use unicode_segmentation::UnicodeSegmentation as _;
 
 pub(super) use self::{
     charsmap::Charsmap,
     spaces::{SPACE, Spaces},
 };
-use super::{aligned::Aligned, alphabet, pattern::Pattern};
-use crate::error::Result;
+use super::{
+    aligned::Aligned,
+    alphabet,
+    pattern::Pattern,
+    unicode::{is_cleaned, is_combining_mark, is_nonspacing_mark, nfc, nfd, nfkc, nfkd},
+};
+use crate::error::{Error, Result};
 
 /// One step, by its name in a `tokenizer.json`.
 #[derive(Debug, Clone)]
@@ -45,31 +48,58 @@ pub(super) enum Normalizer {
     Spaces(Spaces),
 }
 
+/// Applies all steps, one after the other.
+///
+/// # Errors
+/// [`Error::Tokenizer`] if a pattern takes too long on the text, or if replacements make a text out of all proportion.
+pub(super) fn normalize(steps: &[Normalizer], text: &mut Aligned) -> Result<()> {
+    let limit = Limit { from: text.text().len() };
+    steps.iter().try_for_each(|step| {
+        step.apply(text, limit)?;
+        limit.check(text.text().len())
+    })
+}
+
+/// How long a text may become, so that a file with hostile replacements cannot exhaust the memory.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    from: usize,
+}
+
+impl Limit {
+    fn check(self, bytes: usize) -> Result<()> {
+        if bytes <= 64 * self.from + (1 << 20) {
+            return Ok(());
+        }
+        let problem =
+            format!("the replacements of the file make more than {bytes} bytes of a text of {}", self.from);
+        Err(Error::Tokenizer { problem })
+    }
+}
+
 impl Normalizer {
-    /// # Errors
-    /// [`crate::Error::Tokenizer`] if a pattern takes too long on the text.
-    pub fn apply(&self, text: &mut Aligned) -> Result<()> {
+    fn apply(&self, text: &mut Aligned, limit: Limit) -> Result<()> {
         match self {
             Normalizer::Bert { cleans, spaces_ideographs, strips_accents, lowercases } => {
                 if *cleans {
-                    text.retain(|c| c != '\0' && c != '\u{FFFD}' && !is_control(c));
+                    text.retain(|c| !is_cleaned(c));
                     text.map(|c| if c.is_whitespace() { ' ' } else { c });
                 }
                 if *spaces_ideographs {
                     space_ideographs(text);
                 }
                 if *strips_accents {
-                    decompose(text);
-                    text.retain(|c| !c.is_mark_nonspacing());
+                    into_form(text, nfd);
+                    text.retain(|c| !is_nonspacing_mark(c));
                 }
                 if *lowercases {
                     lowercase(text);
                 }
             }
-            Normalizer::Nfc => compose(text, |text| text.nfc().collect()),
-            Normalizer::Nfkc => compose(text, |text| text.nfkc().collect()),
-            Normalizer::Nfd => decompose(text),
-            Normalizer::Nfkd => compose(text, |text| text.nfkd().collect()),
+            Normalizer::Nfc => into_form(text, nfc),
+            Normalizer::Nfd => into_form(text, nfd),
+            Normalizer::Nfkc => into_form(text, nfkc),
+            Normalizer::Nfkd => into_form(text, nfkd),
             Normalizer::Nmt => {
                 text.retain(|c| !is_nmt_control(c));
                 text.map(|c| if is_nmt_space(c) { ' ' } else { c });
@@ -77,25 +107,22 @@ impl Normalizer {
             Normalizer::Lowercase => lowercase(text),
             Normalizer::StripAccents => text.retain(|c| !is_combining_mark(c)),
             Normalizer::Strip { left, right } => strip(text, *left, *right),
-            Normalizer::Precompiled(map) => precompiled(text, map),
+            Normalizer::Precompiled(map) => precompiled(text, map, limit)?,
             Normalizer::Replace { pattern, content } => {
                 let parts = pattern.parts(text.text())?;
                 let matches = parts.iter().filter(|part| part.is_match).map(|part| (part.start, part.end));
-                text.replace(&matches.collect::<Vec<_>>(), content);
+                let matches: Vec<_> = matches.collect();
+                limit.check(matches.len().saturating_mul(content.len()))?;
+                text.replace(&matches, content);
             }
             Normalizer::Prepend(prefix) => text.prepend(prefix),
             Normalizer::ByteLevel => text.flat_map(|c, out| {
                 c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| out(alphabet::CHARS[byte as usize]));
             }),
-            Normalizer::Spaces(spaces) => spaces.apply(text),
+            Normalizer::Spaces(spaces) => spaces.apply(text, |bytes| limit.check(bytes))?,
         }
         Ok(())
     }
-}
-
-/// Control, format, unassigned and private-use characters, but no white space.
-fn is_control(c: char) -> bool {
-    !matches!(c, '\t' | '\n' | '\r') && c.is_other()
 }
 
 /// The blocks of ideographs that BERT takes for words of their own.
@@ -129,12 +156,8 @@ fn lowercase(text: &mut Aligned) {
     text.flat_map(|c, out| c.to_lowercase().for_each(out));
 }
 
-fn decompose(text: &mut Aligned) {
-    compose(text, |text| text.nfd().collect());
-}
-
-/// Any of Unicode's normalization forms; ASCII is in all of them.
-fn compose(text: &mut Aligned, form: impl Fn(&str) -> Vec<(char, isize)>) {
+/// One of Unicode's normalization forms; ASCII is in all of them.
+fn into_form(text: &mut Aligned, form: fn(&str) -> Vec<(char, isize)>) {
     if !text.text().is_ascii() {
         let new = form(text.text());
         text.rewrite(new, 0);
@@ -165,11 +188,12 @@ fn strip(text: &mut Aligned, left: bool, right: bool) {
 
 /// Replaces grapheme clusters, or else characters, as the reference does: a cluster of less than six bytes by what its
 /// shortest beginning becomes.
-fn precompiled(text: &mut Aligned, map: &Charsmap) {
+fn precompiled(text: &mut Aligned, map: &Charsmap, limit: Limit) -> Result<()> {
     let mut new: Vec<(char, isize)> = Vec::with_capacity(text.text().len());
     let mut changed = false;
     let mut replace = |old: &str, by: &str| {
         let from = new.len();
+        limit.check(from + by.len())?;
         new.extend(by.chars().map(|c| (c, 0)));
         let added = (new.len() - from) as isize - old.chars().count() as isize;
         if added > 0 {
@@ -177,13 +201,14 @@ fn precompiled(text: &mut Aligned, map: &Charsmap) {
         } else if let Some((_, change)) = new.last_mut() {
             *change += added;
         }
+        Ok(())
     };
     for cluster in text.text().graphemes(true) {
         if cluster.len() < 6
             && let Some(by) = map.of_whole(cluster)
         {
             changed = true;
-            replace(cluster, by);
+            replace(cluster, by)?;
             continue;
         }
         for c in cluster.chars() {
@@ -191,10 +216,11 @@ fn precompiled(text: &mut Aligned, map: &Charsmap) {
             let c = &*c.encode_utf8(&mut bytes);
             let by = map.of_whole(c);
             changed |= by.is_some();
-            replace(c, by.unwrap_or(c));
+            replace(c, by.unwrap_or(c))?;
         }
     }
     if changed {
         text.rewrite(new, 0);
     }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::Charsmap;
-use crate::text::aligned::Aligned;
+use crate::{error::Result, text::aligned::Aligned};
 
 /// What stands for a space in a piece.
 pub(in crate::text) const SPACE: char = '▁';
@@ -20,12 +20,14 @@ pub(in crate::text) struct Spaces {
 }
 
 impl Spaces {
-    pub fn apply(&self, text: &mut Aligned) {
+    /// `check` refuses a text that becomes too long.
+    pub fn apply(&self, text: &mut Aligned, check: impl Fn(usize) -> Result<()>) -> Result<()> {
         let len = text.text().len();
+        let mut outcome = Ok(());
         text.rebuild(&[(0, len)], |built, text, _| {
             let (mut begun, mut after_space) = (false, true);
             let mut space = (0, 0);
-            self.replaced(text.text(), |c, range| {
+            outcome = self.replaced(text.text(), &check, |c, range| {
                 let place = (text.place(range.start).0, text.place(range.end - 1).1);
                 let opens = if self.collapses {
                     c != ' ' && after_space && (begun || self.adds_prefix)
@@ -46,14 +48,22 @@ impl Spaces {
                 space = if after_space { place } else { space };
             });
         });
+        outcome
     }
 
     /// Every character after the replacements, with the part of the text that it stands for.
-    fn replaced(&self, text: &str, mut each: impl FnMut(char, Range<usize>)) {
-        let mut at = 0;
+    fn replaced(
+        &self,
+        text: &str,
+        check: impl Fn(usize) -> Result<()>,
+        mut each: impl FnMut(char, Range<usize>),
+    ) -> Result<()> {
+        let (mut at, mut made) = (0, 0);
         while let Some(c) = text[at..].chars().next() {
             let rest = &text[at..];
             if let Some((len, by)) = self.charsmap.as_ref().and_then(|map| map.longest(rest)) {
+                made += by.len();
+                check(made)?;
                 by.chars().for_each(|c| each(c, at..at + len));
                 at += len;
             } else {
@@ -61,5 +71,6 @@ impl Spaces {
                 at += c.len_utf8();
             }
         }
+        Ok(())
     }
 }

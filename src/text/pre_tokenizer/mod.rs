@@ -2,14 +2,13 @@
 
 mod behavior;
 
-use unicode_categories::UnicodeCategories as _;
-
 pub(super) use self::behavior::Behavior;
 use super::{
     aligned::Aligned,
     alphabet,
     pattern::{Pattern, parts_of},
     regex::{Part, Regex},
+    unicode::is_punctuation,
 };
 use crate::error::Result;
 
@@ -178,11 +177,6 @@ fn prepend(pieces: &mut Pieces, prefix: char, wants: impl Fn(usize) -> bool) {
 
 fn inverted(part: Part) -> Part {
     Part { is_match: !part.is_match, ..part }
-}
-
-/// ASCII's symbols count as punctuation too.
-fn is_punctuation(c: char) -> bool {
-    c.is_ascii_punctuation() || c.is_punctuation()
 }
 
 #[cfg(test)]

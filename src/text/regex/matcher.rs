@@ -3,10 +3,10 @@
 //! than they nest in the expression.
 
 use super::{
-    class::CharSet,
     parse::{Assertion, Mode},
     program::{Program, Step},
 };
+use crate::text::unicode::CharSet;
 
 /// What else could be tried.
 #[derive(Debug)]

@@ -4,14 +4,15 @@
 //! and `regress` 150 KB after gzip, this engine with its tables 20 KB. It needs only what files use: no captures, no
 //! back references. A hostile expression cannot hang the page, for every match runs on a budget of steps.
 
-mod class;
 mod matcher;
 mod parse;
 mod program;
-mod unicode;
 
-use self::{class::CharSet, matcher::Matcher, program::Program};
-use super::pattern::parts_of;
+use self::{matcher::Matcher, program::Program};
+use super::{
+    pattern::parts_of,
+    unicode::{CharSet, properties as unicode},
+};
 use crate::error::{Error, Result};
 
 /// A compiled expression.

@@ -1,7 +1,7 @@
 //! The syntax of regular expressions, as far as the pre-tokenizers and normalizers of tokenizer files use it
 //! (Oniguruma's Ruby syntax). What is left out is refused by name: back references, conditionals, `\R`, `\X`, `\K`, `\G`.
 
-use super::{class::CharSet, unicode};
+use crate::text::unicode::{CharSet, properties as unicode};
 
 /// A parsed expression.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ pub(super) enum Assertion {
 const DEPTH: usize = 64;
 
 pub(super) fn parse(pattern: &str) -> Result<Node, String> {
-    let mut parser = Parser { rest: pattern, any_case: false, dot_all: false, depth: 0 };
+    let mut parser = Parser { rest: pattern, any_case: false, dot_all: false, depth: 0, before: None };
     let node = parser.alternatives()?;
     match parser.peek() {
         None => Ok(node),
@@ -67,6 +67,8 @@ struct Parser<'a> {
     any_case: bool,
     dot_all: bool,
     depth: usize,
+    /// The letter before, where case does not matter.
+    before: Option<char>,
 }
 
 impl Parser<'_> {
@@ -110,6 +112,7 @@ impl Parser<'_> {
 
     fn concat(&mut self) -> Result<Node, String> {
         let mut nodes = Vec::new();
+        self.before = None;
         while self.peek().is_some_and(|c| c != '|' && c != ')') {
             let node = self.atom()?;
             nodes.push(self.repeated(node)?);
@@ -179,13 +182,23 @@ impl Parser<'_> {
             '$' => Node::Assert(Assertion::LineEnd),
             '\\' => return self.escape(),
             '*' | '+' | '?' => return Err(format!("`{c}` repeats nothing")),
-            c => self.literal(c),
+            c => return self.literal(c),
         })
     }
 
-    fn literal(&self, c: char) -> Node {
+    fn literal(&mut self, c: char) -> Result<Node, String> {
         let set = CharSet::one(c);
-        Node::Set(if self.any_case { set.any_case() } else { set })
+        if !self.any_case {
+            return Ok(Node::Set(set));
+        }
+        // In another case some letters are several (ß and ss), which a set of characters cannot say.
+        let before = self.before.replace(c.to_ascii_lowercase());
+        let is_ligature =
+            matches!((before, c.to_ascii_lowercase()), (Some('s'), 's' | 't') | (Some('f'), 'f' | 'i' | 'l'));
+        if is_ligature || c.to_uppercase().count() > 1 || c.to_lowercase().count() > 1 {
+            return Err(format!("`{c}` may be part of a letter of its own in the other case"));
+        }
+        Ok(Node::Set(set.any_case()))
     }
 
     fn group(&mut self) -> Result<Node, String> {
@@ -257,22 +270,24 @@ impl Parser<'_> {
             self.next();
             return Ok(Node::Assert(assertion));
         }
-        Ok(match self.escaped()? {
+        match self.escaped(unicode::word)? {
             Escaped::Char(c) => self.literal(c),
-            Escaped::Set(set) => Node::Set(set),
-        })
+            Escaped::Set(set) => Ok(Node::Set(set)),
+        }
     }
 
-    /// What a backslash makes of what follows, in and outside of classes.
-    fn escaped(&mut self) -> Result<Escaped, String> {
+    /// What a backslash makes of what follows; `word` gives what `\w` is here.
+    fn escaped(&mut self, word: fn() -> CharSet) -> Result<Escaped, String> {
         let c = self.next().ok_or("a backslash ends the expression")?;
         Ok(match c {
             's' => Escaped::Set(unicode::space()),
             'S' => Escaped::Set(unicode::space().complement()),
             'd' => Escaped::Set(unicode::digit()),
             'D' => Escaped::Set(unicode::digit().complement()),
-            'w' => Escaped::Set(unicode::word()),
-            'W' => Escaped::Set(unicode::word().complement()),
+            'w' => Escaped::Set(word()),
+            'W' => Escaped::Set(word().complement()),
+            'h' => Escaped::Set(unicode::hex_digit()),
+            'H' => Escaped::Set(unicode::hex_digit().complement()),
             'p' | 'P' => {
                 self.expect("{")?;
                 let negated = self.eat("^");
@@ -314,6 +329,7 @@ impl Parser<'_> {
     /// A class, after its opening bracket.
     fn class(&mut self) -> Result<CharSet, String> {
         self.deeper()?;
+        self.before = None;
         let negated = self.eat("^");
         let mut set = CharSet::new(Vec::new());
         // What `&&` joins to what follows.
@@ -380,7 +396,7 @@ impl Parser<'_> {
         match self.next() {
             None => Err("a class does not end".into()),
             Some('\\') if self.eat("b") => Ok(Escaped::Char('\u{8}')),
-            Some('\\') => self.escaped(),
+            Some('\\') => self.escaped(unicode::word_in_class),
             Some(c) => Ok(Escaped::Char(c)),
         }
     }

@@ -1,9 +1,7 @@
 //! Turns a parsed expression into steps that the matcher runs.
 
-use super::{
-    class::CharSet,
-    parse::{Assertion, Mode, Node},
-};
+use super::parse::{Assertion, Mode, Node};
+use crate::text::unicode::CharSet;
 
 /// One step. Places are indices into the program.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,8 @@
 //! What `\p{…}`, `\w`, `\s` and `\d` mean, as Oniguruma has it (Unicode 16), which the reference tokenizers use.
 
-use super::class::CharSet;
+use super::{charset::CharSet, tables::ranges};
 
-/// Runs of one general category and of one script from code point 0 on: a byte for the class, then the length as
-/// LEB128. Made by `tools/unicode_tables.py`.
+/// General categories and scripts, as runs.
 const CATEGORY_RUNS: &[u8] = include_bytes!("categories.bin");
 const SCRIPT_RUNS: &[u8] = include_bytes!("scripts.bin");
 
@@ -45,12 +44,12 @@ const SYMBOL_LETTERS: [(u32, u32); 4] =
     [(0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189)];
 
 /// The characters with a property, by the name that stands in `\p{…}` or `[:…:]`.
-pub(super) fn property(name: &str) -> Option<CharSet> {
+pub(in crate::text) fn property(name: &str) -> Option<CharSet> {
     let name: String = name.chars().filter(|c| !" _-".contains(*c)).map(|c| c.to_ascii_lowercase()).collect();
     let category = match name.as_str() {
         "" => return None,
         "any" => return Some(CharSet::new(vec![(0, char::MAX as u32)])),
-        "word" => return Some(word()),
+        "word" => return Some(word_in_class()),
         "space" | "whitespace" => return Some(space()),
         "punct" => return Some(categories(&["p", "s"])),
         "letter" => "l",
@@ -62,7 +61,7 @@ pub(super) fn property(name: &str) -> Option<CharSet> {
         other => other,
     };
     if let Some(script) = SCRIPTS.iter().position(|script| *script == name) {
-        return Some(CharSet::new(runs(SCRIPT_RUNS, |class| class == script)));
+        return Some(CharSet::new(ranges(SCRIPT_RUNS, |class| usize::from(class) == script)));
     }
     let known = CATEGORIES
         .iter()
@@ -72,50 +71,40 @@ pub(super) fn property(name: &str) -> Option<CharSet> {
 
 /// The characters of general categories, each named whole or by its first letter.
 fn categories(names: &[&str]) -> CharSet {
-    let is_in = |class: usize| names.iter().any(|name| CATEGORIES[class].starts_with(name));
-    CharSet::new(runs(CATEGORY_RUNS, is_in))
+    let is_in = |class: u8| names.iter().any(|name| CATEGORIES[usize::from(class)].starts_with(name));
+    CharSet::new(ranges(CATEGORY_RUNS, is_in))
 }
 
 /// `\s`.
-pub(super) fn space() -> CharSet {
+pub(in crate::text) fn space() -> CharSet {
     categories(&["z"]).union(&CharSet::new(vec![(0x9, 0xD), (0x85, 0x85)]))
 }
 
 /// `\d`.
-pub(super) fn digit() -> CharSet {
+pub(in crate::text) fn digit() -> CharSet {
     categories(&["nd"])
 }
 
-/// `\w`, with the Latin-1 superscripts and fractions that Oniguruma counts in.
-pub(super) fn word() -> CharSet {
-    let latin_1 = [(0xB2, 0xB3), (0xB9, 0xB9), (0xBC, 0xBE)];
-    categories(&["l", "m", "nd", "nl", "pc"]).union(&CharSet::new([&SYMBOL_LETTERS[..], &latin_1].concat()))
+/// `\h`.
+pub(in crate::text) fn hex_digit() -> CharSet {
+    CharSet::new(
+        [('0', '9'), ('A', 'F'), ('a', 'f')].map(|(first, last)| (first as u32, last as u32)).to_vec(),
+    )
 }
 
-/// `\w` as Unicode recommends it (UTS #18), which is Rust's: with the joiners, without Oniguruma's additions.
-pub(super) fn unicode_word() -> CharSet {
-    let joiners = [(0x200C, 0x200D)];
-    categories(&["l", "m", "nd", "nl", "pc"]).union(&CharSet::new([&SYMBOL_LETTERS[..], &joiners].concat()))
+/// `\w` and what `\b` takes for parts of words: with Latin-1's superscripts and fractions, which Oniguruma counts in.
+pub(in crate::text) fn word() -> CharSet {
+    word_in_class().union(&CharSet::new(vec![(0xB2, 0xB3), (0xB9, 0xB9), (0xBC, 0xBE)]))
 }
 
-fn runs(table: &[u8], is_in: impl Fn(usize) -> bool) -> Vec<(u32, u32)> {
-    let mut ranges = Vec::new();
-    let (mut start, mut bytes) = (0, table.iter());
-    while let Some(class) = bytes.next() {
-        let (mut len, mut shift) = (0, 0);
-        for byte in bytes.by_ref() {
-            len |= u32::from(byte & 0x7F) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        if is_in(usize::from(*class)) {
-            ranges.push((start, start + len - 1));
-        }
-        start += len;
-    }
-    ranges
+/// `[\w]`, where it does not.
+pub(in crate::text) fn word_in_class() -> CharSet {
+    categories(&["l", "m", "nd", "nl", "pc"]).union(&CharSet::new(SYMBOL_LETTERS.to_vec()))
+}
+
+/// `\w` as Unicode recommends it (UTS #18), which is Rust's: with the joiners.
+pub(in crate::text) fn unicode_word() -> CharSet {
+    word_in_class().union(&CharSet::new(vec![(0x200C, 0x200D)]))
 }
 
 #[cfg(test)]
@@ -125,7 +114,7 @@ mod tests {
     #[test]
     fn the_tables_cover_all_of_unicode() {
         for table in [CATEGORY_RUNS, SCRIPT_RUNS] {
-            assert_eq!(runs(table, |_| true).last().map(|range| range.1), Some(char::MAX as u32));
+            assert_eq!(ranges(table, |_| true).last().map(|range| range.1), Some(char::MAX as u32));
         }
     }
 

@@ -2,7 +2,7 @@
 
 /// A set of characters: a bitmap for ASCII, ranges for all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CharSet {
+pub(in crate::text) struct CharSet {
     /// Both ends in the set; sorted, apart from each other by at least one character.
     ranges: Vec<(u32, u32)>,
     ascii: u128,
