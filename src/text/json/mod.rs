@@ -41,7 +41,7 @@ impl Tokenizer {
     /// that are not known.
     pub fn from_json(json: &[u8], files: &TokenizerFiles) -> Result<Tokenizer> {
         let file: File = serde_json::from_slice(json)
-            .map_err(|error| Error::format(FILE, "it", error.column() as u64, error.to_string()))?;
+            .map_err(|error| Error::format(FILE, "the JSON", 0, error.to_string()))?;
         if let Some(version) = file.version.as_deref().filter(|version| *version != "1.0") {
             return Err(Error::unsupported("version of tokenizer.json", version, "this version reads 1.0"));
         }
