@@ -34,6 +34,7 @@ NOT_IN_GGUF = {  # what the converter does not write, so that the folder's answe
     "llama-dynamic": "dynamic RoPE",
     "mistral": "the window",
     "qwen2": "the window",
+    "gpt_bigcode-heads": "that all heads have keys of their own",
     "qwen3_moe-mixed": "layers without experts",
     "starcoder2": "the window",
     **dict.fromkeys(("bert-mlm", "roberta-mlm", "distilbert-mlm", "modernbert-mlm"), "the head"),
@@ -41,7 +42,8 @@ NOT_IN_GGUF = {  # what the converter does not write, so that the folder's answe
     **dict.fromkeys(("gpt2-classify", "llama-reward"), "the head"),
 }
 ALIASES = {"MptForCausalLM": "MPTForCausalLM"}
-SPECIAL = ["<pad>", "<s>", "</s>", "<unk>", "<mask>", "<|endoftext|>"]
+# None has a name by which runtimes know an end: the configs name it.
+SPECIAL = ["<pad>", "<s>", "</s>", "<unk>", "<mask>", "<|unused_05|>"]
 LETTERS = "ĠabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'-:;()\"#$%&*+/<=>@[]^_"
 MERGES = ["t h", "th e", "Ġ a", "i n", "a n", "e r", "o n", "r e", "Ġ t", "Ġt he", "s t", "i s", "a t", "Ġ s"]
 

@@ -65,6 +65,7 @@ fn add_experts(base: &Base, stack: &mut Stack, routing: Routing) -> Result<()> {
     Ok(())
 }
 
+/// GPT-2, and StarCoder 1, whose heads share one key.
 pub fn gpt2(base: &Base) -> Result<Config> {
     let mut stack = base.with_layer_norms(base.with_real_width(base.stack()), Function::GeluTanh)?;
     stack.positions = Some(base.learned_positions()?);
@@ -143,8 +144,14 @@ pub fn gemma2(base: &Base) -> Result<Config> {
     base.decoder_with(stack, Head { softcap, ..Head::LANGUAGE })
 }
 
-/// Text layers of Gemma 3: five local ones, which rotate by another base and without scaling, to each global one.
+/// Text layers of Gemma 3.
 pub fn gemma3(base: &Base) -> Result<Config> {
+    let softcap = base.keys.opt_number("final_logit_softcapping")?;
+    base.decoder_with(gemma3_stack(base)?, Head { softcap, ..Head::LANGUAGE })
+}
+
+/// Five local layers, which rotate by another base and without scaling, to each global one.
+pub fn gemma3_stack(base: &Base) -> Result<Stack> {
     let mut stack = gemma_stack(base)?;
     stack.residual = Residual::Sandwich;
     stack.qk_norm = QkNorm::Head;
@@ -158,8 +165,32 @@ pub fn gemma3(base: &Base) -> Result<Config> {
         let local = stack.layers.iter_mut().filter(|layer| layer.window.is_some());
         local.for_each(|layer| layer.rope = Some(1));
     }
-    let softcap = base.keys.opt_number("final_logit_softcapping")?;
-    base.decoder_with(stack, Head { softcap, ..Head::LANGUAGE })
+    Ok(stack)
+}
+
+/// Arcee's AFM: Llama whose feed-forward has no gate but squares.
+pub fn arcee(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Interleaved)?;
+    stack.feed_forward.gated = false;
+    stack.feed_forward.activation = Function::ReluSquared;
+    base.decoder(stack)
+}
+
+/// Ernie 4.5 without experts.
+pub fn ernie4_5(base: &Base) -> Result<Config> {
+    base.decoder(base.rotated(RopeStyle::Interleaved)?)
+}
+
+/// EXAONE 4: norms after sublayers; where there are windows, layers without one leave positions out.
+pub fn exaone4(base: &Base) -> Result<Config> {
+    let mut stack = base.rotated(RopeStyle::Halves)?;
+    stack.residual = Residual::Branch;
+    stack.qk_norm = QkNorm::Head;
+    if stack.layers.iter().any(|layer| layer.window.is_some()) {
+        base.alternate(&mut stack, 4)?;
+        stack.layers.iter_mut().for_each(|layer| layer.rope = layer.window.and(layer.rope));
+    }
+    base.decoder(stack)
 }
 
 /// Every fourth layer leaves positions out.

@@ -1,6 +1,6 @@
 //! Encoder-only and encoder-decoder families.
 
-use super::Base;
+use super::{Base, decoders::gemma3_stack};
 use crate::{
     error::Result,
     model::{Config, Head, HeadOutput, Layer, Pool, Problem, Residual, Rope, Scaling, ScoreBias, Stack},
@@ -83,6 +83,16 @@ pub fn modern_bert(base: &Base) -> Result<Config> {
         };
     }
     encoder(base, stack)
+}
+
+/// EmbeddingGemma: Gemma 3's layers, each token seeing both sides.
+pub fn gemma_embedding(base: &Base) -> Result<Config> {
+    let mut stack = gemma3_stack(base)?;
+    stack.causal = false;
+    // The file counts the whole window, of which half lies on each side.
+    stack.layers.iter_mut().for_each(|layer| layer.window = layer.window.map(|n| n / 2 + 1));
+    let pool = base.pooling("pooling_type")?.unwrap_or(Pool::Mean);
+    Ok(base.model(Some(stack), None, Head { pool, ..Head::HIDDEN }))
 }
 
 /// T5's stack: RMS norms, no scale on scores, biases by distance.

@@ -29,6 +29,7 @@ const FAMILIES: &[Family] = &[
     ("qwen3moe", decoders::qwen3),
     ("olmoe", decoders::olmoe),
     ("gpt2", decoders::gpt2),
+    ("starcoder", decoders::gpt2),
     ("bloom", decoders::bloom),
     ("gptneox", decoders::gpt_neox),
     ("falcon", decoders::falcon),
@@ -38,7 +39,11 @@ const FAMILIES: &[Family] = &[
     ("gemma", decoders::gemma),
     ("gemma2", decoders::gemma2),
     ("gemma3", decoders::gemma3),
+    ("gemma-embedding", encoders::gemma_embedding),
     ("smollm3", decoders::smollm3),
+    ("arcee", decoders::arcee),
+    ("ernie4_5", decoders::ernie4_5),
+    ("exaone4", decoders::exaone4),
     ("olmo", decoders::olmo),
     ("olmo2", decoders::olmo2),
     ("granite", decoders::granite),
@@ -76,6 +81,7 @@ pub(super) async fn read(checkpoint: &Checkpoint) -> Result<Description> {
     // What T5 begins with where the file does not say is the padding token.
     let start = start.or(meta.opt_usize("tokenizer.ggml.padding_token_id")?).unwrap_or(0);
     let decoder_start = config.encoder.as_ref().and(config.decoder.as_ref()).map(|_| start as u32);
-    let generation = GenerationDefaults { decoder_start, ..GenerationDefaults::default() };
+    let eos = meta.opt_usize("tokenizer.ggml.eos_token_id")?.map(|id| id as u32).into_iter().collect();
+    let generation = GenerationDefaults { eos, decoder_start, ..GenerationDefaults::default() };
     Ok(Description { config, origins, ignored, generation })
 }

@@ -1,81 +1,12 @@
-//! Hugging Face folders of every family against transformers in float32: logits within 1e-3 of the row's range, greedy ids
-//! equal, on both backends.
-
-mod common;
-
-use std::path::{Path, PathBuf};
+//! A model's answers against those of Hugging Face transformers.
 
 use intab::{
-    Error, format,
-    model::{EarlyStopping, HeadOutput, Pool},
-    run::{EmbedOptions, Engine, Event, GenerateOptions, LoadOptions, Output, Prefer, Text, load},
+    Error,
+    model::{EarlyStopping, Pool},
+    run::{EmbedOptions, Engine, Event, GenerateOptions, Output, Text},
 };
 use pollster::block_on;
 use serde_json::Value as Json;
-
-/// Folders with an `expected.json`, here and among the reference data, whose answers are of this kind.
-fn folders(kind: &str) -> Vec<(PathBuf, Json)> {
-    let places = [Some(common::repo("tests/data/models")), common::shared("fixtures")];
-    let entries = places.into_iter().flatten().flat_map(|place| std::fs::read_dir(place).unwrap());
-    let mut found = Vec::new();
-    for entry in entries {
-        let folder = entry.unwrap().path();
-        let Ok(text) = std::fs::read(folder.join("expected.json")) else { continue };
-        let expected: Json = serde_json::from_slice(&text).unwrap();
-        if expected["kind"] == kind && folder.join("config.json").exists() {
-            found.push((folder, expected));
-        }
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    found
-}
-
-/// Folders that are refused, with what the refusal says.
-const REFUSED: &[(&str, &str)] = &[
-    ("gpt_oss-mxfp4", "unsupported quantization `mxfp4`"),
-    // Within the first training's context nothing is scaled, and longer texts are not run.
-    ("llama-dynamic", "the prompt has 26 tokens but the context holds 20"),
-];
-
-/// Runs `check` on each folder of a kind; all that disagree are told together.
-fn all_agree(
-    kind: &str,
-    prefer: Prefer,
-    least: usize,
-    check: impl Fn(&mut Engine, &Json) -> Result<(), String>,
-) {
-    let folders = folders(kind);
-    assert!(folders.len() >= least, "{} folders of kind {kind}", folders.len());
-    let mut failures = Vec::new();
-    for (folder, expected) in &folders {
-        let checked = match engine(folder, prefer) {
-            Ok(mut engine) => check(&mut engine, expected),
-            Err(error @ Error::NoDevice { .. }) => return common::no_gpu(&error),
-            Err(error) => Err(error.to_string()),
-        };
-        let refusal = REFUSED.iter().find(|(name, _)| folder.ends_with(name)).map(|(_, refusal)| *refusal);
-        match (checked, refusal) {
-            (Ok(()), None) => {}
-            (Err(problem), Some(refusal)) if problem.contains(refusal) => {}
-            (Ok(()), Some(refusal)) => {
-                failures.push(format!("{}: it is not refused: {refusal}", folder.display()))
-            }
-            (Err(problem), _) => failures.push(format!("{}: {problem}", folder.display())),
-        }
-    }
-    assert!(
-        failures.is_empty(),
-        "{} of {} disagree:\n{}",
-        failures.len(),
-        folders.len(),
-        failures.join("\n")
-    );
-}
-
-fn engine(folder: &Path, prefer: Prefer) -> Result<Engine, Error> {
-    let checkpoint = block_on(format::open_path(folder))?;
-    block_on(load(&checkpoint, &LoadOptions { prefer, ..LoadOptions::default() }))
-}
 
 fn ids(json: &Json) -> Vec<u32> {
     serde_json::from_value(json.clone()).unwrap_or_default()
@@ -134,7 +65,7 @@ fn generate(engine: &mut Engine, prompt: &[u32], options: GenerateOptions) -> Re
     }
 }
 
-fn decoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
+pub fn decoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
     let prompt = ids(&expected["input_ids"]);
     let n_out = engine.facts().config.n_out();
     let text = |error: Error| error.to_string();
@@ -244,7 +175,15 @@ fn embeddings_agree(engine: &mut Engine, text: Text<'_>, expected: &Json) -> Res
     Ok(())
 }
 
-fn encoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
+fn rows_of(engine: &mut Engine, texts: &[Text<'_>], hidden: bool) -> Result<Vec<Vec<f32>>, String> {
+    let rows = match hidden {
+        true => block_on(engine.hidden_states(texts)),
+        false => block_on(engine.outputs(texts)),
+    };
+    rows.map_err(|error| error.to_string())
+}
+
+pub fn encoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
     if let Some(labels) = expected["id2label"].as_object() {
         let expected: Vec<&str> =
             (0..labels.len()).map(|i| labels[&i.to_string()].as_str().unwrap()).collect();
@@ -252,11 +191,12 @@ fn encoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
             return Err(format!("labels: {:?}", engine.facts().config.labels));
         }
     }
-    let text_of = |error: Error| error.to_string();
     let (input, types) = (ids(&expected["input_ids"]), ids(&expected["token_type_ids"]));
     let has_types = !types.is_empty() && engine.facts().config.n_token_types > 0;
     let text = Text { ids: &input, types: has_types.then_some(&types[..]) };
-    let rows = block_on(engine.outputs(&[text])).map_err(text_of)?;
+    // Of a base model the hidden states are wanted, whatever head its file lets it have.
+    let hidden = expected.get("last_hidden_state").is_some();
+    let rows = rows_of(engine, &[text], hidden)?;
     text_agrees(engine, &rows[0], expected)?;
     embeddings_agree(engine, text, expected)?;
 
@@ -268,7 +208,7 @@ fn encoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
     let texts =
         texts.map(|(i, ids)| Text { ids, types: types.get(i).filter(|_| has_types).map(Vec::as_slice) });
     let texts: Vec<Text> = texts.collect();
-    let all = block_on(engine.outputs(&texts)).map_err(text_of)?;
+    let all = rows_of(engine, &texts, hidden)?;
     for (i, (rows, text)) in all.iter().zip(&texts).enumerate() {
         let own = batch.as_object().unwrap().iter().map(|(key, values)| (key.clone(), values[i].clone()));
         let own = Json::Object(own.collect());
@@ -279,7 +219,7 @@ fn encoder_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
     Ok(())
 }
 
-fn seq2seq_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
+pub fn seq2seq_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
     let text = |error: Error| error.to_string();
     let source = ids(&expected["input_ids"]);
     let n_out = engine.facts().config.n_out();
@@ -305,49 +245,4 @@ fn seq2seq_agrees(engine: &mut Engine, expected: &Json) -> Result<(), String> {
         return Err(format!("greedy: {found:?}, not {start} and {greedy:?}"));
     }
     beams_agree(engine, &source, expected, 1)
-}
-
-#[test]
-fn decoders_agree_on_the_cpu() {
-    all_agree("decoder", Prefer::Cpu, 50, decoder_agrees);
-}
-
-#[test]
-fn decoders_agree_on_the_gpu() {
-    all_agree("decoder", Prefer::Gpu, 50, decoder_agrees);
-}
-
-#[test]
-fn encoders_agree_on_the_cpu() {
-    all_agree("encoder", Prefer::Cpu, 25, encoder_agrees);
-}
-
-#[test]
-fn encoders_agree_on_the_gpu() {
-    all_agree("encoder", Prefer::Gpu, 25, encoder_agrees);
-}
-
-#[test]
-fn encoder_decoders_agree_on_the_cpu() {
-    all_agree("encoder-decoder", Prefer::Cpu, 9, seq2seq_agrees);
-}
-
-#[test]
-fn encoder_decoders_agree_on_the_gpu() {
-    all_agree("encoder-decoder", Prefer::Gpu, 9, seq2seq_agrees);
-}
-
-/// A question's head is one of the kinds that [`HeadOutput`] tells.
-#[test]
-fn heads_are_told_by_the_class() {
-    for (name, output) in [
-        ("bert-mlm", HeadOutput::Vocabulary),
-        ("bert-classify", HeadOutput::Labels(3)),
-        ("bert-qa", HeadOutput::Span),
-        ("bert", HeadOutput::Hidden),
-        ("electra-discriminator", HeadOutput::Labels(1)),
-    ] {
-        let engine = engine(&common::repo(&format!("tests/data/models/{name}")), Prefer::Cpu).unwrap();
-        assert_eq!(engine.facts().config.head.output, output, "{name}");
-    }
 }
