@@ -17,10 +17,10 @@ from typing import Any
 
 import gguf
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 
 from stories_data import DEFAULT_CORPORA, REPEATS, REPO, SEPARATOR, Story, load_stories, split
-from train_default import DEFAULT_OUT, Config, StoryModel, load_checkpoint, sample, story_loss
+from train_default import DEFAULT_OUT, StoryModel, load_checkpoint, read_gguf, sample, story_loss
 
 FILE_TYPES = {
     "F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
@@ -78,33 +78,6 @@ def write_gguf(path: Path, model: StoryModel, tokenizer: Tokenizer, kind: str) -
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-
-
-def read_gguf(path: Path) -> tuple[StoryModel, Tokenizer]:
-    """Model and tokenizer from the file alone, as any other runtime would build them."""
-    reader = gguf.GGUFReader(path)
-
-    def value(key: str) -> Any:
-        return reader.fields[key].contents()
-
-    config = Config(
-        vocab=value("llama.vocab_size"), width=value("llama.embedding_length"),
-        layers=value("llama.block_count"), heads=value("llama.attention.head_count"),
-        kv_heads=value("llama.attention.head_count_kv"), ffn=value("llama.feed_forward_length"),
-        context=value("llama.context_length"), rope_base=value("llama.rope.freq_base"),
-        eps=value("llama.attention.layer_norm_rms_epsilon"))
-    model = StoryModel(config)
-    model.load_state_dict({
-        t.name: torch.from_numpy(gguf.dequantize(t.data, t.tensor_type).copy()).reshape(*reversed(t.shape.tolist()))
-        for t in reader.tensors})
-
-    tokens = value("tokenizer.ggml.tokens")
-    merges = [tuple(merge.split(" ")) for merge in value("tokenizer.ggml.merges")]
-    tokenizer = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(SEPARATOR, special=True)])
-    return model.eval(), tokenizer
 
 
 def check_tokenizer(trained: Tokenizer, read: Tokenizer, stories: list[Story]) -> None:

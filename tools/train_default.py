@@ -20,9 +20,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Iterator
 
+import gguf
 import torch
 import torch.nn.functional as F
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 
 from stories_data import DEFAULT_CORPORA, REPEATS, REPO, SEPARATOR, Story, load_stories, split
@@ -240,6 +241,33 @@ def load_checkpoint(path: Path, dropout: float = 0.0) -> tuple[StoryModel, Token
     return model, Tokenizer.from_str(state["tokenizer"]), state
 
 
+def read_gguf(path: Path, dropout: float = 0.0) -> tuple[StoryModel, Tokenizer]:
+    """Model and tokenizer from the file alone, as any other runtime would build them."""
+    reader = gguf.GGUFReader(path)
+
+    def value(key: str) -> Any:
+        return reader.fields[key].contents()
+
+    config = Config(
+        vocab=value("llama.vocab_size"), width=value("llama.embedding_length"),
+        layers=value("llama.block_count"), heads=value("llama.attention.head_count"),
+        kv_heads=value("llama.attention.head_count_kv"), ffn=value("llama.feed_forward_length"),
+        context=value("llama.context_length"), rope_base=value("llama.rope.freq_base"),
+        eps=value("llama.attention.layer_norm_rms_epsilon"))
+    model = StoryModel(config, dropout)
+    model.load_state_dict({
+        t.name: torch.from_numpy(gguf.dequantize(t.data, t.tensor_type).copy()).reshape(*reversed(t.shape.tolist()))
+        for t in reader.tensors})
+
+    tokens = value("tokenizer.ggml.tokens")
+    merges = [tuple(merge.split(" ")) for merge in value("tokenizer.ggml.merges")]
+    tokenizer = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(SEPARATOR, special=True)])
+    return model.eval(), tokenizer
+
+
 def keep_freed_memory() -> None:
     """Stops glibc from returning large blocks to the system after each use.
 
@@ -254,6 +282,7 @@ def keep_freed_memory() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpora", type=Path, default=DEFAULT_CORPORA, help="folder of the .tar.xz sets")
+    parser.add_argument("--start", type=Path, help="begin with the weights and the tokenizer of this GGUF file")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="folder of the checkpoint")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, default=90, help="training time, over all resumes (default 90)")
@@ -280,10 +309,12 @@ def main() -> None:
     if path.exists():
         model, tokenizer, state = load_checkpoint(path, args.dropout)
     else:
-        config = Config()
-        tokenizer = train_tokenizer(train, config.vocab)
-        model = StoryModel(config, args.dropout)
-        state = {"config": asdict(config), "tokenizer": tokenizer.to_str(),
+        if args.start:
+            model, tokenizer = read_gguf(args.start, args.dropout)
+        else:
+            model = StoryModel(Config(), args.dropout)
+            tokenizer = train_tokenizer(train, model.c.vocab)
+        state = {"config": asdict(model.c), "tokenizer": tokenizer.to_str(),
                  "step": 0, "tokens": 0, "seconds": 0.0, "epoch": 0, "batch": 0, "log": []}
     model.to(device)
     opts = optimizers(model, args.lr, args.decay)
