@@ -9,6 +9,7 @@ pub mod error;
 pub mod format;
 #[cfg(target_arch = "wasm32")]
 pub mod js;
+pub mod lanes;
 pub mod model;
 pub mod plan;
 pub mod quant;

@@ -7,12 +7,13 @@ use std::{fs, path::Path};
 /// A module and the modules of this crate that it may name (besides itself and `error`).
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("lanes", &[]),
     ("format", &["quant"]),
-    ("quant", &[]),
+    ("quant", &["lanes"]),
     ("text", &["format"]),
     ("plan", &["quant"]),
     ("model", &["plan", "format", "quant"]),
-    ("backend", &["plan", "quant", "format"]),
+    ("backend", &["plan", "quant", "format", "lanes"]),
     ("run", &["model", "backend", "text", "plan", "format", "quant"]),
     ("js", &["run", "model", "backend", "text", "plan", "format", "quant"]),
 ];

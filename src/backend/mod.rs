@@ -41,6 +41,17 @@ pub struct Info {
     pub features: Vec<String>,
 }
 
+/// How exact products of activations with quantized weights are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Activations stay f32: what the reference computes.
+    #[default]
+    Exact,
+    /// Activations may be quantized too where that is faster.
+    Fast,
+}
+
 /// Counts of what a backend holds and did, for tests and benchmarks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -87,6 +98,9 @@ pub trait Backend {
 
     /// Runs a plan's steps up to and including `until`. Does not wait for the device.
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()>;
+
+    /// How exact the runs that follow are; [`Precision::Exact`] until it is said.
+    fn set_precision(&mut self, precision: Precision);
 
     /// Kernel launches of a whole run of one row; steps where nothing is launched.
     fn dispatches(&self, prepared: Prepared) -> usize;

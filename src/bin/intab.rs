@@ -31,6 +31,7 @@ use arguments::Ids;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use intab::{
     Error,
+    backend::Precision,
     format::{self, Checkpoint},
     model,
     run::{self, Engine, LoadOptions, Prefer, Progress, load},
@@ -113,6 +114,22 @@ enum BackendArg {
     Auto,
     Cpu,
     Gpu,
+}
+
+/// See [`Precision`].
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionArg {
+    Exact,
+    Fast,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(arg: PrecisionArg) -> Precision {
+        match arg {
+            PrecisionArg::Exact => Precision::Exact,
+            PrecisionArg::Fast => Precision::Fast,
+        }
+    }
 }
 
 impl DeviceArgs {

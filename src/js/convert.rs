@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::{
+    backend::Precision,
     error::Error,
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
@@ -60,6 +61,7 @@ pub struct GenerateArguments {
     early_stopping: Option<EarlyStoppingArgument>,
     no_repeat_ngram_size: Option<usize>,
     min_new_tokens: Option<usize>,
+    precision: Option<Precision>,
     pub parse_special: bool,
 }
 
@@ -112,6 +114,7 @@ impl GenerateArguments {
             },
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
+            precision: self.precision.unwrap_or(d.precision),
         })
     }
 }

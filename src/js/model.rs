@@ -19,6 +19,7 @@ use super::{
     source,
 };
 use crate::{
+    backend::Precision,
     error::{Error, Result},
     run::{self, Engine, Event, LoadOptions, Progress, Text},
 };
@@ -141,9 +142,12 @@ impl Model {
         ids: Vec<u32>,
         types: Option<Vec<u32>>,
         decoder_ids: Option<Vec<u32>>,
+        fast: bool,
     ) -> Result<Float32Array, JsValue> {
         let mut engine = lock(&self.engine).map_err(throw)?;
+        engine.set_precision(if fast { Precision::Fast } else { Precision::Exact });
         let logits = logits(&mut engine, &ids, types.as_deref(), decoder_ids.as_deref()).await;
+        engine.set_precision(Precision::Exact);
         Ok(Float32Array::from(&logits.map_err(throw)?[..]))
     }
 

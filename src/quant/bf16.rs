@@ -1,6 +1,6 @@
 //! BF16: the upper half of single precision, two little-endian bytes a weight.
 
-use super::{DType, GpuLayout, TypeInfo, block, dot};
+use super::{DType, GpuLayout, TypeInfo, block};
 use bytemuck::{Pod, Zeroable};
 
 pub const INFO: TypeInfo = TypeInfo {
@@ -11,7 +11,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<BF16>(),
     dequantize: block::dequantize::<BF16, 1>,
     quantize: Some(block::quantize::<BF16, 1>),
-    dot: dot::blocks::<BF16, 1>,
+    levels: None,
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 64,

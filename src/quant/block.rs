@@ -22,7 +22,7 @@ pub fn dequantize<B: Block<LEN>, const LEN: usize>(bytes: &[u8], weights: &mut [
 }
 
 /// A block that this crate can also make.
-pub trait Quantize<const LEN: usize>: Block<LEN> + Pod {
+pub trait Quantize<const LEN: usize>: Pod {
     /// The block that stands best for these weights, by llama.cpp's reference rules.
     fn quantize(weights: &[f32; LEN]) -> Self;
 }

@@ -3,7 +3,6 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
 };
 
 pub const INFO: TypeInfo = TypeInfo {
@@ -14,7 +13,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Half>(),
     dequantize: block::dequantize::<Half, 1>,
     quantize: Some(block::quantize::<Half, 1>),
-    dot: dot::blocks::<Half, 1>,
+    levels: None,
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 64,

@@ -1,6 +1,6 @@
 //! F32: single precision, four little-endian bytes a weight.
 
-use super::{DType, GpuLayout, TypeInfo, block, dot};
+use super::{DType, GpuLayout, TypeInfo, block};
 use bytemuck::{Pod, Zeroable};
 
 pub const INFO: TypeInfo = TypeInfo {
@@ -11,7 +11,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<F32>(),
     dequantize: block::dequantize::<F32, 1>,
     quantize: Some(block::quantize::<F32, 1>),
-    dot,
+    levels: None,
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 128,
@@ -34,12 +34,5 @@ impl block::Block<1> for F32 {
 impl block::Quantize<1> for F32 {
     fn quantize([weight]: &[f32; 1]) -> Self {
         F32(weight.to_le_bytes())
-    }
-}
-
-fn dot(row: &[u8], x: &[f32]) -> f32 {
-    match bytemuck::try_cast_slice(row) {
-        Ok(weights) if cfg!(target_endian = "little") => dot::dot_f32(weights, x),
-        _ => dot::blocks::<F32, 1>(row, x), // the row is not aligned
     }
 }

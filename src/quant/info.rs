@@ -1,6 +1,6 @@
 //! What every type says of itself.
 
-use super::{DType, dot};
+use super::{DType, Levels};
 
 /// Weights to whole blocks.
 pub type Quantizer = fn(weights: &[f32], bytes: &mut [u8]);
@@ -22,8 +22,8 @@ pub struct TypeInfo {
     pub dequantize: fn(bytes: &[u8], weights: &mut [f32]),
     /// Weights to whole blocks, `[n * block_len] -> [n * block_bytes]`, or none where this crate only reads the type.
     pub quantize: Option<Quantizer>,
-    /// The dot product of one packed row with `x`, a number for each weight, by this platform's fastest way.
-    pub dot: fn(row: &[u8], x: &[f32]) -> f32,
+    /// Its weights as small integers, or none where they are floats or come from a codebook.
+    pub levels: Option<Levels>,
     /// Its layout on the GPU.
     pub gpu: GpuLayout,
 }
@@ -57,11 +57,5 @@ impl TypeInfo {
     pub fn dequantize_row(&self, bytes: &[u8], weights: &mut [f32]) {
         debug_assert_eq!(bytes.len(), self.row_bytes(weights.len()), "{} row", self.name);
         (self.dequantize)(bytes, weights);
-    }
-
-    /// The dot product of one packed row with `x` by the scalar way that exists on every platform: what the
-    /// faster [`TypeInfo::dot`] is held to.
-    pub fn dot_reference(&self, row: &[u8], x: &[f32]) -> f32 {
-        dot::unpacked::<dot::ScalarLanes>(self.dequantize, self.row_bytes(dot::CHUNK), row, x)
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, grid, iq2, iq2_xs,
+    grid, iq2, iq2_xs,
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Iq2S>(),
     dequantize: block::dequantize::<Iq2S, 256>,
     quantize: None,
-    dot: dot::blocks::<Iq2S, 256>,
+    levels: None,
     gpu: GpuLayout {
         repack: |unit, quants, scales| {
             let block: &Iq2S = bytemuck::from_bytes(unit);

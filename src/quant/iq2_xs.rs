@@ -5,7 +5,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, grid, iq2,
+    grid, iq2,
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -17,7 +17,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Iq2Xs>(),
     dequantize: block::dequantize::<Iq2Xs, 256>,
     quantize: None,
-    dot: dot::blocks::<Iq2Xs, 256>,
+    levels: None,
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 96,

@@ -4,7 +4,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, grid, iq2,
+    grid, iq2,
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Iq2Xxs>(),
     dequantize: block::dequantize::<Iq2Xxs, 256>,
     quantize: None,
-    dot: dot::blocks::<Iq2Xxs, 256>,
+    levels: None,
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 96,

@@ -4,8 +4,10 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, fit,
+    fit,
+    levels::{self, Grouped, Levels},
 };
+use crate::lanes::look_up;
 use bytemuck::{Pod, Zeroable};
 
 pub const INFO: TypeInfo = TypeInfo {
@@ -14,9 +16,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 20,
     block_len: 32,
     block_bytes: size_of::<Iq4Nl>(),
-    dequantize: block::dequantize::<Iq4Nl, 32>,
+    dequantize: levels::dequantize::<Iq4Nl, 32, 32>,
     quantize: Some(block::quantize::<Iq4Nl, 32>),
-    dot: dot::blocks::<Iq4Nl, 32>,
+    levels: Levels::of::<Iq4Nl, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,
@@ -44,18 +46,22 @@ struct Iq4Nl {
     qs: [u8; 16],
 }
 
-/// 32 weights, packed as [`Iq4Nl::qs`].
+/// The values of 32 weights, packed as [`Iq4Nl::qs`].
 #[inline(always)]
-pub fn unpack(weights: &mut [f32; 32], scale: f32, qs: &[u8; 16]) {
-    for (j, q) in qs.iter().enumerate() {
-        weights[j] = scale * f32::from(VALUES[usize::from(q & 15)]);
-        weights[j + 16] = scale * f32::from(VALUES[usize::from(q >> 4)]);
-    }
+pub fn unpack(levels: &mut [i8; 32], values: &[i8; 16], qs: &[u8; 16]) {
+    let [low, high] = [qs.map(|q| q & 15), qs.map(|q| q >> 4)];
+    levels[..16].copy_from_slice(&look_up(values, &low));
+    levels[16..].copy_from_slice(&look_up(values, &high));
 }
 
-impl block::Block<32> for Iq4Nl {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        unpack(weights, self.d.to_f32(), &self.qs);
+impl Grouped<32, 32> for Iq4Nl {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        unpack(levels, &VALUES, &self.qs);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), 0.0)
     }
 }
 

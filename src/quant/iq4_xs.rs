@@ -3,8 +3,9 @@
 
 use super::{
     DType, GpuLayout, TypeInfo,
-    block::{self, Half},
-    dot, iq4_nl,
+    block::Half,
+    iq4_nl,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -14,9 +15,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 23,
     block_len: 256,
     block_bytes: size_of::<Iq4Xs>(),
-    dequantize: block::dequantize::<Iq4Xs, 256>,
+    dequantize: levels::dequantize::<Iq4Xs, 256, 32>,
     quantize: None,
-    dot: dot::blocks::<Iq4Xs, 256>,
+    levels: Levels::of::<Iq4Xs, 256, 32>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 128,
@@ -45,13 +46,20 @@ struct Iq4Xs {
     qs: [[u8; 16]; 8],
 }
 
-impl block::Block<256> for Iq4Xs {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        let d = self.d.to_f32();
-        for (g, (weights, qs)) in weights.as_chunks_mut().0.iter_mut().zip(&self.qs).enumerate() {
-            let low = self.scales_l[g / 2] >> (4 * (g % 2)) & 15;
-            let high = self.scales_h[g / 4] >> (2 * (g % 4)) & 3;
-            iq4_nl::unpack(weights, d * (f32::from(low | high << 4) - 32.0), qs);
-        }
+impl Grouped<256, 32> for Iq4Xs {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        levels
+            .as_chunks_mut()
+            .0
+            .iter_mut()
+            .zip(&self.qs)
+            .for_each(|(levels, qs)| iq4_nl::unpack(levels, &iq4_nl::VALUES, qs));
+    }
+
+    fn scale(&self, g: usize) -> (f32, f32) {
+        let low = self.scales_l[g / 2] >> (4 * (g % 2)) & 15;
+        let high = self.scales_h[g / 4] >> (2 * (g % 4)) & 3;
+        (self.d.to_f32() * (f32::from(low | high << 4) - 32.0), 0.0)
     }
 }

@@ -12,6 +12,8 @@ mod info;
 mod iq1;
 mod iq2;
 mod iq3;
+mod levels;
+mod rows;
 
 mod bf16;
 mod f16;
@@ -43,6 +45,11 @@ use std::fmt;
 
 pub use dot::dot_f32;
 pub use info::{GpuLayout, Quantizer, TypeInfo};
+pub use levels::{Levels, Unpacked};
+pub use rows::{QuantizedRow, Rows};
+
+/// Weights that kernels on the CPU unpack at a time: a multiple of every block's length.
+pub const CHUNK: usize = 256;
 
 /// Makes the enum and the table from one list.
 macro_rules! types {

@@ -2,7 +2,10 @@
 //! scale; "OCP Microscaling Formats (MX) Specification" v1.0. `w = 2^(e - 128) VALUES[q]`, with values of twice the size
 //! that the specification gives. 4.25 bits a weight, 4.5 on the GPU.
 
-use super::{DType, GpuLayout, TypeInfo, block, dot};
+use super::{
+    DType, GpuLayout, TypeInfo, block, iq4_nl,
+    levels::{self, Grouped, Levels},
+};
 use bytemuck::{Pod, Zeroable};
 
 pub const INFO: TypeInfo = TypeInfo {
@@ -11,9 +14,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 39,
     block_len: 32,
     block_bytes: size_of::<Mxfp4>(),
-    dequantize: block::dequantize::<Mxfp4, 32>,
+    dequantize: levels::dequantize::<Mxfp4, 32, 32>,
     quantize: Some(block::quantize::<Mxfp4, 32>),
-    dot: dot::blocks::<Mxfp4, 32>,
+    levels: Levels::of::<Mxfp4, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,
@@ -45,13 +48,14 @@ fn scale(e: u8) -> f32 {
     f32::from_bits(if e < 2 { 0x0020_0000 << e } else { u32::from(e - 1) << 23 })
 }
 
-impl block::Block<32> for Mxfp4 {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        let d = scale(self.e);
-        for (j, q) in self.qs.iter().enumerate() {
-            weights[j] = d * f32::from(VALUES[usize::from(q & 15)]);
-            weights[j + 16] = d * f32::from(VALUES[usize::from(q >> 4)]);
-        }
+impl Grouped<32, 32> for Mxfp4 {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        iq4_nl::unpack(levels, &VALUES, &self.qs);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (scale(self.e), 0.0)
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::{
     DType, GpuLayout, TypeInfo,
-    block::{self, Half},
-    dot,
+    block::Half,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -14,9 +14,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 10,
     block_len: 256,
     block_bytes: size_of::<Q2K>(),
-    dequantize: block::dequantize::<Q2K, 256>,
+    dequantize: levels::dequantize::<Q2K, 256, 16>,
     quantize: None,
-    dot: dot::blocks::<Q2K, 256>,
+    levels: Levels::of::<Q2K, 256, 16>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 64,
@@ -43,17 +43,20 @@ struct Q2K {
     dmin: Half,
 }
 
-impl block::Block<256> for Q2K {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        let (d, dmin) = (self.d.to_f32(), self.dmin.to_f32());
-        for (run, weights) in weights.chunks_exact_mut(16).enumerate() {
-            let (half, j) = (run / 8, run / 2 % 4);
-            let qs = &self.qs[32 * half + 16 * (run % 2)..];
-            let scale = d * f32::from(self.scales[run] & 15);
-            let min = dmin * f32::from(self.scales[run] >> 4);
-            for (w, q) in weights.iter_mut().zip(qs) {
-                *w = scale * f32::from(q >> (2 * j) & 3) - min;
+impl Grouped<256, 16> for Q2K {
+    const MINS: bool = true;
+
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        for (g, levels) in levels.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for (level, q) in levels.iter_mut().zip(&self.qs[32 * (g / 4)..]) {
+                *level = (q >> (2 * (g % 4)) & 3) as i8;
             }
         }
+    }
+
+    fn scale(&self, run: usize) -> (f32, f32) {
+        let (scale, min) = (self.scales[run] & 15, self.scales[run] >> 4);
+        (self.d.to_f32() * f32::from(scale), self.dmin.to_f32() * f32::from(min))
     }
 }

@@ -3,8 +3,8 @@
 
 use super::{
     DType, GpuLayout, TypeInfo,
-    block::{self, Half},
-    dot,
+    block::Half,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -14,9 +14,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 11,
     block_len: 256,
     block_bytes: size_of::<Q3K>(),
-    dequantize: block::dequantize::<Q3K, 256>,
+    dequantize: levels::dequantize::<Q3K, 256, 16>,
     quantize: None,
-    dot: dot::blocks::<Q3K, 256>,
+    levels: Levels::of::<Q3K, 256, 16>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 96,
@@ -43,20 +43,25 @@ struct Q3K {
     d: Half,
 }
 
-impl block::Block<256> for Q3K {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        let d = self.d.to_f32();
-        for (run, weights) in weights.chunks_exact_mut(16).enumerate() {
-            let (half, g, j) = (run / 8, run / 2, run / 2 % 4);
-            let low = self.scales[run % 8] >> (4 * (run / 8)) & 15;
-            let high = self.scales[8 + run % 4] >> (2 * (run / 4)) & 3;
-            let scale = d * (f32::from(low | high << 4) - 32.0);
-            let qs = &self.qs[32 * half + 16 * (run % 2)..];
-            let hmask = &self.hmask[16 * (run % 2)..];
-            for ((w, q), high) in weights.iter_mut().zip(qs).zip(hmask) {
-                let q = q >> (2 * j) & 3 | (high >> g & 1) << 2;
-                *w = scale * (f32::from(q) - 4.0);
+impl Grouped<256, 16> for Q3K {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        for (half, (levels, qs)) in
+            levels.as_chunks_mut::<128>().0.iter_mut().zip(self.qs.as_chunks::<32>().0).enumerate()
+        {
+            for (l, (q, high)) in qs.iter().zip(&self.hmask).enumerate() {
+                let high = high >> (4 * half);
+                levels[l] = (q & 3 | (high & 1) << 2) as i8 - 4;
+                levels[l + 32] = (q >> 2 & 3 | (high & 2) << 1) as i8 - 4;
+                levels[l + 64] = (q >> 4 & 3 | high & 4) as i8 - 4;
+                levels[l + 96] = (q >> 6 | (high & 8) >> 1) as i8 - 4;
             }
         }
+    }
+
+    fn scale(&self, run: usize) -> (f32, f32) {
+        let low = self.scales[run % 8] >> (4 * (run / 8)) & 15;
+        let high = self.scales[8 + run % 4] >> (2 * (run / 4)) & 3;
+        (self.d.to_f32() * (f32::from(low | high << 4) - 32.0), 0.0)
     }
 }

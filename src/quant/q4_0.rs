@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -13,9 +13,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 2,
     block_len: 32,
     block_bytes: size_of::<Q4_0>(),
-    dequantize: block::dequantize::<Q4_0, 32>,
+    dequantize: levels::dequantize::<Q4_0, 32, 32>,
     quantize: Some(block::quantize::<Q4_0, 32>),
-    dot: dot::q4_0,
+    levels: Levels::of::<Q4_0, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,
@@ -37,13 +37,17 @@ pub struct Q4_0 {
     pub qs: [u8; 16],
 }
 
-impl block::Block<32> for Q4_0 {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        let d = self.d.to_f32();
-        for (j, &q) in self.qs.iter().enumerate() {
-            weights[j] = d * (f32::from(q & 15) - 8.0);
-            weights[j + 16] = d * (f32::from(q >> 4) - 8.0);
+impl Grouped<32, 32> for Q4_0 {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        for (j, q) in self.qs.iter().enumerate() {
+            levels[j] = (q & 15) as i8 - 8;
+            levels[j + 16] = (q >> 4) as i8 - 8;
         }
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), 0.0)
     }
 }
 

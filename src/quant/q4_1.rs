@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -13,9 +13,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 3,
     block_len: 32,
     block_bytes: size_of::<Q4_1>(),
-    dequantize: block::dequantize::<Q4_1, 32>,
+    dequantize: levels::dequantize::<Q4_1, 32, 32>,
     quantize: Some(block::quantize::<Q4_1, 32>),
-    dot: dot::blocks::<Q4_1, 32>,
+    levels: Levels::of::<Q4_1, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,
@@ -39,13 +39,19 @@ struct Q4_1 {
     qs: [u8; 16],
 }
 
-impl block::Block<32> for Q4_1 {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        let (d, m) = (self.d.to_f32(), self.m.to_f32());
-        for (j, &q) in self.qs.iter().enumerate() {
-            weights[j] = d * f32::from(q & 15) + m;
-            weights[j + 16] = d * f32::from(q >> 4) + m;
+impl Grouped<32, 32> for Q4_1 {
+    const MINS: bool = true;
+
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        for (j, q) in self.qs.iter().enumerate() {
+            levels[j] = (q & 15) as i8;
+            levels[j + 16] = (q >> 4) as i8;
         }
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), -self.m.to_f32())
     }
 }
 

@@ -4,7 +4,8 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, fit,
+    fit,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -14,9 +15,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 12,
     block_len: 256,
     block_bytes: size_of::<Q4K>(),
-    dequantize: block::dequantize::<Q4K, 256>,
+    dequantize: levels::dequantize::<Q4K, 256, 32>,
     quantize: Some(block::quantize::<Q4K, 256>),
-    dot: dot::q4_k,
+    levels: Levels::of::<Q4K, 256, 32>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 128,
@@ -42,17 +43,22 @@ pub struct Q4K {
     pub qs: [u8; 128],
 }
 
-impl block::Block<256> for Q4K {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        let (d, dmin) = (self.d.to_f32(), self.dmin.to_f32());
-        for (g, weights) in weights.chunks_exact_mut(32).enumerate() {
-            let (scale, min) = scale_and_min(&self.scales, g);
-            let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
-            let qs = &self.qs[32 * (g / 2)..];
-            for (w, q) in weights.iter_mut().zip(qs) {
-                *w = scale * f32::from(q >> (4 * (g % 2)) & 15) - min;
+impl Grouped<256, 32> for Q4K {
+    const MINS: bool = true;
+
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        for (levels, qs) in levels.as_chunks_mut::<64>().0.iter_mut().zip(self.qs.as_chunks::<32>().0) {
+            for (j, q) in qs.iter().enumerate() {
+                levels[j] = (q & 15) as i8;
+                levels[j + 32] = (q >> 4) as i8;
             }
         }
+    }
+
+    fn scale(&self, g: usize) -> (f32, f32) {
+        let (scale, min) = scale_and_min(&self.scales, g);
+        (self.d.to_f32() * f32::from(scale), self.dmin.to_f32() * f32::from(min))
     }
 }
 

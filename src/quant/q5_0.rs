@@ -3,8 +3,9 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
 };
+use crate::lanes::look_up;
 use bytemuck::{Pod, Zeroable};
 
 pub const INFO: TypeInfo = TypeInfo {
@@ -13,9 +14,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 6,
     block_len: 32,
     block_bytes: size_of::<Q5_0>(),
-    dequantize: block::dequantize::<Q5_0, 32>,
+    dequantize: levels::dequantize::<Q5_0, 32, 32>,
     quantize: Some(block::quantize::<Q5_0, 32>),
-    dot: dot::blocks::<Q5_0, 32>,
+    levels: Levels::of::<Q5_0, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,
@@ -39,11 +40,14 @@ struct Q5_0 {
     qs: [u8; 16],
 }
 
-impl block::Block<32> for Q5_0 {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        let d = self.d.to_f32();
-        let q = join(&self.qs, self.qh);
-        *weights = std::array::from_fn(|j| d * (f32::from(q[j]) - 16.0));
+impl Grouped<32, 32> for Q5_0 {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        *levels = join(&self.qs, self.qh).map(|q| q as i8 - 16);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), 0.0)
     }
 }
 
@@ -57,9 +61,22 @@ impl block::Quantize<32> for Q5_0 {
 }
 
 /// Nibbles and fifth bits to 32 numbers of 5 bits.
+#[inline(always)]
 pub fn join(qs: &[u8; 16], qh: [u8; 4]) -> [u8; 32] {
-    let high = u32::from_le_bytes(qh);
-    std::array::from_fn(|j| (qs[j % 16] >> (4 * (j / 16)) & 15) | ((high >> j & 1) << 4) as u8)
+    // Many processors shift all numbers of a vector by one count only, so the bits are spread by a look-up and tested.
+    const BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+    const BYTES: [[u8; 16]; 2] =
+        [[0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1], [2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3]];
+    let mut table = [0; 16];
+    table[..4].copy_from_slice(&qh.map(|byte| byte as i8));
+    let fifth = |byte: i8, bit: u8| if byte as u8 & bit != 0 { 16 } else { 0 };
+    let mut numbers = [0; 32];
+    let (low, high) = (look_up(&table, &BYTES[0]), look_up(&table, &BYTES[1]));
+    for j in 0..16 {
+        numbers[j] = qs[j] & 15 | fifth(low[j], BITS[j]);
+        numbers[j + 16] = qs[j] >> 4 | fifth(high[j], BITS[j]);
+    }
+    numbers
 }
 
 /// The reverse of [`join`].

@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
     q5_0::{join, split},
 };
 use bytemuck::{Pod, Zeroable};
@@ -14,9 +14,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 7,
     block_len: 32,
     block_bytes: size_of::<Q5_1>(),
-    dequantize: block::dequantize::<Q5_1, 32>,
+    dequantize: levels::dequantize::<Q5_1, 32, 32>,
     quantize: Some(block::quantize::<Q5_1, 32>),
-    dot: dot::blocks::<Q5_1, 32>,
+    levels: Levels::of::<Q5_1, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,
@@ -42,11 +42,16 @@ struct Q5_1 {
     qs: [u8; 16],
 }
 
-impl block::Block<32> for Q5_1 {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        let (d, m) = (self.d.to_f32(), self.m.to_f32());
-        let q = join(&self.qs, self.qh);
-        *weights = std::array::from_fn(|j| d * f32::from(q[j]) + m);
+impl Grouped<32, 32> for Q5_1 {
+    const MINS: bool = true;
+
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        *levels = join(&self.qs, self.qh).map(|q| q as i8);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), -self.m.to_f32())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
     q4_k::{quantize_groups, scale_and_min},
 };
 use bytemuck::{Pod, Zeroable};
@@ -14,9 +14,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 13,
     block_len: 256,
     block_bytes: size_of::<Q5K>(),
-    dequantize: block::dequantize::<Q5K, 256>,
+    dequantize: levels::dequantize::<Q5K, 256, 32>,
     quantize: Some(block::quantize::<Q5K, 256>),
-    dot: dot::blocks::<Q5K, 256>,
+    levels: Levels::of::<Q5K, 256, 32>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 160,
@@ -44,18 +44,21 @@ struct Q5K {
     qs: [u8; 128],
 }
 
-impl block::Block<256> for Q5K {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        let (d, dmin) = (self.d.to_f32(), self.dmin.to_f32());
-        for (g, weights) in weights.chunks_exact_mut(32).enumerate() {
-            let (scale, min) = scale_and_min(&self.scales, g);
-            let (scale, min) = (d * f32::from(scale), dmin * f32::from(min));
-            let qs = &self.qs[32 * (g / 2)..];
-            for ((w, q), high) in weights.iter_mut().zip(qs).zip(self.qh) {
-                let q = q >> (4 * (g % 2)) & 15 | (high >> g & 1) << 4;
-                *w = scale * f32::from(q) - min;
+impl Grouped<256, 32> for Q5K {
+    const MINS: bool = true;
+
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        for (g, levels) in levels.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+            for ((level, q), high) in levels.iter_mut().zip(&self.qs[32 * (g / 2)..]).zip(&self.qh) {
+                *level = (q >> (4 * (g % 2)) & 15 | (high >> g & 1) << 4) as i8;
             }
         }
+    }
+
+    fn scale(&self, g: usize) -> (f32, f32) {
+        let (scale, min) = scale_and_min(&self.scales, g);
+        (self.d.to_f32() * f32::from(scale), self.dmin.to_f32() * f32::from(min))
     }
 }
 

@@ -4,7 +4,8 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, fit,
+    fit,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -14,9 +15,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 14,
     block_len: 256,
     block_bytes: size_of::<Q6K>(),
-    dequantize: block::dequantize::<Q6K, 256>,
+    dequantize: levels::dequantize::<Q6K, 256, 16>,
     quantize: Some(block::quantize::<Q6K, 256>),
-    dot: dot::q6_k,
+    levels: Levels::of::<Q6K, 256, 16>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 192,
@@ -43,19 +44,23 @@ pub struct Q6K {
     pub d: Half,
 }
 
-impl block::Block<256> for Q6K {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        let d = self.d.to_f32();
-        for (g, weights) in weights.chunks_exact_mut(32).enumerate() {
-            let (half, j) = (g / 4, g % 4);
-            let ql = &self.ql[64 * half + 32 * (j % 2)..];
-            let qh = &self.qh[32 * half..];
-            for (l, w) in weights.iter_mut().enumerate() {
-                let q = (ql[l] >> (4 * (j / 2)) & 15) | (qh[l] >> (2 * j) & 3) << 4;
-                let scale = d * f32::from(self.scales[2 * g + l / 16]);
-                *w = scale * (f32::from(q) - 32.0);
+impl Grouped<256, 16> for Q6K {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        let halves = levels.as_chunks_mut::<128>().0.iter_mut();
+        for ((levels, ql), qh) in halves.zip(self.ql.as_chunks::<64>().0).zip(self.qh.as_chunks::<32>().0) {
+            for (l, high) in qh.iter().enumerate() {
+                let (even, odd) = (ql[l], ql[l + 32]);
+                levels[l] = (even & 15 | (high & 3) << 4) as i8 - 32;
+                levels[l + 32] = (odd & 15 | (high & 12) << 2) as i8 - 32;
+                levels[l + 64] = (even >> 4 | high & 48) as i8 - 32;
+                levels[l + 96] = (odd >> 4 | (high & 192) >> 2) as i8 - 32;
             }
         }
+    }
+
+    fn scale(&self, run: usize) -> (f32, f32) {
+        (self.d.to_f32() * f32::from(self.scales[run]), 0.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -13,9 +13,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 8,
     block_len: 32,
     block_bytes: size_of::<Q8_0>(),
-    dequantize: block::dequantize::<Q8_0, 32>,
+    dequantize: levels::dequantize::<Q8_0, 32, 32>,
     quantize: Some(block::quantize::<Q8_0, 32>),
-    dot: dot::q8_0,
+    levels: Levels::of::<Q8_0, 32, 32>(),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 32,
@@ -37,10 +37,14 @@ pub struct Q8_0 {
     pub qs: [u8; 32],
 }
 
-impl block::Block<32> for Q8_0 {
-    fn dequantize(&self, weights: &mut [f32; 32]) {
-        let d = self.d.to_f32();
-        *weights = self.qs.map(|q| d * f32::from(q as i8));
+impl Grouped<32, 32> for Q8_0 {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 32]) {
+        *levels = self.qs.map(|q| q as i8);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), 0.0)
     }
 }
 

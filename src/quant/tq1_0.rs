@@ -4,7 +4,8 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot, tq2_0,
+    levels::{self, Grouped, Levels},
+    tq2_0,
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -14,9 +15,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 34,
     block_len: 256,
     block_bytes: size_of::<Tq1_0>(),
-    dequantize: block::dequantize::<Tq1_0, 256>,
+    dequantize: levels::dequantize::<Tq1_0, 256, 32>,
     quantize: Some(block::quantize::<Tq1_0, 256>),
-    dot: dot::blocks::<Tq1_0, 256>,
+    levels: Levels::of::<Tq1_0, 256, 32>(),
     gpu: GpuLayout {
         repack: |unit, quants, scales| {
             let block: &Tq1_0 = bytemuck::from_bytes(unit);
@@ -63,9 +64,14 @@ impl Tq1_0 {
     }
 }
 
-impl block::Block<256> for Tq1_0 {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        tq2_0::unpack(weights, self.d, &self.numbers());
+impl Grouped<256, 32> for Tq1_0 {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        *levels = self.numbers().map(|number| number as i8 - 1);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), 0.0)
     }
 }
 

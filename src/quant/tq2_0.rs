@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    dot,
+    levels::{self, Grouped, Levels},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -13,9 +13,9 @@ pub const INFO: TypeInfo = TypeInfo {
     ggml_id: 35,
     block_len: 256,
     block_bytes: size_of::<Tq2_0>(),
-    dequantize: block::dequantize::<Tq2_0, 256>,
+    dequantize: levels::dequantize::<Tq2_0, 256, 32>,
     quantize: Some(block::quantize::<Tq2_0, 256>),
-    dot: dot::blocks::<Tq2_0, 256>,
+    levels: Levels::of::<Tq2_0, 256, 32>(),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 64,
@@ -53,9 +53,14 @@ impl Tq2_0 {
     }
 }
 
-impl block::Block<256> for Tq2_0 {
-    fn dequantize(&self, weights: &mut [f32; 256]) {
-        unpack(weights, self.d, &self.numbers());
+impl Grouped<256, 32> for Tq2_0 {
+    #[inline(always)]
+    fn levels(&self, levels: &mut [i8; 256]) {
+        *levels = self.numbers().map(|number| number as i8 - 1);
+    }
+
+    fn scale(&self, _: usize) -> (f32, f32) {
+        (self.d.to_f32(), 0.0)
     }
 }
 
@@ -64,15 +69,6 @@ impl block::Quantize<256> for Tq2_0 {
         let (d, q) = quantize(weights);
         let qs = std::array::from_fn(|i| (0..4).map(|j| q[i / 32 * 128 + 32 * j + i % 32] << (2 * j)).sum());
         Tq2_0 { qs, d }
-    }
-}
-
-/// Weights from their numbers, in TQ1_0 too.
-#[inline(always)]
-pub fn unpack(weights: &mut [f32; 256], d: Half, numbers: &[u8; 256]) {
-    let d = d.to_f32();
-    for (w, q) in weights.iter_mut().zip(numbers) {
-        *w = d * (f32::from(*q) - 1.0);
     }
 }
 

@@ -113,6 +113,7 @@
  *   better one is unlikely, or only when none is possible.
  * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
  * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
+ * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"`.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -153,9 +154,16 @@
  */
 
 /**
+ * `"exact"` keeps activations as the reference has them, in 32-bit floating point. `"fast"` may turn those that meet quantized
+ * weights into integers too.
+ * @typedef {"exact" | "fast"} Precision
+ */
+
+/**
  * @typedef {object} LogitsOptions
  * @property {Uint32Array | readonly number[]} [tokenTypes] The segment of each token, where the model tells two texts apart.
  * @property {Uint32Array | readonly number[]} [decoderIds] What the answer of an encoder-decoder begins with.
+ * @property {Precision} [precision] How exact products with quantized weights are. Default `"exact"`.
  */
 
 /**

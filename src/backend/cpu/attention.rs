@@ -2,6 +2,7 @@
 
 use super::ops::Memory;
 use crate::{
+    lanes::{self, F32x4},
     plan::{AttentionShape, Keys, Run, Value},
     quant::dot_f32,
 };
@@ -49,6 +50,7 @@ fn visible(m: &Memory, inputs: &Inputs, run: &Run, r: usize) -> (Vec<usize>, isi
 }
 
 /// Row `r`: `y = softmax(scale q k + bias) v` head by head. `scores` is memory to work in.
+#[inline(never)]
 pub(super) fn attend(
     m: &Memory,
     inputs: &Inputs,
@@ -93,8 +95,9 @@ pub(super) fn attend(
 
 /// A sink takes its part and is dropped.
 fn softmax(x: &mut [f32], sink: Option<f32>) {
-    let max = x.iter().copied().chain(sink).fold(f32::NEG_INFINITY, f32::max);
-    x.iter_mut().for_each(|x| *x = (*x - max).exp());
-    let sum = x.iter().sum::<f32>() + sink.map_or(0.0, |sink| (sink - max).exp());
-    x.iter_mut().for_each(|x| *x /= sum);
+    let max = lanes::largest(x, sink.unwrap_or(f32::NEG_INFINITY), |x| x);
+    lanes::map(x, |x| (x - F32x4::splat(max)).exp());
+    let sum = lanes::sum(x) + sink.map_or(0.0, |sink| (sink - max).exp());
+    let part = 1.0 / sum;
+    x.iter_mut().for_each(|x| *x *= part);
 }

@@ -1,16 +1,19 @@
 //! The CPU backend interprets a [`Plan`] step by step. It is the reference that the GPU's kernels are held to,
-//! and what runs where there is no GPU; there, quantized dots use wasm SIMD (`quant::dot`).
+//! and what runs where there is no GPU.
 
 mod attention;
 mod experts;
+mod function;
+mod linear;
 mod ops;
+mod panel;
 mod sample;
 
 pub use sample::{penalize, pick};
 
 use std::collections::HashMap;
 
-use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sampled};
+use super::{Backend, Counters, Info, Kind, Precision, Prepared, WeightSpec, no_such, sampled};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
@@ -57,6 +60,7 @@ pub struct Cpu {
     words: HashMap<String, Vec<u32>>,
     plans: Vec<Plan>,
     scratch: Vec<Scratch>,
+    precision: Precision,
     destroyed: bool,
 }
 
@@ -163,11 +167,16 @@ impl Backend for Cpu {
             floats: &mut self.floats,
             words: &mut self.words,
             scratch,
+            precision: self.precision,
         };
         for step in plan.steps.iter().take_while(|step| step.stage <= until) {
             memory.step(&step.op, run);
         }
         Ok(())
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     fn dispatches(&self, prepared: Prepared) -> usize {
@@ -226,7 +235,7 @@ impl Backend for Cpu {
     }
 
     fn prefill_rows(&self) -> usize {
-        16
+        64
     }
 
     fn depth(&self) -> usize {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::{Cells, Scratch, attention, experts, sample};
+use super::{Cells, Scratch, attention, experts, function, linear, sample};
+use crate::backend::Precision;
 use crate::{
     plan::{Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
-    quant::{DType, dot_f32},
+    quant::DType,
 };
 
 /// A weight matrix as its file has it: rows of blocks.
@@ -30,6 +31,7 @@ pub(super) struct Memory<'a> {
     pub floats: &'a mut HashMap<String, Cells>,
     pub words: &'a mut HashMap<String, Vec<u32>>,
     pub scratch: &'a mut Scratch,
+    pub precision: Precision,
 }
 
 impl Memory<'_> {
@@ -150,11 +152,14 @@ impl Memory<'_> {
                 self.each_row(y, run, |m, r, row| attention::attend(m, &inputs, run, r, &mut scores, row));
             }
             Op::Map { x, f } => {
-                self.each_row(x, run, |_, _, row| row.iter_mut().for_each(|x| *x = f.apply(*x)));
+                self.each_row(x, run, |_, _, row| function::apply(f, row));
             }
             Op::Gate { gate, up, f } => self.each_row(gate, run, |m, r, row| {
-                let up = m.row(up, r).iter().cycle();
-                row.iter_mut().zip(up).for_each(|(gate, up)| *gate = f.apply(*gate) * up);
+                function::apply(f, row);
+                match m.row(up, r) {
+                    [up] => row.iter_mut().for_each(|gate| *gate *= up),
+                    up => row.iter_mut().zip(up).for_each(|(gate, up)| *gate *= up),
+                }
             }),
             Op::Add { x, y } => self.each_row(y, run, |m, r, row| {
                 row.iter_mut().zip(m.row(x, r)).for_each(|(y, x)| *y += x);
@@ -179,7 +184,7 @@ impl Memory<'_> {
                     let x = &x[start..start + matrix.n_in];
                     let first = chosen[j] as usize * n_out;
                     for (i, y) in y[..n_out].iter_mut().enumerate() {
-                        let product = (matrix.dtype.info().dot)(matrix.row(first + i), x);
+                        let product = matrix.dtype.info().dot(matrix.row(first + i), x);
                         *y = product + bias.map_or(0.0, |bias| m.row(bias, 0)[first + i]);
                     }
                     y[n_out..].fill(0.0);
@@ -209,27 +214,23 @@ impl Memory<'_> {
         }
     }
 
-    /// `y = x wᵀ (+ bias)` or `y += …`. Several rows share the work of unpacking a weight row.
+    /// `y = x wᵀ (+ bias)` or `y += …`.
     fn linear(&mut self, x: Value, w: Value, bias: Option<Value>, y: Value, add: bool, run: &Run) {
         let n = self.n_rows(y, run);
         let stride = self.plan[y].stride();
         let mut cells = self.take(y);
-        let matrix = self.matrix(w);
-        let info = matrix.dtype.info();
-        let mut unpacked = vec![0.0; if n > 1 { matrix.n_in } else { 0 }];
-        for i in 0..matrix.n_out {
-            let packed = matrix.row(i);
-            if n > 1 {
-                info.dequantize_row(packed, &mut unpacked);
+        let rows: Vec<&[f32]> = (0..n).map(|r| self.row(x, r)).collect();
+        let bias = bias.map(|bias| self.row(bias, 0));
+        linear::multiply(self.matrix(w), &rows, self.precision, |r, first, products| {
+            let y = &mut cells[r * stride + first..][..products.len()];
+            if !add {
+                y.fill(0.0);
             }
-            for r in 0..n {
-                let x = self.row(x, r);
-                let product = if n > 1 { dot_f32(&unpacked, x) } else { (info.dot)(packed, x) };
-                let before = if add { cells[r * stride + i] } else { 0.0 };
-                let bias = bias.map_or(0.0, |bias| self.row(bias, 0)[i]);
-                cells[r * stride + i] = before + product + bias;
+            y.iter_mut().zip(products).for_each(|(y, product)| *y += product);
+            if let Some(bias) = bias {
+                y.iter_mut().zip(&bias[first..]).for_each(|(y, bias)| *y += bias);
             }
-        }
+        });
         self.put(y, cells);
     }
 

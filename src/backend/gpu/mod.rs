@@ -23,7 +23,7 @@ pub use shader::{Texts, Variant};
 
 use std::{collections::HashMap, rc::Rc};
 
-use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sampled};
+use super::{Backend, Counters, Info, Kind, Precision, Prepared, WeightSpec, no_such, sampled};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
@@ -327,6 +327,9 @@ impl Backend for Gpu {
             device.settle().await
         })
     }
+
+    // Kernels compute with f32 activations only.
+    fn set_precision(&mut self, _: Precision) {}
 
     fn dispatches(&self, prepared: Prepared) -> usize {
         self.plans[prepared.0].commands.len()

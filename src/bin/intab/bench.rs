@@ -10,7 +10,7 @@ use intab::{
 use serde_json::json;
 
 use super::{
-    BackendArg, DeviceArgs, arguments,
+    BackendArg, DeviceArgs, PrecisionArg, arguments,
     generate::stream,
     load_checkpoint,
     output::{Failure, Result, note, print},
@@ -27,6 +27,9 @@ pub struct BenchArgs {
     /// Tokens generated
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     new_tokens: usize,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Fast)]
+    precision: PrecisionArg,
     /// Runs, of which the best counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     runs: usize,
@@ -67,6 +70,7 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
             max_new_tokens: Some(args.new_tokens),
             temperature: 0.0,
             ignore_eos: true,
+            precision: args.precision.into(),
             ..GenerateOptions::default()
         };
         let output = stream(engine, &ids, options, |_| Ok(())).await?;

@@ -11,7 +11,7 @@ use intab::{
 use serde_json::json;
 
 use super::{
-    DeviceArgs,
+    DeviceArgs, PrecisionArg,
     arguments::{self, Ids},
     output::{Result, print},
 };
@@ -32,6 +32,9 @@ pub struct LogitsArgs {
     /// The last position only
     #[arg(long)]
     last: bool,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Exact)]
+    precision: PrecisionArg,
     /// Print {"shape": [n, vocab], "logits": [[…]]}
     #[arg(long)]
     json: bool,
@@ -41,6 +44,7 @@ pub struct LogitsArgs {
 
 pub async fn logits(args: &LogitsArgs) -> Result<()> {
     let mut engine = args.device.load(&args.model, Some(&args.ids.0)).await?;
+    engine.set_precision(args.precision.into());
     let config = engine.facts().config.clone();
     let types = args.token_types.as_ref().map(|Ids(types)| types.as_slice());
     let classifies = matches!(config.head.output, HeadOutput::Labels(_));

@@ -1,6 +1,10 @@
 //! The quantized types and the shaders alone as a wasm module without imports, so that a test can compare the ways to
 //! multiply in the same engine that runs them, and the shaders with the scalar truth in a browser.
 
+#[path = "../../../src/lanes/mod.rs"]
+pub mod lanes;
+#[path = "../../../src/backend/cpu/panel.rs"]
+mod panel;
 #[path = "../../../src/quant/mod.rs"]
 pub mod quant;
 #[path = "../../random/mod.rs"]
@@ -10,7 +14,8 @@ pub mod shader;
 
 use std::cell::RefCell;
 
-use quant::{TYPES, TypeInfo};
+use panel::{FloatPanel, LevelPanel, TALL};
+use quant::{TYPES, TypeInfo, Unpacked};
 use random::Random;
 use shader::{Texts, Variant};
 
@@ -27,16 +32,36 @@ pub extern "C" fn has_vectors() -> bool {
 }
 
 /// How far the dot product of a random row of `n` weights is from the exact one, relative to the sum of its terms'
-/// magnitudes, by the fast way or by the reference.
+/// magnitudes: by floats one by one (0) or in a panel (1), by integers one by one (2) or in a panel (3), where the
+/// type has them.
 #[unsafe(no_mangle)]
-pub extern "C" fn dot_error(index: usize, n: usize, seed: u64, fast: bool) -> f64 {
+pub extern "C" fn dot_error(index: usize, n: usize, seed: u64, way: u32) -> f64 {
     let info = &TYPES[index];
     let mut random = Random(seed);
     let row = random.blocks(info.name, info.block_bytes, n / info.block_len);
     let x = random.numbers(n);
     let mut weights = vec![0.0; n];
     info.dequantize_row(&row, &mut weights);
-    let product = if fast { (info.dot)(&row, &x) } else { info.dot_reference(&row, &x) };
+    let product = match (way, &info.levels) {
+        (0, _) => info.dot(&row, &x),
+        (1, _) => {
+            let mut panel = FloatPanel::default();
+            panel.fill(info, n, std::iter::once(&row[..]));
+            panel.multiply([&x; TALL])[TALL - 1][0]
+        }
+        (_, None) => return 0.0,
+        (_, Some(levels)) => {
+            let mut rows = levels.rows(n);
+            rows.push(&x);
+            if way == 2 {
+                (levels.dot)(&row, rows.row(0), &mut Unpacked::default())
+            } else {
+                let mut panel = LevelPanel::new(levels, n);
+                panel.fill(levels, std::iter::once(&row[..]));
+                panel.multiply([rows.row(0); TALL])[TALL - 1][0]
+            }
+        }
+    };
     let terms = weights.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x));
     (f64::from(product) - terms.clone().sum::<f64>()).abs() / terms.map(f64::abs).sum::<f64>()
 }
