@@ -72,7 +72,7 @@ fn products_of_integers_lose_next_to_nothing() {
             case.precision = Precision::Fast;
             let fast = case.output(Kind::Cpu, y).unwrap();
             let nmse = common::nmse(&fast, &exact);
-            assert!(nmse <= 1e-6, "{} [19, {n_in}] on {rows} rows: {nmse:e}", info.name);
+            assert!(nmse <= 1e-5, "{} [19, {n_in}] on {rows} rows: {nmse:e}", info.name);
         }
     }
 }

@@ -148,8 +148,10 @@ impl Memory<'_> {
             }
             Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
                 let inputs = attention::Inputs { q, k, v, shape, keys, bias, sinks };
-                let mut scores = Vec::new();
-                self.each_row(y, run, |m, r, row| attention::attend(m, &inputs, run, r, &mut scores, row));
+                let (n, stride) = (self.n_rows(y, run), self.plan[y].stride());
+                let mut cells = self.take(y);
+                attention::attend(self, &inputs, run, n, &mut cells, stride);
+                self.put(y, cells);
             }
             Op::Map { x, f } => {
                 self.each_row(x, run, |_, _, row| function::apply(f, row));
