@@ -60,6 +60,28 @@ impl Folder {
         self.tensors.insert(name.into(), info);
     }
 
+    /// Gives a tensor another type, and zeros of that type.
+    pub fn retype(&mut self, name: &str, dtype: &str, bits: usize) {
+        let mut data = Vec::new();
+        for other in self.tensors.keys().cloned().collect::<Vec<_>>() {
+            let bytes = match other == name {
+                true => vec![0; self.numbers(name) * bits / 8],
+                false => self.bytes(&other).to_vec(),
+            };
+            let start = data.len();
+            data.extend(bytes);
+            // No byte may be between two tensors.
+            self.tensors[&other]["data_offsets"] = json!([start, data.len()]);
+        }
+        self.data = data;
+        self.tensors[name]["dtype"] = dtype.into();
+    }
+
+    /// How many numbers a tensor has.
+    fn numbers(&self, name: &str) -> usize {
+        self.tensors[name]["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).product()
+    }
+
     /// The bytes of a tensor.
     pub fn bytes(&self, name: &str) -> &[u8] {
         let offsets = &self.tensors[name]["data_offsets"];
