@@ -117,6 +117,11 @@ impl GenerateOptions {
             [("presence_penalty", self.presence_penalty), ("frequency_penalty", self.frequency_penalty)]
         {
             need((-100.0..=100.0).contains(&x), what, x, "between -100 and 100")?;
+            if x != 0.0 && self.num_beams > 1 {
+                let n = self.num_beams;
+                let problem = format!("it is not applied to beams, of which there are {n}: ask for one");
+                return Err(Error::input(what, problem));
+            }
         }
         if self.stop.iter().any(String::is_empty) {
             return Err(Error::input("stop", "an empty text would stop at once"));

@@ -2,7 +2,7 @@
 
 use super::{Beams, Host};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     model::GenerationDefaults,
     plan::Run,
     run::{BeamOptions, BeamSearch, Engine, GenerateOptions, ProcessOptions, Processors, Slots},
@@ -22,7 +22,7 @@ impl Way {
     /// The way of a generation that goes on from `prompt`; `source` is what an encoder reads.
     ///
     /// # Errors
-    /// As [`Processors::new`] and [`BeamSearch::new`]; [`Error::Input`] for what beams do not do.
+    /// As [`Processors::new`] and [`BeamSearch::new`].
     pub fn of(
         engine: &Engine,
         prompt: &[u32],
@@ -48,15 +48,6 @@ impl Way {
         if !beams {
             let counts = counts(prompt, n_vocab);
             return Ok(Way::Host(Host { processors, source, counts, unseen: None }));
-        }
-        for (what, penalty) in
-            [("presence_penalty", options.presence_penalty), ("frequency_penalty", options.frequency_penalty)]
-        {
-            if penalty != 0.0 {
-                let n = options.num_beams;
-                let problem = format!("it is not applied to beams, of which there are {n}; ask for one");
-                return Err(Error::input(what, problem));
-            }
         }
         let max_length = max_length.unwrap_or(n_ctx).min(n_ctx);
         let options = BeamOptions {
