@@ -196,7 +196,7 @@ fn each_mask_gets_its_own_words() {
         for (text, gaps) in case.texts().into_iter().zip(list(&case.0["gaps"])) {
             let found = block_on(engine.fill_mask(text, 4)).unwrap();
             assert_eq!(found.len(), list(gaps).len());
-            for (found, expected) in found.iter().flatten().zip(list(gaps).iter().flat_map(|gap| list(gap))) {
+            for (found, expected) in found.iter().flatten().zip(list(gaps).iter().flat_map(list)) {
                 assert_eq!(
                     (u64::from(found.id), &found.token),
                     (expected[0].as_u64().unwrap(), &expected[1].as_str().unwrap().to_owned())
