@@ -10,9 +10,9 @@ use intab::{
 use serde_json::json;
 
 use super::{
-    BackendArg, DeviceArgs, arguments,
+    DeviceArgs, QuantizeArg, arguments,
+    device::BackendArg,
     generate::stream,
-    load_checkpoint,
     output::{Failure, Result, note, print},
 };
 
@@ -30,6 +30,8 @@ pub struct BenchArgs {
     /// Runs, of which the best counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     runs: usize,
+    #[command(flatten)]
+    quantize: QuantizeArg,
 }
 
 pub async fn bench(args: &BenchArgs) -> Result<()> {
@@ -44,8 +46,8 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     }
     for backend in [BackendArg::Cpu, BackendArg::Gpu] {
         let checkpoint = format::open_path(&args.model).await?;
-        let device = DeviceArgs { backend, context: None };
-        match load_checkpoint(&checkpoint, &device).await {
+        let device = DeviceArgs { backend, context: None, quantize: args.quantize };
+        match device.load_checkpoint(&checkpoint).await {
             Ok(mut engine) => print(&measure(&mut engine, args).await?.to_string())?,
             Err(Failure::Engine(Error::NoDevice { problem, .. })) => {
                 note(&format!("no GPU to measure: {problem}"));
