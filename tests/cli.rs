@@ -6,69 +6,13 @@ mod common;
 #[allow(dead_code)]
 mod inputs;
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::{Command, Output, Stdio},
-};
+use std::path::PathBuf;
 
+use common::cli::{ids_of, intab, joined, json, printed, refusal, refused_for, run, run_with};
 use serde_json::Value;
 
 fn model() -> String {
     common::repo("models/intab-stories.gguf").display().to_string()
-}
-
-fn intab(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_intab"));
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-fn run(args: &[&str]) -> Output {
-    intab(args).output().unwrap()
-}
-
-/// Runs with a text on stdin.
-fn run_with(args: &[&str], stdin: &str) -> Output {
-    let mut child = intab(args).stdin(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
-}
-
-/// What a run that succeeds prints.
-fn printed(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(output: Output) -> Value {
-    serde_json::from_str(&printed(output)).unwrap()
-}
-
-/// The one line of a run that fails.
-fn refusal(args: &[&str]) -> String {
-    let output = run(args);
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {stderr}");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{args:?}");
-    // A system library of GPU drivers prints this where there is no desktop session.
-    let lines: Vec<_> = stderr.lines().filter(|l| !l.starts_with("error: XDG_RUNTIME_DIR")).collect();
-    assert_eq!(lines.len(), 1, "{args:?}: {stderr}");
-    assert!(lines[0].starts_with("intab: "), "{args:?}: {stderr}");
-    lines[0].to_owned()
-}
-
-fn refused_for(args: &[&str], reason: &str) {
-    let line = refusal(args);
-    assert!(line.contains(reason), "{args:?}: {line}");
-}
-
-fn ids_of(value: &Value) -> Vec<u64> {
-    value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect()
-}
-
-fn joined(ids: &[u64], separator: &str) -> String {
-    ids.iter().map(u64::to_string).collect::<Vec<_>>().join(separator)
 }
 
 fn expected() -> Value {

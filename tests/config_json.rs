@@ -340,3 +340,26 @@ fn no_config_makes_it_panic() {
         }
     }
 }
+
+/// Weights, a bias, and the embeddings by which the names of all others are found.
+#[test]
+fn a_weight_of_a_type_that_is_not_read_names_itself_and_the_type() {
+    for (model, tensor, dtype, bits) in [
+        ("llama-linear", "model.layers.1.self_attn.q_proj.weight", "F8_E4M3", 8),
+        ("llama-linear", "model.embed_tokens.weight", "I64", 64),
+        ("llama-linear", "lm_head.weight", "F64", 64),
+        ("bert", "encoder.layer.0.attention.self.query.bias", "I64", 64),
+        ("qwen3_moe", "model.layers.0.mlp.experts.1.up_proj.weight", "F8_E5M2", 8),
+    ] {
+        let mut folder = Folder::of(model);
+        folder.retype(tensor, dtype, bits);
+        let error = folder.refusal();
+        assert!(error.contains(&format!("tensor type `{dtype}`")), "{error}");
+        assert!(error.contains(&format!("tensor {tensor} of")), "{error}");
+    }
+    // A buffer that nothing uses may be of any type.
+    let mut folder = Folder::of("bert");
+    folder.add_zeros("embeddings.position_ids", &[1, 40]);
+    folder.retype("embeddings.position_ids", "I64", 64);
+    hidden_states_agree(&mut folder.load().unwrap(), &folder.expected);
+}

@@ -96,18 +96,25 @@ fn file(tensors: &[Tensor]) -> Vec<u8> {
     data.finish().unwrap()
 }
 
-/// Logits of every position; `None` where the machine has no GPU.
-fn logits(file: Vec<u8>, ids: &[u32], prefer: Prefer) -> Option<Vec<f32>> {
+/// Logits of every position, and the bytes that the model holds; `None` where the machine has no GPU.
+fn logits(file: Vec<u8>, ids: &[u32], options: LoadOptions) -> Option<(Vec<f32>, u64)> {
     let source = Rc::new(MemorySource::new("model.gguf", file));
     let checkpoint = block_on(open(vec![source])).unwrap();
-    match block_on(load(&checkpoint, &LoadOptions { prefer, ..LoadOptions::default() })) {
-        Ok(mut engine) => Some(block_on(engine.logits(ids)).unwrap()),
+    match block_on(load(&checkpoint, &options)) {
+        Ok(mut engine) => {
+            let bytes = engine.counters().bytes;
+            Some((block_on(engine.logits(ids)).unwrap(), bytes))
+        }
         Err(error @ Error::NoDevice { .. }) => {
             common::no_gpu(&error);
             None
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+fn on(prefer: Prefer) -> LoadOptions {
+    LoadOptions { prefer, ..LoadOptions::default() }
 }
 
 #[test]
@@ -117,10 +124,10 @@ fn a_model_in_any_type_answers_as_its_weights_in_plain_numbers_do() {
         let tensors = tensors(info, &mut random);
         let plain: Vec<Tensor> = tensors.iter().map(Tensor::plain).collect();
         let ids: Vec<u32> = (0..9).map(|_| random.bits() as u32 % N_VOCAB as u32).collect();
-        let truth = logits(file(&plain), &ids, Prefer::Cpu).unwrap();
+        let (truth, _) = logits(file(&plain), &ids, on(Prefer::Cpu)).unwrap();
         assert!(truth.iter().all(|x| x.is_finite()), "{}: no numbers to compare with", info.name);
         for prefer in [Prefer::Cpu, Prefer::Gpu] {
-            let Some(found) = logits(file(&tensors), &ids, prefer) else { return };
+            let Some((found, _)) = logits(file(&tensors), &ids, on(prefer)) else { return };
             for (row, (found, truth)) in
                 found.chunks_exact(N_VOCAB).zip(truth.chunks_exact(N_VOCAB)).enumerate()
             {
@@ -128,6 +135,43 @@ fn a_model_in_any_type_answers_as_its_weights_in_plain_numbers_do() {
                 let worst = truth.iter().zip(found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 let range = high - low;
                 assert!(worst <= 1e-3 * range, "{} {prefer:?} row {row}: {worst} in {range}", info.name);
+            }
+        }
+    }
+}
+
+/// As our own quantizers write a file: token embeddings at 8 bits, vectors as they are.
+fn quantized(tensor: &Tensor, wanted: DType) -> Tensor {
+    let dtype = match tensor.name {
+        name if name.contains("norm") => return tensor.plain(),
+        "token_embd.weight" => DType::Q8_0,
+        _ => wanted,
+    };
+    let info = dtype.info();
+    let mut bytes = vec![0; tensor.shape[0] * info.row_bytes(tensor.shape[1])];
+    info.quantize.unwrap()(&tensor.numbers(), &mut bytes);
+    Tensor { name: tensor.name, dtype, shape: tensor.shape.clone(), bytes }
+}
+
+#[test]
+fn matrices_quantized_while_they_load_are_those_of_a_quantized_file() {
+    let mut random = Random::fresh();
+    let ids: Vec<u32> = (0..9).map(|_| random.bits() as u32 % N_VOCAB as u32).collect();
+    for stored in [DType::F32, DType::F16, DType::BF16] {
+        let tensors = tensors(stored.info(), &mut random);
+        for (wanted, most) in [(DType::Q8_0, 1e-3), (DType::Q4_0, 0.2), (DType::Q4_K, 0.2)] {
+            let made: Vec<Tensor> = tensors.iter().map(|tensor| quantized(tensor, wanted)).collect();
+            for prefer in [Prefer::Cpu, Prefer::Gpu] {
+                let Some((plain, whole)) = logits(file(&tensors), &ids, on(prefer)) else { return };
+                let options = LoadOptions { quantize: Some(wanted), ..on(prefer) };
+                let (found, bytes) = logits(file(&tensors), &ids, options).unwrap();
+                let (expected, least) = logits(file(&made), &ids, on(prefer)).unwrap();
+                let place = format!("{stored} as {wanted}, {prefer:?}");
+                assert!(common::nmse(&expected, &found) < 1e-10, "{place}: another model than the file's");
+                assert_eq!(bytes, least, "{place}");
+                assert!(bytes < whole, "{place}: {bytes} of {whole} bytes");
+                let nmse = common::nmse(&plain, &found);
+                assert!(nmse > 0.0 && nmse < most, "{place}: NMSE {nmse}");
             }
         }
     }

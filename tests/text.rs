@@ -1,115 +1,16 @@
-//! Tokenizers, streaming and stops on small vocabularies made here.
+//! Tokenizers on small vocabularies made here.
 
-use std::collections::BTreeMap;
+#[path = "text/inputs.rs"]
+mod inputs;
+mod random;
 
+use inputs::{File, HELLO, NORMAL, UNKNOWN, USER_DEFINED, byte_level, sentencepiece};
 use intab::{
     Error,
-    format::metadata::{Metadata, Value},
-    text::{StreamDecoder, TokenKind, Tokenizer},
+    format::metadata::Value,
+    text::{StreamDecoder, TokenKind},
 };
-
-/// Metadata under `tokenizer.ggml.`.
-struct File(Metadata);
-
-impl File {
-    fn new(model: &str, tokens: &[(&str, u64)]) -> Self {
-        let metadata =
-            Metadata { file: "made.gguf".into(), values: BTreeMap::new(), offsets: BTreeMap::new() };
-        File(metadata)
-            .with("model", Value::String(model.into()))
-            .with("tokens", Value::Strings(tokens.iter().map(|(text, _)| text).collect()))
-            .with("token_type", Value::Uints(tokens.iter().map(|(_, kind)| *kind).collect()))
-    }
-
-    fn with(mut self, key: &str, value: Value) -> Self {
-        self.0.values.insert(format!("tokenizer.ggml.{key}"), value);
-        self
-    }
-
-    fn without(mut self, key: &str) -> Self {
-        self.0.values.remove(&format!("tokenizer.ggml.{key}"));
-        self
-    }
-
-    fn read(&self) -> Tokenizer {
-        Tokenizer::from_metadata(&self.0).unwrap()
-    }
-
-    fn error(&self) -> Error {
-        Tokenizer::from_metadata(&self.0).unwrap_err()
-    }
-}
-
-const NORMAL: u64 = 1;
-const UNKNOWN: u64 = 2;
-const CONTROL: u64 = 3;
-const USER_DEFINED: u64 = 4;
-const BYTE: u64 = 6;
-
-/// The 256 bytes in GPT-2's alphabet, in order.
-fn alphabet() -> Vec<String> {
-    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let mut next = 256;
-    let spell = |byte: u8| {
-        let code = if printable(byte) { u32::from(byte) } else { next };
-        next += u32::from(!printable(byte));
-        char::from_u32(code).unwrap().to_string()
-    };
-    (0..=255).map(spell).collect()
-}
-
-/// Bytes 0..=255, then `<|im_start|>` 256, `<|im_end|>` 257, `<think>` 258, then what `merges` make.
-fn byte_level(merges: &[&str]) -> File {
-    let made: Vec<String> = merges.iter().map(|merge| merge.replace(' ', "")).collect();
-    let alphabet = alphabet();
-    let mut tokens: Vec<(&str, u64)> = alphabet.iter().map(|text| (text.as_str(), NORMAL)).collect();
-    tokens.extend([("<|im_start|>", CONTROL), ("<|im_end|>", CONTROL), ("<think>", USER_DEFINED)]);
-    tokens.extend(made.iter().map(|text| (text.as_str(), NORMAL)));
-    File::new("gpt2", &tokens)
-        .with("pre", Value::String("gpt-2".into()))
-        .with("merges", Value::Strings(merges.iter().collect()))
-        .with("bos_token_id", Value::Uint(256))
-        .with("eos_token_id", Value::Uint(257))
-}
-
-/// `<unk>` 0, `<s>` 1, `</s>` 2, bytes from 3, then pieces from 259, each with a score lower than the one before.
-fn sentencepiece(pieces: &[&str]) -> File {
-    let bytes: Vec<String> = (0..=255u8).map(|byte| format!("<0x{byte:02X}>")).collect();
-    let mut tokens = vec![("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL)];
-    tokens.extend(bytes.iter().map(|text| (text.as_str(), BYTE)));
-    tokens.extend(pieces.iter().map(|text| (*text, NORMAL)));
-    let scores = (0..tokens.len()).map(|id| 258.0 - id as f32).collect();
-    File::new("llama", &tokens)
-        .with("scores", Value::Floats(scores))
-        .with("bos_token_id", Value::Uint(1))
-        .with("eos_token_id", Value::Uint(2))
-        .with("unknown_token_id", Value::Uint(0))
-}
-
-/// Pieces that spell "hello world".
-const HELLO: &[&str] = &["he", "ll", "llo", "hello", "▁hello", "▁w", "▁", "h", "e", "l", "o", "w"];
-
-/// A small generator, so that each run of a test sees the same texts.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    /// Mostly ASCII and white space, with every plane of Unicode mixed in.
-    fn text(&mut self, n: u64) -> String {
-        let scalar = |random: &mut Self| match random.below(6) {
-            0 => char::from_u32(random.below(0x11_0000) as u32).unwrap_or('\u{fffd}'),
-            1 => char::from_u32(0x1F300 + random.below(0x300) as u32).unwrap_or(' '),
-            2 => char::from_u32(0x300 + random.below(0x70) as u32).unwrap_or(' '),
-            3 => [' ', '\n', '\t', '\r', '\u{a0}', '\u{3000}'][random.below(6) as usize],
-            _ => char::from_u32(32 + random.below(95) as u32).unwrap_or(' '),
-        };
-        (0..n).map(|_| scalar(self)).collect()
-    }
-}
+use random::Random;
 
 #[test]
 fn merges_go_by_rank_within_words() {
@@ -146,8 +47,8 @@ fn every_text_survives_byte_level_bpe() {
     ] {
         let tokenizer =
             byte_level(&["e r", "Ġ t", "i n", "Ġt h", "ã ģ"]).with("pre", Value::String(pre.into())).read();
-        for round in 0..60 {
-            let text = random.text(round);
+        for _ in 0..60 {
+            let text = random.text(&[]);
             let ids = tokenizer.encode(&text, false, false).unwrap();
             assert_eq!(tokenizer.decode(&ids, true).unwrap(), text, "{pre}");
         }
@@ -195,7 +96,7 @@ fn a_text_keeps_its_spaces_through_sentencepiece() {
     for text in ["", " ", "  ", " hello", "hello  world ", "\n hello"]
         .map(String::from)
         .into_iter()
-        .chain((0..60).map(|n| random.text(n)))
+        .chain((0..60).map(|_| random.text(&[])))
     {
         // U+2581 is how the vocabulary writes a space, so no text can keep it.
         let text = text.replace('▁', "_");
@@ -274,62 +175,6 @@ fn answers_end_at_eos_and_at_the_usual_names() {
     assert_eq!(tokenizer.ends(), [65, 256, 257]);
     assert!(tokenizer.is_end(257) && !tokenizer.is_end(97));
     assert_eq!(tokenizer.eot(), Some(65));
-}
-
-#[test]
-fn a_stream_says_what_the_whole_text_says_in_whole_characters() {
-    let mut random = Random(3);
-    for tokenizer in [byte_level(&["ð Ł", "Ġ ð"]).read(), sentencepiece(HELLO).read()] {
-        for round in 0..200 {
-            let text = random.text(1 + round % 40).replace('▁', "_");
-            let ids = tokenizer.encode(&text, true, false).unwrap();
-            let mut decoder = StreamDecoder::new(&tokenizer, true);
-            let pieces: Vec<String> = ids.iter().map(|id| decoder.push(&tokenizer, *id).unwrap()).collect();
-            assert_eq!(pieces.concat() + &decoder.finish(), text);
-            let broken = pieces.concat().matches('\u{fffd}').count();
-            assert_eq!(broken, text.matches('\u{fffd}').count(), "part of a character came out: {pieces:?}");
-        }
-    }
-}
-
-#[test]
-fn ids_that_are_no_text_stream_as_they_decode() {
-    let tokenizer = byte_level(&["ð Ł"]).read();
-    let mut random = Random(4);
-    for _ in 0..500 {
-        let ids: Vec<u32> = (0..random.below(12)).map(|_| (128 + random.below(128)) as u32).collect();
-        let bytes: Vec<u8> =
-            ids.iter().flat_map(|id| tokenizer.token_bytes(*id).unwrap().into_owned()).collect();
-        let mut decoder = StreamDecoder::new(&tokenizer, true);
-        let mut text: String = ids.iter().map(|id| decoder.push(&tokenizer, *id).unwrap()).collect();
-        text += &decoder.finish();
-        assert_eq!(text, String::from_utf8_lossy(&bytes), "{bytes:x?}");
-        assert_eq!(text, tokenizer.decode(&ids, true).unwrap());
-    }
-}
-
-#[test]
-fn the_first_space_goes_but_not_in_what_follows_a_prompt() {
-    let tokenizer = sentencepiece(HELLO).read();
-    let hello = tokenizer.token_id("▁hello").unwrap();
-    let stream = |prompt: &[u32]| {
-        let mut decoder = StreamDecoder::after(&tokenizer, prompt).unwrap();
-        decoder.push(&tokenizer, hello).unwrap() + &decoder.push(&tokenizer, hello).unwrap()
-    };
-    assert_eq!(stream(&[]), "hello hello");
-    assert_eq!(stream(&[1]), "hello hello", "after BOS");
-    assert_eq!(stream(&[1, hello]), " hello hello");
-    assert_eq!(stream(&[1, hello, 2]), "hello hello", "after a special token");
-    assert_eq!(tokenizer.decode(&[1, hello, hello], true).unwrap(), "hello hello");
-}
-
-#[test]
-fn a_character_that_the_prompt_leaves_unfinished_is_completed() {
-    let tokenizer = byte_level(&[]).read();
-    let (prompt, rest) = ("a😀".as_bytes().split_at(3), [0x80u32]);
-    let prompt: Vec<u32> = prompt.0.iter().chain(&prompt.1[..1]).map(|byte| u32::from(*byte)).collect();
-    let mut decoder = StreamDecoder::after(&tokenizer, &prompt).unwrap();
-    assert_eq!(decoder.push(&tokenizer, rest[0]).unwrap(), "😀");
 }
 
 #[test]

@@ -5,6 +5,8 @@
 mod arguments;
 #[path = "intab/bench.rs"]
 mod bench;
+#[path = "intab/device.rs"]
+mod device;
 #[path = "intab/embed.rs"]
 mod embed;
 #[path = "intab/generate.rs"]
@@ -15,6 +17,8 @@ mod inspect;
 mod logits;
 #[path = "intab/output.rs"]
 mod output;
+#[path = "intab/precision.rs"]
+mod precision;
 #[path = "intab/synth.rs"]
 mod synth;
 #[path = "intab/template.rs"]
@@ -24,19 +28,12 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
-    rc::Rc,
 };
 
 use arguments::Ids;
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use intab::{
-    Error,
-    backend::Precision,
-    format::{self, Checkpoint},
-    model,
-    run::{self, Engine, LoadOptions, Prefer, Progress, load},
-    text::Tokenizer,
-};
+use clap::{Parser, Subcommand};
+use device::{DeviceArgs, QuantizeArg};
+use intab::{Error, format, run, text::Tokenizer};
 use output::{Failure, Result, note, print};
 use serde_json::json;
 
@@ -56,6 +53,8 @@ enum Command {
     Inspect {
         /// The model: a GGUF file, any part of a split one, or a Hugging Face folder
         model: PathBuf,
+        #[command(flatten)]
+        quantize: QuantizeArg,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -98,90 +97,6 @@ enum Command {
     Synth(synth::SynthArgs),
 }
 
-/// Where and how large.
-#[derive(Args)]
-struct DeviceArgs {
-    /// The device that runs the model; auto takes a GPU where there is a real one
-    #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
-    backend: BackendArg,
-    /// Positions that the context holds [default: what the model was trained for, at most 4096]
-    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
-    context: Option<usize>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BackendArg {
-    Auto,
-    Cpu,
-    Gpu,
-}
-
-/// See [`Precision`].
-#[derive(Clone, Copy, ValueEnum)]
-enum PrecisionArg {
-    Exact,
-    Fast,
-}
-
-impl From<PrecisionArg> for Precision {
-    fn from(arg: PrecisionArg) -> Precision {
-        match arg {
-            PrecisionArg::Exact => Precision::Exact,
-            PrecisionArg::Fast => Precision::Fast,
-        }
-    }
-}
-
-impl DeviceArgs {
-    /// Loads a model to run `ids`, if they are known; bad ones are refused before a device is opened.
-    async fn load(&self, model: &Path, ids: Option<&[u32]>) -> Result<Engine> {
-        let checkpoint = format::open_path(model).await?;
-        if let Some(ids) = ids {
-            let n_vocab = model::read(&checkpoint).await?.config.n_vocab;
-            if let Some(id) = ids.iter().find(|id| **id as usize >= n_vocab) {
-                let problem = format!("{id} is not in the vocabulary of {n_vocab} tokens");
-                return Err(Error::input("ids", problem).into());
-            }
-        }
-        load_checkpoint(&checkpoint, self).await
-    }
-}
-
-async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs) -> Result<Engine> {
-    let prefer = match args.backend {
-        BackendArg::Auto => Prefer::Auto,
-        BackendArg::Cpu => Prefer::Cpu,
-        BackendArg::Gpu => Prefer::Gpu,
-    };
-    let progress = |progress: Progress| log::progress(&progress);
-    let options = LoadOptions {
-        prefer,
-        context_length: args.context,
-        progress: Some(Rc::new(progress)),
-        ..LoadOptions::default()
-    };
-    let engine = load(checkpoint, &options).await?;
-    let facts = engine.facts();
-    let device = format!("{} ({}): {}", facts.backend.name(), facts.device, facts.backend_reason);
-    note(&format!("{} on {device}", facts.name));
-    Ok(engine)
-}
-
-mod log {
-    use std::io::{IsTerminal, Write};
-
-    use intab::run::Progress;
-
-    /// A line that is written over, where somebody looks.
-    pub fn progress(progress: &Progress) {
-        if std::io::stderr().is_terminal() {
-            let mut err = std::io::stderr().lock();
-            let _ = write!(err, "\r{} {}/{}\x1b[K\r", progress.stage, progress.loaded, progress.total);
-            let _ = err.flush();
-        }
-    }
-}
-
 fn main() -> ExitCode {
     let failure = match Cli::try_parse() {
         Ok(cli) => match pollster::block_on(do_command(cli.command)) {
@@ -215,7 +130,7 @@ fn usage(error: &clap::Error) -> Result<()> {
 
 async fn do_command(command: Command) -> Result<()> {
     match command {
-        Command::Inspect { model, json } => inspect::inspect(&model, json).await,
+        Command::Inspect { model, quantize, json } => inspect::inspect(&model, quantize.quantize, json).await,
         Command::Tokenize { model, no_special, json } => tokenize(&model, no_special, json).await,
         Command::Detokenize { model, ids: Ids(ids) } => {
             let text = tokenizer(&model).await?.decode(&ids, false)?;

@@ -40,6 +40,11 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// Whether the files have a tensor of this name, of a type that is read or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name) || self.foreign.contains_key(name)
+    }
+
     /// The tensor of this name, `None` where there is none.
     ///
     /// # Errors

@@ -211,8 +211,11 @@ impl<'a> Weights<'a> {
     }
 
     /// A tensor by its name in the file.
+    ///
+    /// # Errors
+    /// [`Error::Format`] where there is none; as [`Checkpoint::tensor`].
     pub fn tensor(&self, name: &str) -> Result<&'a TensorInfo> {
-        self.checkpoint.tensors.get(name).ok_or_else(|| self.bad(name, "the tensor is missing".into()))
+        self.checkpoint.tensor(name)?.ok_or_else(|| self.bad(name, "the tensor is missing".into()))
     }
 
     /// An [`Error::Format`] about a weight, by the name that its file gives it.

@@ -23,9 +23,9 @@ pub struct GenerateOptions {
     pub min_p: f32,
     /// Greater than 0; 1 is off.
     pub repetition_penalty: f32,
-    /// 0 is off.
+    /// 0 is off; not for beams.
     pub presence_penalty: f32,
-    /// 0 is off.
+    /// 0 is off; not for beams.
     pub frequency_penalty: f32,
     /// The random stream: the same seed on the same device gives the same text.
     pub seed: u64,
@@ -86,7 +86,11 @@ impl GenerateOptions {
             repetition_penalty: defaults.repetition_penalty.unwrap_or(plain.repetition_penalty),
             num_beams: defaults.num_beams.unwrap_or(plain.num_beams),
             length_penalty: defaults.length_penalty.unwrap_or(plain.length_penalty),
-            early_stopping: defaults.early_stopping.unwrap_or(plain.early_stopping),
+            early_stopping: defaults.early_stopping.unwrap_or(match defaults.num_beams {
+                // A file that asks for beams and says no more means what transformers does then.
+                Some(_) => EarlyStopping::No,
+                None => plain.early_stopping,
+            }),
             no_repeat_ngram_size: defaults.no_repeat_ngram_size.unwrap_or(plain.no_repeat_ngram_size),
             ..plain
         }
@@ -117,6 +121,11 @@ impl GenerateOptions {
             [("presence_penalty", self.presence_penalty), ("frequency_penalty", self.frequency_penalty)]
         {
             need((-100.0..=100.0).contains(&x), what, x, "between -100 and 100")?;
+            if x != 0.0 && self.num_beams > 1 {
+                let n = self.num_beams;
+                let problem = format!("it is not applied to beams, of which there are {n}: ask for one");
+                return Err(Error::input(what, problem));
+            }
         }
         if self.stop.iter().any(String::is_empty) {
             return Err(Error::input("stop", "an empty text would stop at once"));

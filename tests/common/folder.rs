@@ -25,10 +25,14 @@ pub struct Folder {
 
 impl Folder {
     pub fn of(name: &str) -> Folder {
-        let read =
-            |file: &str| std::fs::read(super::repo(&format!("tests/data/models/{name}/{file}"))).unwrap();
-        let parse = |file: &str| serde_json::from_slice(&read(file)).unwrap();
-        let weights = read("model.safetensors");
+        Folder::at(&format!("tests/data/models/{name}"))
+    }
+
+    /// Any folder in the repository.
+    pub fn at(path: &str) -> Folder {
+        let read = |file: &str| std::fs::read(super::repo(&format!("{path}/{file}")));
+        let parse = |file: &str| read(file).map_or(Json::Null, |json| serde_json::from_slice(&json).unwrap());
+        let weights = read("model.safetensors").unwrap();
         let len = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
         let mut tensors: Map<String, Json> = serde_json::from_slice(&weights[8..8 + len]).unwrap();
         tensors.remove("__metadata__");
@@ -56,6 +60,28 @@ impl Folder {
         self.tensors.insert(name.into(), info);
     }
 
+    /// Gives a tensor another type, and zeros of that type.
+    pub fn retype(&mut self, name: &str, dtype: &str, bits: usize) {
+        let mut data = Vec::new();
+        for other in self.tensors.keys().cloned().collect::<Vec<_>>() {
+            let bytes = match other == name {
+                true => vec![0; self.numbers(name) * bits / 8],
+                false => self.bytes(&other).to_vec(),
+            };
+            let start = data.len();
+            data.extend(bytes);
+            // No byte may be between two tensors.
+            self.tensors[&other]["data_offsets"] = json!([start, data.len()]);
+        }
+        self.data = data;
+        self.tensors[name]["dtype"] = dtype.into();
+    }
+
+    /// How many numbers a tensor has.
+    fn numbers(&self, name: &str) -> usize {
+        self.tensors[name]["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).product()
+    }
+
     /// The bytes of a tensor.
     pub fn bytes(&self, name: &str) -> &[u8] {
         let offsets = &self.tensors[name]["data_offsets"];
@@ -63,6 +89,10 @@ impl Folder {
     }
 
     pub fn load(&self) -> Result<Engine, Error> {
+        self.load_with(&LoadOptions { prefer: Prefer::Cpu, ..LoadOptions::default() })
+    }
+
+    pub fn load_with(&self, options: &LoadOptions) -> Result<Engine, Error> {
         let header = serde_json::to_vec(&self.tensors).unwrap();
         let weights = [&(header.len() as u64).to_le_bytes()[..], &header, &self.data].concat();
         let mut files = self.files.clone();
@@ -73,7 +103,7 @@ impl Folder {
             (path, source)
         };
         let checkpoint = block_on(format::open_files(files.into_iter().map(source).collect()))?;
-        block_on(load(&checkpoint, &LoadOptions { prefer: Prefer::Cpu, ..LoadOptions::default() }))
+        block_on(load(&checkpoint, options))
     }
 
     /// Why it is not loaded.

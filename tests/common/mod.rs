@@ -1,6 +1,8 @@
 //! What several tests need: the reference data where it is at hand, backends, fresh random numbers.
 #![allow(dead_code)] // each test binary uses its own part
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod folder;
 pub mod tiny;
 

@@ -1,5 +1,8 @@
 //! Inputs that differ from run to run.
 
+#[allow(dead_code)] // each test uses some
+mod text;
+
 /// SplitMix64 (Steele, Lea, Flood 2014).
 pub struct Random(pub u64);
 

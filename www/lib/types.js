@@ -98,9 +98,9 @@
  * @property {number} [repetitionPenalty] Divides the score of tokens that occurred: above 0, to 100; 1 is off.
  *   Default 1.
  * @property {number} [presencePenalty] Subtracted once from the score of tokens that occurred in the new text (the prompt
- *   does not count): -100 to 100; 0 is off. Default 0.
+ *   does not count): -100 to 100; 0 is off. Default 0. Not for beams.
  * @property {number} [frequencyPenalty] Subtracted from a token's score for each time it occurred in the new text (the
- *   prompt does not count): -100 to 100; 0 is off. Default 0.
+ *   prompt does not count): -100 to 100; 0 is off. Default 0. Not for beams.
  * @property {number} [seed] An integer, 0 to 2^53 - 1: the same seed on the same device gives the same text. Default: a
  *   random one, told in the result.
  * @property {string | readonly string[]} [stop] Up to 16 texts that end the answer; they are not part of it.

@@ -136,6 +136,13 @@ mod tests {
     }
 
     #[test]
+    fn a_cfg_is_two_arguments() {
+        let text = file().replace("cfgs = []", "cfgs = ['a', 'b=\"c\"']");
+        let flags = Settings::parse(&text).unwrap().rustflags();
+        assert!(flags.windows(4).any(|four| four == ["--cfg", "a", "--cfg", "b=\"c\""]), "{flags:?}");
+    }
+
+    #[test]
     fn more_memory_than_32_bits_address_is_refused() {
         let text = file().replace("max-memory-mib = 4096", "max-memory-mib = 5000");
         assert!(format!("{:#}", Settings::parse(&text).unwrap_err()).contains("max-memory-mib"));

@@ -10,10 +10,11 @@ use intab::{
 use serde_json::json;
 
 use super::{
-    BackendArg, DeviceArgs, PrecisionArg, arguments,
+    DeviceArgs, QuantizeArg, arguments,
+    device::{BackendArg, PrecisionArg},
     generate::stream,
-    load_checkpoint,
     output::{Failure, Result, note, print},
+    precision,
 };
 
 #[derive(Args)]
@@ -33,6 +34,11 @@ pub struct BenchArgs {
     /// Runs, of which the best counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     runs: usize,
+    /// Print how far the fast precision is from the exact one on texts of the model's own
+    #[arg(long)]
+    agreement: bool,
+    #[command(flatten)]
+    quantize: QuantizeArg,
 }
 
 pub async fn bench(args: &BenchArgs) -> Result<()> {
@@ -47,9 +53,14 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     }
     for backend in [BackendArg::Cpu, BackendArg::Gpu] {
         let checkpoint = format::open_path(&args.model).await?;
-        let device = DeviceArgs { backend, context: None };
-        match load_checkpoint(&checkpoint, &device).await {
-            Ok(mut engine) => print(&measure(&mut engine, args).await?.to_string())?,
+        let device = DeviceArgs { backend, context: None, quantize: args.quantize };
+        match device.load_checkpoint(&checkpoint).await {
+            Ok(mut engine) => {
+                print(&measure(&mut engine, args).await?.to_string())?;
+                if args.agreement {
+                    print(&precision::compare(&mut engine).await?.to_string())?;
+                }
+            }
             Err(Failure::Engine(Error::NoDevice { problem, .. })) => {
                 note(&format!("no GPU to measure: {problem}"));
             }

@@ -11,8 +11,9 @@ use intab::{
 use serde_json::json;
 
 use super::{
-    DeviceArgs, PrecisionArg,
+    DeviceArgs,
     arguments::{self, Ids},
+    device::PrecisionArg,
     output::{self, Result, note, print},
 };
 

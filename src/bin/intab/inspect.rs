@@ -6,15 +6,16 @@ use intab::{
     Error,
     format::{self, Checkpoint, metadata::Value},
     model,
+    quant::DType,
     run::tokenizer,
 };
 use serde_json::{Value as Json, json};
 
 use super::output::{Result, escaped, print};
 
-pub async fn inspect(model: &Path, as_json: bool) -> Result<()> {
+pub async fn inspect(model: &Path, quantize: Option<DType>, as_json: bool) -> Result<()> {
     let checkpoint = format::open_path(model).await?;
-    let summary = Summary::new(&checkpoint).await;
+    let summary = Summary::new(&checkpoint, quantize).await;
     match as_json {
         true => print(&to_json(&checkpoint, &summary).to_string()),
         false => print(to_text(&checkpoint, &summary).trim_end()),
@@ -48,7 +49,7 @@ impl Memory {
 }
 
 impl Summary {
-    async fn new(checkpoint: &Checkpoint) -> Summary {
+    async fn new(checkpoint: &Checkpoint, quantize: Option<DType>) -> Summary {
         let metadata = &checkpoint.metadata;
         let text = |key| match metadata.get(key) {
             Some(Value::String(text)) if !text.trim().is_empty() => Some(text.clone()),
@@ -68,7 +69,7 @@ impl Summary {
                 .fold(0, |n, tensor| n.saturating_add(n_elements(&tensor.shape))),
             types,
             n_bytes: checkpoint.sources.iter().map(|source| source.len()).sum(),
-            memory: memory(checkpoint).await,
+            memory: memory(checkpoint, quantize).await,
         }
     }
 }
@@ -80,18 +81,29 @@ fn model_type(checkpoint: &Checkpoint) -> Option<String> {
 
 /// # Errors
 /// Those that loading the model gives for its metadata.
-async fn memory(checkpoint: &Checkpoint) -> intab::Result<Memory> {
-    let config = model::read(checkpoint).await?.config;
+async fn memory(checkpoint: &Checkpoint, quantize: Option<DType>) -> intab::Result<Memory> {
+    let model::Description { config, origins, .. } = model::read(checkpoint).await?;
     tokenizer(checkpoint)?;
+    let weights = match quantize {
+        None => checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
+        Some(_) => {
+            let names: Vec<String> = origins.keys().cloned().collect();
+            let weights = model::Weights::new(checkpoint, origins, quantize);
+            let n_bytes = |name: &String| {
+                let source = weights.source(name)?;
+                let (rows, cols) = source.shape;
+                Ok(rows as u64 * source.dtype.info().row_bytes(cols) as u64)
+            };
+            // What a family may have is listed too.
+            let there = names.iter().filter(|name| weights.first_tensor(name).is_some());
+            there.map(n_bytes).sum::<intab::Result<u64>>()?
+        }
+    };
     let kv_per_token = config.decoder.as_ref().map_or(0, |stack| {
         let sizes = [2, stack.attention.kv_dim(), size_of::<f32>()];
         sizes.iter().fold(stack.layers.len() as u64, |n, size| n.saturating_mul(*size as u64))
     });
-    Ok(Memory {
-        weights: checkpoint.tensors.values().map(|t| t.n_bytes).sum(),
-        kv_per_token,
-        n_ctx: config.n_ctx_train,
-    })
+    Ok(Memory { weights, kv_per_token, n_ctx: config.n_ctx_train })
 }
 
 fn to_text(checkpoint: &Checkpoint, summary: &Summary) -> String {

@@ -237,7 +237,7 @@ fn own_head_norms(checkpoint: &Checkpoint, model: &mut Decoder) {
             let name =
                 |h| format!("{}layers.{i}.self_attn.{what}_layernorm.norms.{h}.weight", model.names.base());
             // As many as there are tensors at the most: the first that is missing tells the rest.
-            let there = (0..n).take_while(|h| *h == 0 || checkpoint.tensors.contains_key(&name(h - 1)));
+            let there = (0..n).take_while(|h| *h == 0 || checkpoint.has(&name(h - 1)));
             let pieces = there.map(|h| Piece { tensor: name(h), rows: None }).collect();
             model.names.pieces(format!("blk.{i}.attn_{what}_norm.weight"), pieces, Change::None);
         }

@@ -89,7 +89,7 @@ fn expert_names(r: &Reading, model: &mut Decoder, at: &str, parts: [&str; 3]) {
         let layer = format!("{}layers.{i}.", model.names.base());
         let packed =
             ["gate_up_proj", "gate_up_proj", "down_proj"].map(|part| format!("{layer}mlp.experts.{part}"));
-        let is_packed = r.checkpoint.tensors.contains_key(&packed[0]);
+        let is_packed = r.checkpoint.has(&packed[0]);
         let half = |first| Some(Rows { first, len: n_ff, step: 2 * n_ff, groups: n });
         let rows = [half(0), half(n_ff), None];
         for (k, tensor) in packed.into_iter().enumerate() {
@@ -98,7 +98,7 @@ fn expert_names(r: &Reading, model: &mut Decoder, at: &str, parts: [&str; 3]) {
             } else {
                 let name = |e| format!("{layer}{at}{e}.{}.weight", parts[k]);
                 // As many as there are tensors at the most: the first that is missing tells the rest.
-                let there = (0..n).take_while(|e| *e == 0 || r.checkpoint.tensors.contains_key(&name(e - 1)));
+                let there = (0..n).take_while(|e| *e == 0 || r.checkpoint.has(&name(e - 1)));
                 there.map(|e| Piece { tensor: name(e), rows: None }).collect()
             };
             model.names.pieces(format!("blk.{i}.{}.weight", ours[k]), pieces, Change::None);

@@ -101,7 +101,8 @@ impl<'a> Names<'a> {
             Names { checkpoint, base: String::new(), origins: BTreeMap::new(), ignored: Vec::new() };
         for embedding in embeddings {
             let tensor = format!("{embedding}.weight");
-            let prefixes = checkpoint.tensors.keys().filter_map(|name| name.strip_suffix(&tensor));
+            let all = checkpoint.tensors.keys().chain(checkpoint.foreign.keys());
+            let prefixes = all.filter_map(|name| name.strip_suffix(&tensor));
             let shortest = prefixes.filter(|p| p.is_empty() || p.ends_with('.')).min_by_key(|p| p.len());
             if let Some(prefix) = shortest {
                 names.base = prefix.to_owned();
@@ -115,7 +116,7 @@ impl<'a> Names<'a> {
 
     /// Whether the folder has a tensor; `@` stands for the base model's prefix.
     pub fn has(&self, name: &str) -> bool {
-        self.checkpoint.tensors.contains_key(&self.full(name))
+        self.checkpoint.has(&self.full(name))
     }
 
     fn full(&self, name: &str) -> String {
@@ -164,7 +165,7 @@ impl<'a> Names<'a> {
     fn module(&mut self, names: &[(String, String)], rows: Option<Rows>, change: Change) {
         let find = |theirs: &str, ends: &[&str]| {
             let tensors = ends.iter().map(|end| format!("{theirs}{end}"));
-            tensors.into_iter().find(|name| self.checkpoint.tensors.contains_key(name))
+            tensors.into_iter().find(|name| self.checkpoint.has(name))
         };
         let has_bias = names.iter().any(|(_, theirs)| find(theirs, &BIAS).is_some());
         let mut found = Vec::new();

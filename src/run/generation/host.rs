@@ -5,13 +5,15 @@ use crate::{
     backend::cpu::{penalize, pick},
     error::{Error, Result},
     model::IDS,
-    plan::Stage,
+    plan::{Sampling, Stage},
     run::{Engine, Processors},
 };
 
 /// What the host keeps for its choice.
 pub(super) struct Host {
     pub processors: Processors,
+    /// What an encoder reads, of a decoder alone its prompt.
+    pub source: Vec<u32>,
     /// How often each token occurred, as [`crate::plan::Op::Penalize`] counts.
     pub counts: Vec<u32>,
     /// The token that was chosen last, until the model has seen it.
@@ -49,8 +51,10 @@ impl Generation {
         let Way::Host(host) = &mut self.way else {
             return Err(Error::input("generation", "it is not the host's"));
         };
-        penalize(&mut scores, &host.counts, &self.sampling);
-        host.processors.apply(&text, self.n_given, &engine.cached.source, &mut scores);
+        // The repetition's penalty is among the processors here.
+        let sampling = Sampling { repetition_penalty: 1.0, ..self.sampling };
+        penalize(&mut scores, &host.counts, &sampling);
+        host.processors.apply(&text, self.n_given, &host.source, &mut scores);
         let id = pick(&scores, &run).ok_or_else(|| Error::NotFinite { place: "the logits".into() })?;
         if let Some(count) = host.counts.get_mut(id as usize) {
             *count += 1;

@@ -4,35 +4,27 @@ mod device;
 mod host;
 mod result;
 mod search;
+mod way;
 
 use std::collections::VecDeque;
 
 use web_time::Instant;
 
 use super::{
-    BeamOptions, BeamSearch, Engine, GenerateOptions, ProcessOptions, Processors, Slots, StopMatcher,
+    Engine, GenerateOptions, StopMatcher,
     plans::{Planned, Plans},
 };
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
     model::COUNTS,
-    plan::{Run, Sampling},
+    plan::Sampling,
     text::StreamDecoder,
 };
 use host::Host;
 pub use result::{Event, FinishReason, Output, Timings, Usage};
 use search::Beams;
-
-/// Who chooses tokens, and how.
-enum Way {
-    /// The device draws them.
-    Device,
-    /// The host draws them.
-    Host(Host),
-    /// The host follows several texts to find the most probable.
-    Beams(Beams),
-}
+use way::{Way, counts};
 
 /// A generation under way. Dropping it leaves the engine ready for the next.
 pub struct Generation {
@@ -82,7 +74,7 @@ impl Generation {
         };
         let options = options.bounded(engine.defaults(), prompt.len());
         let n_given = prompt.len();
-        let way = way(engine, &prompt, source.as_deref(), &options)?;
+        let way = Way::of(engine, &prompt, source.as_deref(), &options)?;
         // What comes first anyway need not be drawn; the host's processors see to it themselves.
         let forced = engine.defaults().forced_bos.filter(|_| source.is_some() && matches!(way, Way::Device));
         prompt.extend(forced);
@@ -243,56 +235,4 @@ fn plans(engine: &Engine) -> Result<(&Planned, &Planned)> {
         Plans { decode: Some(decode), prefill: Some(prefill), .. } => Ok((decode, prefill)),
         _ => Err(Error::input("model", "it writes no text")),
     }
-}
-
-/// How the tokens of a generation are chosen.
-fn way(engine: &Engine, prompt: &[u32], source: Option<&[u32]>, options: &GenerateOptions) -> Result<Way> {
-    let (defaults, n_ctx) = (engine.defaults(), engine.facts().n_ctx);
-    let n_vocab = engine.facts().config.n_vocab;
-    let eos = if options.ignore_eos { Vec::new() } else { engine.ends() };
-    let beams = options.num_beams > 1;
-    let max_length = options.max_new_tokens.map(|n| n.saturating_add(prompt.len()));
-    let wanted = ProcessOptions {
-        eos: eos.clone(),
-        repetition_penalty: if beams { options.repetition_penalty } else { 1.0 },
-        no_repeat_ngram_size: options.no_repeat_ngram_size,
-        bad_words: defaults.bad_words.clone(),
-        min_length: defaults.min_length.unwrap_or(0),
-        min_new_tokens: Some(options.min_new_tokens).filter(|n| *n > 0).or(defaults.min_new_tokens),
-        forced_eos: defaults.forced_eos.filter(|_| max_length.is_some()).into_iter().collect(),
-        max_length,
-        suppress: defaults.suppress.clone(),
-        begin_suppress: defaults.begin_suppress.clone(),
-        sequence_bias: defaults.sequence_bias.clone(),
-        encoder_repetition_penalty: defaults.encoder_repetition_penalty.unwrap_or(1.0),
-        encoder_no_repeat_ngram_size: defaults.encoder_no_repeat_ngram_size.unwrap_or(0),
-        exponential_decay_length_penalty: defaults.exponential_decay_length_penalty,
-        renormalize_logits: defaults.renormalize_logits,
-        ..ProcessOptions::default()
-    };
-    let forced_bos = defaults.forced_bos.filter(|_| source.is_some());
-    let is_plain = Processors::new(&wanted, n_vocab)?.is_empty();
-    if is_plain && !beams {
-        return Ok(Way::Device);
-    }
-    let processors = Processors::new(&ProcessOptions { forced_bos, ..wanted }, n_vocab)?;
-    if !beams {
-        let counts = counts(prompt, n_vocab);
-        return Ok(Way::Host(Host { processors, counts, unseen: None }));
-    }
-    let max_length = max_length.unwrap_or(n_ctx).min(n_ctx);
-    let options = BeamOptions {
-        length_penalty: options.length_penalty,
-        early_stopping: options.early_stopping,
-        ..BeamOptions::new(options.num_beams, max_length, eos)
-    };
-    let search = BeamSearch::new(options, processors, prompt, source.unwrap_or(prompt))?;
-    Ok(Way::Beams(Beams { search, slots: Slots::new(n_ctx, prompt.len())?, length: 0 }))
-}
-
-/// See [`crate::plan::Op::Penalize`].
-fn counts(prompt: &[u32], n_vocab: usize) -> Vec<u32> {
-    let mut counts = vec![0; n_vocab];
-    prompt.iter().for_each(|id| counts[*id as usize] = Run::IN_PROMPT);
-    counts
 }

@@ -15,7 +15,7 @@ pub struct ProcessOptions {
     pub sequence_bias: Vec<(Vec<u32>, f32)>,
     /// Above 1 favours tokens of the source, below 1 shuns them; 1 is off.
     pub encoder_repetition_penalty: f32,
-    /// Above 1 shuns tokens of the text, its prompt included; 1 is off. For beams: the device's sampler has its own.
+    /// Above 1 shuns tokens of the text, its prompt included; 1 is off. Where the device draws, its sampler has its own.
     pub repetition_penalty: f32,
     /// No sequence of so many tokens comes twice; 0 is off.
     pub no_repeat_ngram_size: usize,

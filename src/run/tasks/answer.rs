@@ -63,7 +63,7 @@ impl Engine {
         if self.facts().config.head.output != HeadOutput::Span {
             return Err(Error::input("model", "its head does not answer questions"));
         }
-        let all = self.tokenizer()?.encode_pair(question, Some(context), true)?;
+        let all = self.with_its_types(self.tokenizer()?.encode_pair(question, Some(context), true)?);
         let windows = windows(&all, self.facts().n_ctx, options.stride)?;
         let mut answers: Vec<Answer> = Vec::new();
         for window in &windows {

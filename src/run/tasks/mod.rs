@@ -23,7 +23,16 @@ impl Engine {
         if text.is_empty() && second.is_none() {
             return Err(Error::input("text", "it is empty; give at least one character"));
         }
-        self.tokenizer()?.encode_truncated(text, second, self.facts().n_ctx)
+        let tokens = self.tokenizer()?.encode_truncated(text, second, self.facts().n_ctx)?;
+        Ok(self.with_its_types(tokens))
+    }
+
+    /// A tokenizer made for BERT tells two texts apart also for its relatives that do not, such as DistilBERT.
+    fn with_its_types(&self, mut tokens: Encoding) -> Encoding {
+        if self.facts().config.n_token_types < 2 {
+            tokens.type_ids.fill(0);
+        }
+        tokens
     }
 
     /// Embeddings of texts, in their order: see [`Engine::embed`]. Texts longer than the model reads at once are cut.

@@ -44,8 +44,8 @@ struct Tagged {
 }
 
 impl Engine {
-    /// The entities in a text, in its order; what is outside of all (`O`) is left out. The text's length is what the model
-    /// reads at once; what is longer is cut.
+    /// The entities in a text, in its order; what is outside of all (`O`) is left out, but where every token is told by
+    /// itself. The text's length is what the model reads at once; what is longer is cut.
     ///
     /// # Errors
     /// [`Error::Input`] for an empty text and for a model that does not label tokens; those of the device.
@@ -59,7 +59,9 @@ impl Engine {
         let labels = self.facts().config.labels.clone();
         let tagged = tagged(&tokens, &rows, n, &labels, how);
         let entities = match how {
-            Aggregation::None => tagged.into_iter().map(|token| entity(text, &[token])).collect(),
+            Aggregation::None => {
+                tagged.iter().map(|token| entity(text, &token.label, std::slice::from_ref(token))).collect()
+            }
             Aggregation::Simple | Aggregation::First => gathered(text, tagged),
         };
         Ok(entities)
@@ -108,13 +110,13 @@ fn gathered(text: &str, tagged: Vec<Tagged>) -> Vec<Entity> {
             _ => groups.push(vec![token]),
         }
     }
-    groups.iter().filter(|group| split(&group[0].label).1 != "O").map(|group| entity(text, group)).collect()
+    let kinds = groups.iter().map(|group| (split(&group[0].label).1, group));
+    kinds.filter(|(kind, _)| *kind != "O").map(|(kind, group)| entity(text, kind, group)).collect()
 }
 
 /// One entity of the tokens of a group.
-fn entity(text: &str, group: &[Tagged]) -> Entity {
+fn entity(text: &str, label: &str, group: &[Tagged]) -> Entity {
     let (start, end) = (group[0].start, group[group.len() - 1].end);
-    let label = if group.len() > 1 { split(&group[0].label).1 } else { &group[0].label };
     Entity {
         entity: label.to_owned(),
         score: group.iter().map(|token| token.score).sum::<f32>() / group.len() as f32,
@@ -143,9 +145,7 @@ mod tests {
             token("B-PER", 21, 24),
         ];
         let found: Vec<_> = gathered(text, tokens).into_iter().map(|e| (e.entity, e.text)).collect();
-        let expected = [("PER", "Ada Lovelace"), ("B-PER", "Bob"), ("B-PER", "Ann")];
-        assert_eq!(found.len(), 3);
-        assert_eq!(found[0], (expected[0].0.to_owned(), expected[0].1.to_owned()));
-        assert_eq!((&found[1].1[..], &found[2].1[..]), ("Bob", "Ann"));
+        let expected = [("PER", "Ada Lovelace"), ("PER", "Bob"), ("PER", "Ann")];
+        assert_eq!(found, expected.map(|(kind, text)| (kind.to_owned(), text.to_owned())));
     }
 }

@@ -1,0 +1,112 @@
+//! The options of every command that loads a model, and the load.
+
+use std::{path::Path, rc::Rc};
+
+use clap::{Args, ValueEnum};
+use intab::{
+    Error,
+    backend::Precision,
+    format::{self, Checkpoint},
+    model,
+    quant::DType,
+    run::{Engine, LoadOptions, Prefer, Progress, load, quantize_to},
+};
+
+use super::{
+    arguments,
+    output::{Result, note},
+};
+
+/// Where, how large and how small.
+#[derive(Args)]
+pub struct DeviceArgs {
+    /// The device that runs the model; auto takes a GPU where there is a real one
+    #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
+    pub backend: BackendArg,
+    /// Positions that the context holds [default: what the model was trained for, at most 4096]
+    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    pub context: Option<usize>,
+    #[command(flatten)]
+    pub quantize: QuantizeArg,
+}
+
+/// How weights are stored.
+#[derive(Args, Clone, Copy)]
+pub struct QuantizeArg {
+    /// Store matrices of unquantized numbers in this type while they are loaded [default: as the files have them]
+    #[arg(long, value_name = "TYPE", value_parser = quantize_type)]
+    pub quantize: Option<DType>,
+}
+
+fn quantize_type(name: &str) -> std::result::Result<DType, String> {
+    quantize_to(name).map_err(|_| "not q8_0, q4_0 or q4_k".into())
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum BackendArg {
+    Auto,
+    Cpu,
+    Gpu,
+}
+
+/// See [`Precision`].
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PrecisionArg {
+    Exact,
+    Fast,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(arg: PrecisionArg) -> Precision {
+        match arg {
+            PrecisionArg::Exact => Precision::Exact,
+            PrecisionArg::Fast => Precision::Fast,
+        }
+    }
+}
+
+impl DeviceArgs {
+    /// Loads a model to run `ids`, if they are known; bad ones are refused before a device is opened.
+    pub async fn load(&self, model: &Path, ids: Option<&[u32]>) -> Result<Engine> {
+        let checkpoint = format::open_path(model).await?;
+        if let Some(ids) = ids {
+            let n_vocab = model::read(&checkpoint).await?.config.n_vocab;
+            if let Some(id) = ids.iter().find(|id| **id as usize >= n_vocab) {
+                let problem = format!("{id} is not in the vocabulary of {n_vocab} tokens");
+                return Err(Error::input("ids", problem).into());
+            }
+        }
+        self.load_checkpoint(&checkpoint).await
+    }
+
+    /// Loads a model whose files are open.
+    pub async fn load_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Engine> {
+        let prefer = match self.backend {
+            BackendArg::Auto => Prefer::Auto,
+            BackendArg::Cpu => Prefer::Cpu,
+            BackendArg::Gpu => Prefer::Gpu,
+        };
+        let options = LoadOptions {
+            prefer,
+            context_length: self.context,
+            quantize: self.quantize.quantize,
+            progress: Some(Rc::new(|progress| show(&progress))),
+            ..LoadOptions::default()
+        };
+        let engine = load(checkpoint, &options).await?;
+        let facts = engine.facts();
+        let device = format!("{} ({}): {}", facts.backend.name(), facts.device, facts.backend_reason);
+        note(&format!("{} on {device}", facts.name));
+        Ok(engine)
+    }
+}
+
+/// A line that is written over, where somebody looks.
+fn show(progress: &Progress) {
+    use std::io::{IsTerminal, Write};
+    if std::io::stderr().is_terminal() {
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "\r{} {}/{}\x1b[K\r", progress.stage, progress.loaded, progress.total);
+        let _ = err.flush();
+    }
+}
