@@ -39,6 +39,7 @@ const ranges = {
   ignoreEos: { fit: [true, false], not: [0, "true", null] },
   parseSpecial: { fit: [true, false], not: [1] },
   signal: { fit: [new AbortController().signal], not: [{ aborted: false }, null] },
+  precision: { fit: ["exact", "fast"], not: ["f16", true, 1, null] },
   onPrefill: { fit: [() => {}], not: [1, null] },
 };
 
