@@ -1,5 +1,5 @@
 // y[r, i] = dot(w[i, :], x[r, :]) (+ bias[i]) (+ y[r, i]), for a chunk of rows: a tile of weights serves TILE rows.
-// w: [N_OUT, 32 * GROUPS], rows OUT_START.. of the whole matrix; x: [rows, 4 * X_STRIDE]; y: [rows, Y_STRIDE].
+// w: [N_OUT, 32 * GROUPS], rows W_START.. of its buffer; x: [rows, 4 * X_STRIDE]; y: [rows, Y_STRIDE] from OUT_START on.
 // A workgroup computes a TILE x TILE block of y, a thread 4 x 4 of it; grid: (N_OUT / TILE, rows / TILE).
 {% include "lib/linear.wgsl" %}
 
@@ -22,7 +22,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         let at = (t % TILE) * PITCH;
         if (t < TILE) {
             if (first_out + t < N_OUT) {
-                let w = load_block((first_out + t) * GROUPS + g);
+                let w = load_block((W_START + first_out + t) * GROUPS + g);
 {%- for j in range(8) %}
                 w_tile[at + {{ j }}u] = w[{{ j }}];
 {%- endfor %}
@@ -52,7 +52,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
             let row = first_row + row4 + r;
             if (i < N_OUT && row < run.n_rows) {
                 let to = row * Y_STRIDE + OUT_START + i;
-                y[to] = sums[r][k]{{ " + bias[OUT_START + i]" if bias }}{{ " + y[to]" if add }};
+                y[to] = sums[r][k]{{ " + bias[BIAS_START + i]" if bias }}{{ " + y[to]" if add }};
             }
         }
     }

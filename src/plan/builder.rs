@@ -9,7 +9,7 @@ use super::{
 use crate::quant::DType;
 
 /// A norm's weights.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Norm {
     /// What is divided by.
     pub kind: NormKind,
@@ -255,8 +255,11 @@ impl Builder {
         self.push(Op::Combine { x, experts, y: sum });
     }
 
-    /// The run's last row.
+    /// The run's last row: `x` itself where runs have one.
     pub fn last_row(&mut self, x: Value) -> Value {
+        if self.plan[x].rows == 1 {
+            return x;
+        }
         let y = self.activation("last row", 1, self.plan[x].cols);
         self.push(Op::Copy { x, y, last: true });
         y

@@ -41,6 +41,8 @@ pub struct LoadOptions {
     pub quantize: Option<DType>,
     /// Ask a GPU for no more than what WebGPU promises everywhere.
     pub default_limits: bool,
+    /// Let a GPU run every step of a plan by itself, to compare.
+    pub unfused: bool,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
@@ -205,7 +207,8 @@ async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String
     if options.prefer == Prefer::Cpu {
         return Ok(cpu("asked for".into()));
     }
-    let opened = Gpu::open(gpu::Options { default_limits: options.default_limits }).await;
+    let opened =
+        Gpu::open(gpu::Options { default_limits: options.default_limits, unfused: options.unfused }).await;
     match (opened, options.prefer) {
         (Ok(gpu), Prefer::Gpu) => Ok((Box::new(gpu), "asked for".into())),
         (Err(error), Prefer::Gpu) => Err(error),

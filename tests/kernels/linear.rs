@@ -118,7 +118,8 @@ fn a_matrix_larger_than_a_binding_is_split() {
     // 40,000 rows of 1,024 F32 numbers are 164 MB; a binding of WebGPU's default limits holds 128 MiB, 32,768 rows.
     let (n_rows, n_in) = (40_000, 1024);
     let mut rng = common::rng();
-    let mut gpu = match block_on(gpu::Gpu::open(gpu::Options { default_limits: true })) {
+    let mut gpu = match block_on(gpu::Gpu::open(gpu::Options { default_limits: true, ..Default::default() }))
+    {
         Ok(gpu) => gpu,
         Err(error) => return common::no_gpu(&error),
     };

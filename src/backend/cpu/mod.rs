@@ -3,6 +3,7 @@
 
 mod attention;
 mod experts;
+mod fused;
 mod ops;
 mod sample;
 

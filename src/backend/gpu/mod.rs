@@ -27,7 +27,7 @@ use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sample
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
+    plan::{Op, Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
 use device::Device;
 use lower::{Binding, Dispatch, Grid, PartShape};
@@ -43,10 +43,13 @@ const DEPTH: usize = 3;
 pub struct Options {
     /// Ask for no more than what WebGPU promises on every device.
     pub default_limits: bool,
+    /// Run every step of a plan by itself, to compare.
+    pub unfused: bool,
 }
 
 /// Runs plans on a GPU.
 pub struct Gpu {
+    options: Options,
     device: Device,
     allocator: Allocator,
     /// The run's parameters, as in `shaders/lib/run.wgsl`.
@@ -54,6 +57,8 @@ pub struct Gpu {
     matrices: HashMap<String, Matrix>,
     /// Vectors, constants and states, by name.
     shared: HashMap<String, Rc<Buffer>>,
+    /// See [`Binding::Between`].
+    between: Option<Rc<Buffer>>,
     plans: Vec<Exec>,
     pipelines: Pipelines,
     readback: Readback,
@@ -96,11 +101,13 @@ impl Gpu {
         let run = allocator.buffer("run", size_of::<Run>() as u64, usage)?;
         let readback = Readback::new(device.clone(), allocator.clone());
         Ok(Gpu {
+            options,
             device,
             allocator,
             run,
             matrices: HashMap::new(),
             shared: HashMap::new(),
+            between: None,
             plans: Vec::new(),
             pipelines: Pipelines::default(),
             readback,
@@ -155,6 +162,12 @@ impl Gpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
         self.declare(plan)?;
+        let fused = match self.options.unfused {
+            true => plan.clone(),
+            false => fuse(plan, |ws| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, ws))),
+        };
+        let plan = &fused;
+        self.stack_layers(plan)?;
         let mut values: HashMap<Value, Rc<Buffer>> = HashMap::new();
         for slot in assign_slots(plan) {
             let buffer = self.allocator.storage("scratch", 4 * slot.len as u64)?;
@@ -175,8 +188,70 @@ impl Gpu {
         Ok(Prepared(self.plans.len() - 1))
     }
 
+    fn matrices_of(&self, plan: &Plan, values: &[Value]) -> Vec<&Matrix> {
+        values.iter().map(|w| &self.matrices[&plan[*w].name]).collect()
+    }
+
+    /// Lays the matrices of layers that are computed side by side one below the other, as far as they are alike.
+    fn stack_layers(&mut self, plan: &Plan) -> Result<()> {
+        for step in &plan.steps {
+            let Op::Linears(fused) = &step.op else { continue };
+            let mut rest: Vec<Value> = fused.layers.iter().map(|(w, _)| *w).collect();
+            while !rest.is_empty() {
+                let fits =
+                    |n: &usize| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, &rest[..*n]));
+                let n = (2..=rest.len()).rev().find(fits).unwrap_or(1);
+                let these: Vec<Value> = rest.drain(..n).collect();
+                let matrices = self.matrices_of(plan, &these);
+                if n > 1 && !Matrix::are_stacked(&matrices) {
+                    let stacked = Matrix::stack(&self.allocator, &plan[these[0]].name, &matrices)?;
+                    let names = these.iter().map(|w| plan[*w].name.clone());
+                    self.matrices.extend(names.zip(stacked));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory that no step keeps for longer than until the next; all plans share it, since runs follow each other.
+    fn between(&mut self, len: usize) -> Result<Rc<Buffer>> {
+        match &self.between {
+            Some(buffer) if buffer.raw.size() >= 4 * len as u64 => Ok(buffer.clone()),
+            _ => Ok(self.between.insert(self.allocator.storage("between steps", 4 * len as u64)?).clone()),
+        }
+    }
+
+    /// The biases of layers, one behind the other.
+    fn biases(&mut self, plan: &Plan, layers: &[(Value, Option<Value>)]) -> Result<Rc<Buffer>> {
+        let name =
+            layers.iter().map(|(w, _)| format!("{} bias", plan[*w].name)).collect::<Vec<_>>().join(", ");
+        if let Some(buffer) = self.shared.get(&name) {
+            return Ok(buffer.clone());
+        }
+        let n: usize = layers.iter().map(|(w, _)| plan[*w].rows).sum();
+        let buffer = self.allocator.storage(&name, 4 * n as u64)?;
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        for (w, bias) in layers {
+            let size = 4 * plan[*w].rows as u64;
+            if let Some(bias) = bias {
+                let from = self.shared(&plan[*bias].name)?;
+                encoder.copy_buffer_to_buffer(&from.raw, 0, &buffer.raw, at, size);
+            }
+            at += size;
+        }
+        self.device.queue.submit([encoder.finish()]);
+        self.shared.insert(name, buffer.clone());
+        Ok(buffer)
+    }
+
     fn part_shapes(&self, plan: &Plan, w: Value) -> Vec<PartShape> {
-        let shape = |part: &memory::Part| PartShape { first_row: part.first_row, n_rows: part.n_rows };
+        let shape = |part: &memory::Part| PartShape {
+            first_row: part.first_row,
+            n_rows: part.n_rows,
+            at: part.at,
+            store: Rc::as_ptr(&part.store).addr(),
+        };
         self.matrices[&plan[w].name].parts.iter().map(shape).collect()
     }
 
@@ -192,7 +267,7 @@ impl Gpu {
         let mut pieces = vec![(0, run)];
         for (binding, number) in dispatch.bindings.iter().zip(1..) {
             if let Some(binding) = binding {
-                pieces.push((number, self.piece(plan, *binding, values)?));
+                pieces.push((number, self.piece(plan, binding, values)?));
             }
         }
         let entries: Vec<_> = pieces
@@ -215,25 +290,32 @@ impl Gpu {
         Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
     }
 
-    fn piece(&self, plan: &Plan, binding: Binding, values: &HashMap<Value, Rc<Buffer>>) -> Result<Piece> {
+    fn piece(
+        &mut self,
+        plan: &Plan,
+        binding: &Binding,
+        values: &HashMap<Value, Rc<Buffer>>,
+    ) -> Result<Piece> {
         let whole = |buffer: &Rc<Buffer>| Piece { buffer: buffer.clone(), start: 0, size: buffer.raw.size() };
-        let part = |w: Value, i: usize| &self.matrices[&plan[w].name].parts[i];
+        let store = |w: &Value, i: usize| &self.matrices[&plan[*w].name].parts[i].store;
         Ok(match binding {
             Binding::Read(value) | Binding::Write(value) => {
-                whole(values.get(&value).ok_or_else(|| no_such("value", &plan[value].name))?)
+                whole(values.get(value).ok_or_else(|| no_such("value", &plan[*value].name))?)
             }
+            Binding::Between { len, .. } => whole(&self.between(*len)?),
+            Binding::Biases(layers) => whole(&self.biases(plan, layers)?),
             Binding::Quants(w, i) => {
-                let part = part(w, i);
-                Piece { buffer: part.buffer.clone(), start: 0, size: part.quants }
+                let store = store(w, *i);
+                Piece { buffer: store.buffer.clone(), start: 0, size: store.quants }
             }
             Binding::Scales(w, i) => {
-                let part = part(w, i);
-                match part.scales {
+                let store = store(w, *i);
+                match store.scales {
                     // The type has none and its text reads none, but the layout wants something bound.
-                    0 => Piece { buffer: part.buffer.clone(), start: 0, size: 16 },
+                    0 => Piece { buffer: store.buffer.clone(), start: 0, size: 16 },
                     n => Piece {
-                        buffer: part.buffer.clone(),
-                        start: part.scales_start,
+                        buffer: store.buffer.clone(),
+                        start: store.scales_start,
                         size: n.next_multiple_of(4),
                     },
                 }
@@ -247,7 +329,7 @@ impl Gpu {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for command in self.plans[prepared.0].commands.iter().filter(|command| command.stage <= until) {
-            let [x, y, z] = command.grid.size(run);
+            let Some([x, y, z]) = command.grid.size(run) else { continue };
             pass.set_pipeline(&command.pipeline);
             pass.set_bind_group(0, &command.bind_group, &[]);
             pass.dispatch_workgroups(x, y, z);
@@ -374,6 +456,7 @@ impl Backend for Gpu {
         self.pipelines = Pipelines::default();
         self.matrices.clear();
         self.shared.clear();
+        self.between = None;
         self.readback.clear();
         self.run.destroy();
         self.device.device.destroy();
