@@ -126,11 +126,11 @@ impl DeviceArgs {
                 return Err(Error::input("ids", problem).into());
             }
         }
-        load_checkpoint(&checkpoint, self).await
+        load_checkpoint(&checkpoint, self, false).await
     }
 }
 
-async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs) -> Result<Engine> {
+async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs, unfused: bool) -> Result<Engine> {
     let prefer = match args.backend {
         BackendArg::Auto => Prefer::Auto,
         BackendArg::Cpu => Prefer::Cpu,
@@ -140,6 +140,7 @@ async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs) -> Result<E
     let options = LoadOptions {
         prefer,
         context_length: args.context,
+        unfused,
         progress: Some(Rc::new(progress)),
         ..LoadOptions::default()
     };

@@ -8,6 +8,7 @@ mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod pipeline;
+mod profile;
 mod readback;
 mod shader;
 #[cfg(target_arch = "wasm32")]
@@ -75,6 +76,7 @@ struct Exec {
 /// A step ready to be encoded.
 struct Command {
     stage: Stage,
+    kernel: &'static str,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     grid: Grid,
@@ -287,7 +289,7 @@ impl Gpu {
         let what = format!("the bindings of `{kernel}`");
         let bind_group = self.device.watch(what, 0, |device| device.create_bind_group(&descriptor));
         let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
-        Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
+        Ok(Command { stage, kernel, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
     }
 
     fn piece(
@@ -412,6 +414,15 @@ impl Backend for Gpu {
 
     fn dispatches(&self, prepared: Prepared) -> usize {
         self.plans[prepared.0].commands.len()
+    }
+
+    fn profile(
+        &mut self,
+        prepared: Prepared,
+        run: &Run,
+        until: Stage,
+    ) -> Result<LocalFuture<'static, Result<profile::Times>>> {
+        self.time_steps(prepared, run, until)
     }
 
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
