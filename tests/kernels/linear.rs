@@ -24,7 +24,13 @@ fn linear_agrees_for_every_type() {
     for info in TYPES {
         let step = info.block_len;
         // Rows of one block and of several; outputs and rows that fill no tile.
-        let shapes = [(step.max(32), 1, 1), (step * 3, 37, 1), (step * 3, 70, 33), (step * 40, 9, 5)];
+        let shapes = [
+            (step.max(32), 1, 1),
+            (step * 3, 37, 1),
+            (step * 3, 70, 33),
+            (step * 40, 9, 5),
+            (step.max(32), 67, 75),
+        ];
         for (turn, (n_in, n_out, rows)) in shapes.into_iter().enumerate() {
             let w = Weight::matrix("w", info.dtype, n_out, n_in, &mut rng);
             for (with_bias, add) in conditions(info, turn) {

@@ -76,7 +76,7 @@ static KERNELS: &[Kernel] = &[
     kernel!("embed", true, [&["", "ids"], &["", "add"]]),
     kernel!("gate", false, [FUNCTIONS]),
     kernel!("map", false, [FUNCTIONS]),
-    kernel!("matmul", true, [&["", "bias"], &["", "add"]]),
+    kernel!("matmul", true, [&["", "bias"], &["", "large"], &["", "add"]]),
     kernel!(
         "matvec",
         true,

@@ -3,8 +3,8 @@
 use super::{Binding, Dispatch, Grid, PartShape, Shapes, THREADS, Variant, read, write};
 use crate::plan::{End, Index, Linears, Norm, Storage, Value, padded};
 
-/// Rows and outputs of a tile in `matmul.wgsl`.
-const TILE: usize = 32;
+/// Rows and outputs of a tile in `matmul.wgsl`: of a large one, where there are as many, and of a small one.
+const TILES: [usize; 2] = [64, 32];
 
 /// Workgroups from which on threads take several outputs each: so many keep a device busy.
 const BUSY: usize = 128;
@@ -146,8 +146,14 @@ impl Part<'_> {
         let bindings = [self.quants(), self.scales(), read(x), write(y), bias.clone()];
         let outputs = self.shape.n_rows;
         if self.s.plan[y].rows > 1 {
-            let grid = Grid::each(outputs.div_ceil(TILE), TILE);
-            let variant = self.variant("matmul").when(has_bias, "bias").when(end == End::Add, "add");
+            let is_large = outputs.min(self.s.plan[y].rows) >= TILES[0];
+            let tile = if is_large { TILES[0] } else { TILES[1] };
+            let grid = Grid::each(outputs.div_ceil(tile), tile);
+            let variant = self
+                .variant("matmul")
+                .when(has_bias, "bias")
+                .when(is_large, "large")
+                .when(end == End::Add, "add");
             return Dispatch::new(variant, bindings, &sizes, grid).constant("BIAS_START", bias_start);
         }
         let each_wide = if matches!(end, End::Gate(_)) { 2 } else { 4 };
