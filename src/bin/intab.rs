@@ -33,7 +33,7 @@ use intab::{
     Error,
     format::{self, Checkpoint},
     model,
-    run::{self, Engine, LoadOptions, Prefer, Progress, load},
+    run::{self, Engine, Fusion, LoadOptions, Prefer, Progress, load},
     text::Tokenizer,
 };
 use output::{Failure, Result, note, print};
@@ -126,11 +126,11 @@ impl DeviceArgs {
                 return Err(Error::input("ids", problem).into());
             }
         }
-        load_checkpoint(&checkpoint, self, false).await
+        load_checkpoint(&checkpoint, self, Fusion::default()).await
     }
 }
 
-async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs, unfused: bool) -> Result<Engine> {
+async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs, fusion: Fusion) -> Result<Engine> {
     let prefer = match args.backend {
         BackendArg::Auto => Prefer::Auto,
         BackendArg::Cpu => Prefer::Cpu,
@@ -140,7 +140,7 @@ async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs, unfused: bo
     let options = LoadOptions {
         prefer,
         context_length: args.context,
-        unfused,
+        fusion,
         progress: Some(Rc::new(progress)),
         ..LoadOptions::default()
     };

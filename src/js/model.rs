@@ -263,7 +263,7 @@ async fn load(
         context_length: arguments.context_length,
         quantize: arguments.quantize()?,
         default_limits: arguments.default_limits,
-        unfused: false,
+        fusion: run::Fusion::default(),
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

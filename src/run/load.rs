@@ -41,12 +41,24 @@ pub struct LoadOptions {
     pub quantize: Option<DType>,
     /// Ask a GPU for no more than what WebGPU promises everywhere.
     pub default_limits: bool,
-    /// Let a GPU run every step of a plan by itself, to compare.
-    pub unfused: bool,
+    /// Whether steps of a plan are fused.
+    pub fusion: Fusion,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
     pub aborted: Option<Rc<dyn Fn() -> bool>>,
+}
+
+/// Whether steps of a plan are fused: see [`crate::plan::fuse`]. To compare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fusion {
+    /// On a GPU, where each step costs a launch.
+    #[default]
+    WhereItPays,
+    /// Nowhere.
+    Never,
+    /// Everywhere.
+    Always,
 }
 
 /// The type to quantize to by the name that options have for it: `q8_0`, `q4_0` or `q4_k`.
@@ -203,12 +215,16 @@ fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
 
 /// The device, and why it was chosen.
 async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String)> {
-    let cpu = |reason: String| (Box::new(Cpu::new()) as Box<dyn Backend>, reason);
+    let new_cpu = || if options.fusion == Fusion::Always { Cpu::fusing() } else { Cpu::new() };
+    let cpu = |reason: String| (Box::new(new_cpu()) as Box<dyn Backend>, reason);
     if options.prefer == Prefer::Cpu {
         return Ok(cpu("asked for".into()));
     }
-    let opened =
-        Gpu::open(gpu::Options { default_limits: options.default_limits, unfused: options.unfused }).await;
+    let opened = Gpu::open(gpu::Options {
+        default_limits: options.default_limits,
+        unfused: options.fusion == Fusion::Never,
+    })
+    .await;
     match (opened, options.prefer) {
         (Ok(gpu), Prefer::Gpu) => Ok((Box::new(gpu), "asked for".into())),
         (Err(error), Prefer::Gpu) => Err(error),

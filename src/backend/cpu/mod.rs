@@ -15,7 +15,7 @@ use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sample
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
+    plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
 use ops::Matrix;
 
@@ -58,6 +58,7 @@ pub struct Cpu {
     words: HashMap<String, Vec<u32>>,
     plans: Vec<Plan>,
     scratch: Vec<Scratch>,
+    fuses: bool,
     destroyed: bool,
 }
 
@@ -65,6 +66,11 @@ impl Cpu {
     /// An empty backend.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that fuses steps as a GPU does. Here that saves nothing: it is for comparing.
+    pub fn fusing() -> Self {
+        Cpu { fuses: true, ..Self::default() }
     }
 
     fn alive(&self) -> Result<()> {
@@ -242,6 +248,8 @@ impl Backend for Cpu {
 impl Cpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
+        let fused = self.fuses.then(|| fuse(plan, |_| true));
+        let plan = fused.as_ref().unwrap_or(plan);
         for i in 0..plan.values.len() {
             self.declare(plan, Value(i as u32))?;
         }

@@ -7,7 +7,7 @@ use intab::{
     Error,
     backend::{Backend, Kind, cpu::Cpu, gpu, gpu::Gpu},
     format,
-    run::{Engine, GenerateOptions, ceilings},
+    run::{Engine, Fusion, GenerateOptions, ceilings},
 };
 use serde_json::json;
 
@@ -66,7 +66,8 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     for backend in backends {
         let checkpoint = format::open_path(&args.model).await?;
         let device = DeviceArgs { backend, context: None };
-        match load_checkpoint(&checkpoint, &device, args.unfused).await {
+        let fusion = if args.unfused { Fusion::Never } else { Fusion::default() };
+        match load_checkpoint(&checkpoint, &device, fusion).await {
             Ok(mut engine) => {
                 if args.ceilings {
                     print(&measure_device(&engine).await?.to_string())?;
