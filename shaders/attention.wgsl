@@ -20,25 +20,6 @@ var<workgroup> peaks: array<f32, TILE>;
 var<workgroup> weights: array<f32, QUERIES * TILE>;
 var<workgroup> places: array<u32, TILE>; // where a key's values begin
 
-fn put(query: Query, i: u32, sum: f32, top: f32, total: f32{{ ", split: vec2<u32>" if split }}) {
-    if (i >= HEAD_DIM) {
-        return;
-    }
-{%- if split %}
-    if (split.y > 1u) {
-        let at = (split.x * N_KV_HEADS * HEADS_PER_KV + query.head) * (HEAD_DIM + 2u);
-        partial[at + i] = sum;
-        if (i == 0u) {
-            partial[at + HEAD_DIM] = top;
-            partial[at + HEAD_DIM + 1u] = total;
-        }
-        return;
-    }
-{%- endif %}
-    // The best key alone weighs 1; where there is none, y is 0.
-    y[query.row * Y_STRIDE + query.head * HEAD_DIM + i] = sum / max(total, 0.5);
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
     let kv_offset = wg.x % N_KV_HEADS * HEAD_DIM;

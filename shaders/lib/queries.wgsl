@@ -79,3 +79,23 @@ fn is_there(wg: vec3<u32>, j: u32) -> bool {
     return wg.y * QUERIES + j < run.n_rows * HEADS_PER_KV;
 {%- endif %}
 }
+
+// A number of what a query gets: the sum of values, where the weights sum to `total` and the largest score was `top`.
+fn put(query: Query, i: u32, sum: f32, top: f32, total: f32{{ ", split: vec2<u32>" if split }}) {
+    if (i >= HEAD_DIM) {
+        return;
+    }
+{%- if split %}
+    if (split.y > 1u) {
+        let at = (split.x * N_KV_HEADS * HEADS_PER_KV + query.head) * (HEAD_DIM + 2u);
+        partial[at + i] = sum;
+        if (i == 0u) {
+            partial[at + HEAD_DIM] = top;
+            partial[at + HEAD_DIM + 1u] = total;
+        }
+        return;
+    }
+{%- endif %}
+    // The best key alone weighs 1; where there is none, y is 0.
+    y[query.row * Y_STRIDE + query.head * HEAD_DIM + i] = sum / max(total, 0.5);
+}

@@ -50,6 +50,9 @@ pub struct Counters {
     pub bytes: u64,
 }
 
+/// Names of kernels and their seconds, in order.
+pub type StepTimes = Vec<(&'static str, f64)>;
+
 /// A prepared plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prepared(pub(crate) usize);
@@ -98,7 +101,7 @@ pub trait Backend {
         _prepared: Prepared,
         _run: &Run,
         _until: Stage,
-    ) -> Result<LocalFuture<'static, Result<Vec<(&'static str, f64)>>>> {
+    ) -> Result<LocalFuture<'static, Result<StepTimes>>> {
         Err(Error::unsupported("clock", self.info().kind.name(), "this backend does not time its steps"))
     }
 

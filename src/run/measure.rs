@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::Engine;
 use crate::{
-    backend::{Backend, WeightSpec},
+    backend::{Backend, Prepared, StepTimes, WeightSpec},
     error::{Error, Result},
     model::IDS,
     plan::{Builder, Function, Plan, Run, Stage},
@@ -65,13 +65,13 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::time_decode`]; [`Error::Unsupported`] where the device has no clock.
-    pub async fn profile(&mut self, depth: usize) -> Result<Vec<(&'static str, f64)>> {
+    pub async fn profile(&mut self, depth: usize) -> Result<StepTimes> {
         let prepared = self.start_measuring(depth + 1)?;
         let run = self.run_at(depth, 1);
         self.backend.profile(prepared, &run, Stage::Sample)?.await
     }
 
-    fn start_measuring(&mut self, n: usize) -> Result<crate::backend::Prepared> {
+    fn start_measuring(&mut self, n: usize) -> Result<Prepared> {
         if n > self.facts().n_ctx {
             return Err(Error::ContextFull { n_prompt: n, n_ctx: self.facts().n_ctx });
         }

@@ -2,13 +2,11 @@
 
 use super::{Gpu, Prepared};
 use crate::{
+    backend::StepTimes,
     error::{Error, Result},
     format::LocalFuture,
     plan::{Run, Stage},
 };
-
-/// Names of kernels and their seconds.
-pub type Times = Vec<(&'static str, f64)>;
 
 impl Gpu {
     /// Runs each step in a pass of its own between two time stamps.
@@ -17,7 +15,7 @@ impl Gpu {
         prepared: Prepared,
         run: &Run,
         until: Stage,
-    ) -> Result<LocalFuture<'static, Result<Times>>> {
+    ) -> Result<LocalFuture<'static, Result<StepTimes>>> {
         self.alive()?;
         let device = &self.device.device;
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {

@@ -15,7 +15,7 @@ struct Kernel {
     weights: bool,
     /// Conditions that its text asks for. Of each group one holds; `""` stands for none of the group.
     conditions: &'static [&'static [&'static str]],
-    /// A group more, whose conditions but the first need one of [`ACTIVATIONS`].
+    /// A group more, of which these each need one of [`ACTIVATIONS`]; the last group of `conditions` is part of it.
     applied: &'static [&'static str],
 }
 
@@ -81,7 +81,7 @@ static KERNELS: &[Kernel] = &[
         "matvec",
         true,
         [&["", "bias"], &["", "norm"], &["", "wide"], &["", "add", "experts"]],
-        ["", "map", "gated"]
+        ["map", "gated"]
     ),
     kernel!("mean", false, []),
     kernel!("norm", false, [&["rms", "layer"], &["", "in_place"], &["", "weight"], &["", "bias"]]),
@@ -165,12 +165,12 @@ impl Kernel {
         };
         let mut groups: Vec<Vec<_>> =
             self.conditions.iter().map(|group| group.iter().map(option).collect()).collect();
-        if let Some((first, others)) = self.applied.split_first() {
+        if let Some(last) = groups.last_mut() {
             let each = |condition: &&'static str| {
                 let condition = *condition;
                 ACTIVATIONS.iter().map(move |function| vec![condition, *function])
             };
-            groups.push([option(first)].into_iter().chain(others.iter().flat_map(each)).collect());
+            last.extend(self.applied.iter().flat_map(each));
         }
         groups
     }
