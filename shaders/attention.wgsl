@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 {%- endfor %}
         let k_at = (slot * K_STRIDE + kv_offset) / 4u;
         for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-            let numbers = k[k_at + i];
+            let numbers = {{ "vec4<f32>(unpack2x16float(k[k_at + i].x), unpack2x16float(k[k_at + i].y))" if f16 else "k[k_at + i]" }};
 {%- for j in range(queries) %}
             score{{ j }} += dot(asked[{{ j }}u * (HEAD_DIM / 4u) + i], numbers);
 {%- endfor %}
@@ -112,7 +112,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
             acc{{ j }}_{{ part }} *= correction{{ j }};
 {%- endfor %}
             for (var i = 0u; i < n; i++) {
-                let number = v[places[i] + t + {{ part }}u * TILE];
+                let at = places[i] + t + {{ part }}u * TILE;
+                let number = {{ "unpack2x16float(v[at / 2u])[at % 2u]" if f16 else "v[at]" }};
 {%- for j in range(queries) %}
                 let weight{{ j }} = weights[i * QUERIES + {{ j }}u];
                 acc{{ j }}_{{ part }} += weight{{ j }} * number;

@@ -5,8 +5,8 @@
 // One workgroup a head; grid: (N_HEADS + 2 N_KV_HEADS, rows).
 {% include "lib/run.wgsl" %}
 @group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
-@group(0) @binding(2) var<storage, read_write> k_cache: array<f32>;
-@group(0) @binding(3) var<storage, read_write> v_cache: array<f32>;
+@group(0) @binding(2) var<storage, read_write> k_cache: array<{{ "u32" if f16 else "f32" }}>;
+@group(0) @binding(3) var<storage, read_write> v_cache: array<{{ "u32" if f16 else "f32" }}>;
 {%- if interleaved or halves %}
 @group(0) @binding(4) var<storage, read> table: array<vec2<f32>>;
 override DIMS: u32;
@@ -93,13 +93,26 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     let slot = {{ "slots[wg.y]" if slots else "run.pos + wg.y" }};
     let head = (wg.x - N_HEADS) % N_KV_HEADS; // of keys and values
     let to = (slot * N_KV_HEADS + head) * HEAD_DIM;
-    for (var i = t; i < HEAD_DIM; i += THREADS) {
-        if (is_query) {
+    if (is_query) {
+        for (var i = t; i < HEAD_DIM; i += THREADS) {
             qkv[start + i] = numbers[i];
-        } else if (is_value) {
-            v_cache[to + i] = numbers[i];
+        }
+        return;
+    }
+{%- if f16 %}
+    workgroupBarrier();
+    for (var i = t; i < HEAD_DIM / 2u; i += THREADS) { // two halves a word
+        let number = pack2x16float(vec2<f32>(numbers[2u * i], numbers[2u * i + 1u]));
+        let at = to / 2u + i;
+{%- else %}
+    for (var i = t; i < HEAD_DIM; i += THREADS) {
+        let number = numbers[i];
+        let at = to + i;
+{%- endif %}
+        if (is_value) {
+            v_cache[at] = number;
         } else {
-            k_cache[to + i] = numbers[i];
+            k_cache[at] = number;
         }
     }
 }

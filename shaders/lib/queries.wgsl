@@ -1,8 +1,8 @@
 // Which queries a workgroup of attention.wgsl has, what each of them sees, and all that it binds.
 {% include "lib/run.wgsl" %}
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
+@group(0) @binding(2) var<storage, read> k: array<{{ "vec2<u32>" if f16 else "vec4<f32>" }}>;
+@group(0) @binding(3) var<storage, read> v: array<{{ "u32" if f16 else "f32" }}>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {%- if table or spans %}
 @group(0) @binding(5) var<storage, read> list: array<u32>;

@@ -33,7 +33,7 @@ use intab::{
     Error,
     format::{self, Checkpoint},
     model,
-    run::{self, Engine, Fusion, LoadOptions, Prefer, Progress, load},
+    run::{self, Engine, Fusion, KvCache, LoadOptions, Prefer, Progress, load},
     text::Tokenizer,
 };
 use output::{Failure, Result, note, print};
@@ -106,6 +106,15 @@ struct DeviceArgs {
     /// Positions that the context holds [default: what the model was trained for, at most 4096]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     context: Option<usize>,
+    /// The precision in which keys and values are kept; f16 takes half the memory
+    #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
+    kv_cache: KvCacheArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum KvCacheArg {
+    F32,
+    F16,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -140,6 +149,10 @@ async fn load_checkpoint(checkpoint: &Checkpoint, args: &DeviceArgs, fusion: Fus
     let options = LoadOptions {
         prefer,
         context_length: args.context,
+        kv_cache: match args.kv_cache {
+            KvCacheArg::F32 => KvCache::F32,
+            KvCacheArg::F16 => KvCache::F16,
+        },
         fusion,
         progress: Some(Rc::new(progress)),
         ..LoadOptions::default()

@@ -95,6 +95,11 @@ impl Builder {
         self.value(name, Storage::State, rows, cols)
     }
 
+    /// A cache of keys or values, in half precision or not.
+    pub fn cache(&mut self, name: &str, rows: usize, cols: usize, halves: bool) -> Value {
+        self.value(name, if halves { Storage::Halves } else { Storage::State }, rows, cols)
+    }
+
     /// u32 memory shared by name with the model's other plans.
     pub fn state_u32(&mut self, name: &str, rows: usize, cols: usize) -> Value {
         self.value(name, Storage::StateU32, rows, cols)

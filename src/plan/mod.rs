@@ -41,6 +41,8 @@ pub enum Storage {
     Constant(Rc<[f32]>),
     /// f32 memory that outlives the plan and is shared by name with the model's other plans, e.g. the KV cache.
     State,
+    /// Like [`Storage::State`], rounded to half precision: written by steps that fill a cache, read by attentions.
+    Halves,
     /// Like [`Storage::State`], of `u32`: token ids and counts.
     StateU32,
     /// f32 scratch that lives from its first to its last use within one run.

@@ -41,12 +41,38 @@ pub struct LoadOptions {
     pub quantize: Option<DType>,
     /// Ask a GPU for no more than what WebGPU promises everywhere.
     pub default_limits: bool,
+    /// How keys and values are kept.
+    pub kv_cache: KvCache,
     /// Whether steps of a plan are fused.
     pub fusion: Fusion,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
     pub aborted: Option<Rc<dyn Fn() -> bool>>,
+}
+
+/// The precision in which keys and values are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KvCache {
+    /// As they are computed.
+    #[default]
+    F32,
+    /// In half the memory, which is half of what a long text makes a token read.
+    F16,
+}
+
+impl KvCache {
+    /// By the name that options have for it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for any name but `f32` and `f16`.
+    pub fn named(name: &str) -> Result<KvCache> {
+        match name {
+            "f32" => Ok(KvCache::F32),
+            "f16" => Ok(KvCache::F16),
+            other => Err(Error::input("kv_cache", format!("`{other}` is not f32 or f16"))),
+        }
+    }
 }
 
 /// Whether steps of a plan are fused: see [`crate::plan::fuse`]. To compare.
@@ -100,7 +126,8 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let n_ctx = context_length(&config, options)?;
     let mut weights = Weights::new(checkpoint, origins, options.quantize);
     let tables = Tables::of(&config, &mut weights, n_ctx).await?;
-    let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx };
+    let half_cache = options.kv_cache == KvCache::F16;
+    let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx, half_cache };
     let parts = Parts { checkpoint, blueprint, options };
     parts.check_tensors(&ignored)?;
     let dense = Dense::read(&config, &weights).await?;

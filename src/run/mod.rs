@@ -21,7 +21,7 @@ pub use encode::Text;
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{
-    Fusion, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to,
+    Fusion, KvCache, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to,
     tokenizer,
 };
 pub use measure::{Ceilings, DecodeTime, ceilings};

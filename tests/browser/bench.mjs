@@ -35,7 +35,10 @@ try {
   await server.stop();
 }
 
-/** Runs in the page. The first run warms up; of the others the one that decodes fastest counts. */
+/**
+ * Runs in the page. The first run warms up; of the others the one that decodes fastest counts, and of the times to encode
+ * the least, which what else the processor does can only lengthen.
+ */
 async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS }) {
   const { load } = await import("/lib/intab.js");
   const start = performance.now();
@@ -43,11 +46,13 @@ async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS }) {
   const loadMs = performance.now() - start;
   const { info } = model;
   let best;
+  let encodeMs = Infinity;
   for (let run = 0; run <= RUNS; run += 1) {
     // Another prompt each time, so that the cache's prefix does not help.
     const ids = Uint32Array.from({ length: PROMPT_TOKENS }, (_, i) => (i * 7919 + run * 104_729 + 1) % info.nVocab);
     const options = { maxNewTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
     const { timings } = await model.generate(ids, options).result;
+    if (run > 0) encodeMs = Math.min(encodeMs, timings.encodeMs);
     if (run > 0 && !(best?.tokensPerSecond > timings.tokensPerSecond)) best = timings;
   }
   await model.unload();
@@ -62,7 +67,7 @@ async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS }) {
     prefill_tokens_per_second: best.promptTokensPerSecond,
     decode_tokens_per_second: best.tokensPerSecond,
     first_token_ms: best.firstTokenMs,
-    encode_ms_per_token: best.encodeMs / (NEW_TOKENS - 1),
+    encode_ms_per_token: encodeMs / (NEW_TOKENS - 1),
     dispatches_per_token: info.dispatchesPerToken,
     bytes_per_token: info.bytesPerToken,
   };

@@ -64,7 +64,7 @@ impl Memory<'_> {
         for (i, cache) in fused.caches.into_iter().enumerate() {
             let mut cells = self.take(cache);
             for (slot, row) in &placed {
-                cells[slot * kv_dim..][..kv_dim].copy_from_slice(&row[i * kv_dim..][..kv_dim]);
+                self.to_cache(cache, &row[i * kv_dim..][..kv_dim], &mut cells[slot * kv_dim..][..kv_dim]);
             }
             self.put(cache, cells);
         }

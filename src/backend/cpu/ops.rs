@@ -74,6 +74,16 @@ impl Memory<'_> {
         }
     }
 
+    /// Copies a row into a cache, to the precision that it has.
+    pub fn to_cache(&self, cache: Value, row: &[f32], to: &mut [f32]) {
+        match self.plan[cache].storage {
+            Storage::Halves => {
+                to.iter_mut().zip(row).for_each(|(to, x)| *to = half::f16::from_f32(*x).to_f32())
+            }
+            _ => to.copy_from_slice(row),
+        }
+    }
+
     /// Row `r` of a value, without its padding.
     pub fn row(&self, value: Value, r: usize) -> &[f32] {
         let info = &self.plan[value];
@@ -140,7 +150,8 @@ impl Memory<'_> {
                 let cols = self.plan[cache].cols;
                 let mut cells = self.take(cache);
                 for r in 0..n {
-                    cells[self.place_of(slots, r, run) * cols..][..cols].copy_from_slice(self.row(x, r));
+                    let to = &mut cells[self.place_of(slots, r, run) * cols..][..cols];
+                    self.to_cache(cache, self.row(x, r), to);
                 }
                 self.put(cache, cells);
             }

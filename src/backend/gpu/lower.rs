@@ -5,7 +5,7 @@ mod place;
 mod weights;
 
 use super::shader::Variant;
-use crate::plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Value, padded};
+use crate::plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Storage, Value, padded};
 use weights::{Part, Product, linears};
 
 /// What a binding names; the backend finds the buffer.
@@ -149,6 +149,11 @@ impl Shapes<'_> {
         self.plan[value].stride()
     }
 
+    /// Whether numbers lie two in a word.
+    fn is_halves(&self, value: Value) -> bool {
+        matches!(self.plan[value].storage, Storage::Halves)
+    }
+
     /// `x` workgroups for each of the run's rows.
     fn groups(&self, value: Value, x: usize) -> Grid {
         let one_row = self.plan[value].rows == 1;
@@ -202,7 +207,8 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
             Dispatch::new(variant, bindings, &sizes, s.threads(x, n_heads * dims / 2))
         }
         Op::CacheWrite { x, cache, slots } => {
-            let variant = Variant::plain("cache_write").when(slots.is_some(), "slots");
+            let variant =
+                Variant::plain("cache_write").when(slots.is_some(), "slots").when(s.is_halves(cache), "f16");
             let sizes = [("N", cols(cache)), ("X_STRIDE", stride(x))];
             let bindings = [read(x), write(cache), slots.and_then(read)];
             Dispatch::new(variant, bindings, &sizes, s.threads(x, cols(cache)))

@@ -23,7 +23,10 @@ use web as reports;
 pub use memory::total as live_buffers;
 pub use shader::{Texts, Variant};
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use super::{Backend, Counters, Info, Kind, Prepared, StepTimes, WeightSpec, no_such, sampled};
 use crate::{
@@ -73,6 +76,8 @@ struct Exec {
     commands: Vec<Command>,
     /// Buffers of all values that are no matrices.
     values: HashMap<Value, Rc<Buffer>>,
+    /// Those whose numbers lie two in a word.
+    halves: HashSet<Value>,
 }
 
 /// A step ready to be encoded.
@@ -146,9 +151,10 @@ impl Gpu {
                     self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
                     self.shared.insert(info.name.clone(), buffer);
                 }
-                Storage::State | Storage::StateU32 | Storage::Activation => {
-                    let buffer =
-                        self.allocator.storage(&info.name, 4 * info.rows as u64 * info.cols as u64)?;
+                Storage::State | Storage::Halves | Storage::StateU32 | Storage::Activation => {
+                    let each = if matches!(info.storage, Storage::Halves) { 2 } else { 4 };
+                    let bytes = each * info.rows as u64 * info.cols as u64;
+                    let buffer = self.allocator.storage(&info.name, bytes)?;
                     self.shared.insert(info.name.clone(), buffer);
                 }
             }
@@ -181,7 +187,11 @@ impl Gpu {
                 commands.push(self.command(plan, step.stage, &dispatch, &values)?);
             }
         }
-        self.plans.push(Exec { commands, values });
+        let halves = (0..).map(Value).zip(&plan.values);
+        let halves =
+            halves.filter(|(_, info)| matches!(info.storage, Storage::Halves)).map(|(value, _)| value);
+        let halves = halves.collect();
+        self.plans.push(Exec { commands, values, halves });
         Ok(Prepared(self.plans.len() - 1))
     }
 
@@ -330,6 +340,11 @@ impl Backend for Gpu {
     fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
         self.alive()?;
         let buffer = self.value_buffer(prepared, value)?;
+        if self.plans[prepared.0].halves.contains(&value) {
+            let halves: Vec<u16> = numbers.iter().map(|x| half::f16::from_f32(*x).to_bits()).collect();
+            self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(&halves));
+            return Ok(());
+        }
         self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
         Ok(())
     }
@@ -341,12 +356,21 @@ impl Backend for Gpu {
         start: usize,
         len: usize,
     ) -> LocalFuture<'static, Result<Vec<f32>>> {
+        let is_halves = self.plans[prepared.0].halves.contains(&value);
+        let each = if is_halves { 2 } else { 4 };
         let read = self.alive().and_then(|()| {
             let buffer = self.value_buffer(prepared, value)?;
             let encoder = self.device.device.create_command_encoder(&Default::default());
-            self.readback.read(encoder, &buffer, 4 * start as u64, 4 * len as u64)
+            self.readback.read(encoder, &buffer, each * start as u64, each * len as u64)
         });
-        Box::pin(async move { Ok(bytemuck::pod_collect_to_vec(&read?.await?)) })
+        Box::pin(async move {
+            let bytes = read?.await?;
+            if !is_halves {
+                return Ok(bytemuck::pod_collect_to_vec(&bytes));
+            }
+            let words: Vec<u16> = bytemuck::pod_collect_to_vec(&bytes);
+            Ok(words.into_iter().map(|bits| half::f16::from_bits(bits).to_f32()).collect())
+        })
     }
 
     fn prefill_rows(&self) -> usize {

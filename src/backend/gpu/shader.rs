@@ -66,11 +66,12 @@ static KERNELS: &[Kernel] = &[
             &["", "sinks"],
             &["", "several"],
             &["", "parts2", "parts4"],
+            &["", "f16"],
             &["", "split"]
         ]
     ),
     kernel!("attention_merge", false, [&["causal", "all"]]),
-    kernel!("cache_write", false, [&["", "slots"]]),
+    kernel!("cache_write", false, [&["", "slots"], &["", "f16"]]),
     kernel!("combine", false, []),
     kernel!("copy", false, [&["", "last"]]),
     kernel!("embed", true, [&["", "ids"], &["", "add"]]),
@@ -94,7 +95,8 @@ static KERNELS: &[Kernel] = &[
             &["", "clip"],
             &["", "interleaved", "halves"],
             &["", "positions"],
-            &["", "slots"]
+            &["", "slots"],
+            &["", "f16"]
         ]
     ),
     kernel!("rope", false, [&["", "interleaved"], &["", "positions"]]),

@@ -12,7 +12,7 @@ use intab::{
 use serde_json::json;
 
 use super::{
-    BackendArg, DeviceArgs, arguments,
+    BackendArg, DeviceArgs, KvCacheArg, arguments,
     generate::stream,
     load_checkpoint,
     output::{Failure, Result, note, print},
@@ -35,6 +35,9 @@ pub struct BenchArgs {
     /// The device; both without it
     #[arg(long, value_enum)]
     backend: Option<BackendArg>,
+    /// The precision in which keys and values are kept
+    #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
+    kv_cache: KvCacheArg,
     /// Positions at which decoding is timed as well, as far as the context holds them
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [128, 2048], value_parser = arguments::whole::<usize>)]
     depth: Vec<usize>,
@@ -65,7 +68,7 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     };
     for backend in backends {
         let checkpoint = format::open_path(&args.model).await?;
-        let device = DeviceArgs { backend, context: None };
+        let device = DeviceArgs { backend, context: None, kv_cache: args.kv_cache };
         let fusion = if args.unfused { Fusion::Never } else { Fusion::default() };
         match load_checkpoint(&checkpoint, &device, fusion).await {
             Ok(mut engine) => {

@@ -41,6 +41,7 @@ pub fn attention(s: &Shapes, op: &Op) -> Vec<Dispatch> {
         .when(shape.softcap.is_some(), "softcap")
         .when(bias.is_some(), "bias")
         .when(sinks.is_some(), "sinks")
+        .when(s.is_halves(k), "f16")
         .when(several, "several")
         .when((THREADS + 1..=2 * THREADS).contains(&shape.head_dim), "parts2")
         .when(shape.head_dim > 2 * THREADS, "parts4")
