@@ -106,7 +106,7 @@ struct DeviceArgs {
     /// Positions that the context holds [default: what the model was trained for, at most 4096]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     context: Option<usize>,
-    /// The precision in which keys and values are kept; f16 takes half the memory
+    /// The precision in which keys and values are kept; f16 takes half the memory of a GPU
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     kv_cache: KvCacheArg,
 }

@@ -57,7 +57,7 @@ pub enum KvCache {
     /// As they are computed.
     #[default]
     F32,
-    /// In half the memory, which is half of what a long text makes a token read.
+    /// On a GPU in half the memory, which is half of what a long text makes a token read. The CPU rounds as much.
     F16,
 }
 
