@@ -61,6 +61,9 @@ pub struct Counters {
     pub bytes: u64,
 }
 
+/// Names of kernels and their seconds, in order.
+pub type StepTimes = Vec<(&'static str, f64)>;
+
 /// A prepared plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prepared(pub(crate) usize);
@@ -104,6 +107,17 @@ pub trait Backend {
 
     /// Kernel launches of a whole run of one row; steps where nothing is launched.
     fn dispatches(&self, prepared: Prepared) -> usize;
+
+    /// Runs a plan as [`Backend::run`] does, and tells how long each kernel took by the device's own clock: name and seconds.
+    /// That run is slower than others.
+    fn profile(
+        &mut self,
+        _prepared: Prepared,
+        _run: &Run,
+        _until: Stage,
+    ) -> Result<LocalFuture<'static, Result<StepTimes>>> {
+        Err(Error::unsupported("clock", self.info().kind.name(), "this backend does not time its steps"))
+    }
 
     /// Writes part of a `u32` state, e.g. the token ids of a chunk.
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()>;

@@ -10,7 +10,7 @@ use crate::{
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{GenerateOptions, Output, Prefer, quantize_to},
+    run::{GenerateOptions, KvCache, Output, Prefer, quantize_to},
 };
 
 /// Options of `Model.load`.
@@ -21,6 +21,7 @@ pub struct LoadArguments {
     backend: Option<String>,
     pub context_length: Option<usize>,
     quantize: Option<String>,
+    kv_cache: Option<String>,
     pub default_limits: bool,
 }
 
@@ -32,6 +33,11 @@ impl LoadArguments {
             Some("gpu") => Ok(Prefer::Gpu),
             Some(other) => Err(Error::input("backend", format!("`{other}` is not auto, cpu or gpu"))),
         }
+    }
+
+    /// How keys and values are kept.
+    pub fn kv_cache(&self) -> Result<KvCache, Error> {
+        self.kv_cache.as_deref().map_or(Ok(KvCache::default()), KvCache::named)
     }
 
     /// The type that unquantized matrices get.

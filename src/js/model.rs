@@ -267,6 +267,8 @@ async fn load(
         context_length: arguments.context_length,
         quantize: arguments.quantize()?,
         default_limits: arguments.default_limits,
+        kv_cache: arguments.kv_cache()?,
+        fusion: run::Fusion::default(),
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

@@ -2,7 +2,7 @@
 
 use intab::{
     backend::{Backend, Kind, Precision, Prepared, WeightSpec},
-    plan::{Plan, Run, Stage, Value},
+    plan::{Plan, Run, Stage, Storage, Value},
     quant::DType,
 };
 use pollster::block_on;
@@ -137,7 +137,7 @@ impl Case {
         let written = match info.rows {
             1 => 1,
             // A state's rows are written by slot, any of them.
-            rows if matches!(info.storage, intab::plan::Storage::State) => rows,
+            rows if matches!(info.storage, Storage::State | Storage::Halves) => rows,
             _ => self.run.n_rows as usize,
         } * info.cols;
         let nmse = common::nmse(&expected[..written], &found[..written]);

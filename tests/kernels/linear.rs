@@ -24,7 +24,13 @@ fn linear_agrees_for_every_type() {
     for info in TYPES {
         let step = info.block_len;
         // Rows of one block and of several; outputs and rows that fill no tile.
-        let shapes = [(step.max(32), 1, 1), (step * 3, 37, 1), (step * 3, 70, 33), (step * 40, 9, 5)];
+        let shapes = [
+            (step.max(32), 1, 1),
+            (step * 3, 37, 1),
+            (step * 3, 70, 33),
+            (step * 40, 9, 5),
+            (step.max(32), 67, 75),
+        ];
         for (turn, (n_in, n_out, rows)) in shapes.into_iter().enumerate() {
             let w = Weight::matrix("w", info.dtype, n_out, n_in, &mut rng);
             for (with_bias, add) in conditions(info, turn) {
@@ -167,7 +173,8 @@ fn a_matrix_larger_than_a_binding_is_split() {
     // 40,000 rows of 1,024 F32 numbers are 164 MB; a binding of WebGPU's default limits holds 128 MiB, 32,768 rows.
     let (n_rows, n_in) = (40_000, 1024);
     let mut rng = common::rng();
-    let mut gpu = match block_on(gpu::Gpu::open(gpu::Options { default_limits: true })) {
+    let mut gpu = match block_on(gpu::Gpu::open(gpu::Options { default_limits: true, ..Default::default() }))
+    {
         Ok(gpu) => gpu,
         Err(error) => return common::no_gpu(&error),
     };

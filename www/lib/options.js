@@ -82,6 +82,7 @@ const loadChecks = {
   backend: oneOf(["auto", "gpu", "cpu"]),
   contextLength: number(2, MAX_U32, { integer: true }),
   quantize: oneOf(["q8_0", "q4_0", "q4_k"]),
+  kvCache: oneOf(["f32", "f16"]),
   defaultLimits: boolean,
   onProgress: callback,
   signal,

@@ -43,6 +43,8 @@
  *   was trained with. Default: as trained, but no more than 4096.
  * @property {Quantize} [quantize] Store matrices of unquantized numbers (F32, F16, BF16) in a smaller type while they are
  *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
+ * @property {"f32" | "f16"} [kvCache] The precision in which keys and values of the text are kept; `"f16"` takes half the memory
+ *   of a GPU. Default `"f32"`.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.

@@ -4,6 +4,7 @@
 mod attention;
 mod experts;
 mod function;
+mod fused;
 mod linear;
 mod ops;
 mod panel;
@@ -17,7 +18,7 @@ use super::{Backend, Counters, Info, Kind, Precision, Prepared, WeightSpec, no_s
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
+    plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
 use ops::Matrix;
 
@@ -61,6 +62,7 @@ pub struct Cpu {
     plans: Vec<Plan>,
     scratch: Vec<Scratch>,
     precision: Precision,
+    fuses: bool,
     destroyed: bool,
 }
 
@@ -68,6 +70,11 @@ impl Cpu {
     /// An empty backend.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that fuses steps as a GPU does. Here that saves nothing: it is for comparing.
+    pub fn fusing() -> Self {
+        Cpu { fuses: true, ..Self::default() }
     }
 
     fn alive(&self) -> Result<()> {
@@ -87,7 +94,7 @@ impl Cpu {
             Storage::Constant(numbers) if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), numbers.to_vec());
             }
-            Storage::State if !self.floats.contains_key(&info.name) => {
+            Storage::State | Storage::Halves if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), zeros(&info.name, info.rows, info.cols)?);
             }
             Storage::StateU32 if !self.words.contains_key(&info.name) => {
@@ -250,6 +257,8 @@ impl Backend for Cpu {
 impl Cpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
+        let fused = self.fuses.then(|| fuse(plan, |_| true));
+        let plan = fused.as_ref().unwrap_or(plan);
         for i in 0..plan.values.len() {
             self.declare(plan, Value(i as u32))?;
         }

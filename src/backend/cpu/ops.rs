@@ -47,7 +47,7 @@ impl Memory<'_> {
     }
 
     /// Lends a value's cells out for writing, so that others can be read meanwhile; [`Memory::put`] gives them back.
-    fn take(&mut self, value: Value) -> Cells {
+    pub fn take(&mut self, value: Value) -> Cells {
         std::mem::take(match self.plan[value].storage {
             Storage::Activation => self.scratch.get_mut(value),
             // `prepare` made every state of the plan.
@@ -55,7 +55,7 @@ impl Memory<'_> {
         })
     }
 
-    fn put(&mut self, value: Value, cells: Cells) {
+    pub fn put(&mut self, value: Value, cells: Cells) {
         match self.plan[value].storage {
             Storage::Activation => *self.scratch.get_mut(value) = cells,
             _ => *self.floats.get_mut(&self.plan[value].name).expect("prepared state") = cells,
@@ -69,10 +69,20 @@ impl Memory<'_> {
     }
 
     /// Entry `r` of a list with one for each row, or else the row's position.
-    fn place(&self, list: Option<Value>, r: usize, run: &Run) -> usize {
+    pub fn place_of(&self, list: Option<Value>, r: usize, run: &Run) -> usize {
         match list {
             Some(list) => self.words[&self.plan[list].name][r] as usize,
             None => run.pos as usize + r,
+        }
+    }
+
+    /// Copies a row into a cache, to the precision that it has.
+    pub fn to_cache(&self, cache: Value, row: &[f32], to: &mut [f32]) {
+        match self.plan[cache].storage {
+            Storage::Halves => {
+                to.iter_mut().zip(row).for_each(|(to, x)| *to = half::f16::from_f32(*x).to_f32())
+            }
+            _ => to.copy_from_slice(row),
         }
     }
 
@@ -104,8 +114,8 @@ impl Memory<'_> {
                 let mut unpacked = vec![0.0; self.plan[table].cols];
                 self.each_row(y, run, |m, r, row| {
                     let i = match index {
-                        Index::State(ids) => m.place(Some(ids), r, run),
-                        Index::Position(offset) => m.place(None, r, run) + offset,
+                        Index::State(ids) => m.place_of(Some(ids), r, run),
+                        Index::Position(offset) => m.place_of(None, r, run) + offset,
                     };
                     let table = m.matrix(table);
                     table.dtype.info().dequantize_row(table.row(i.min(table.n_out - 1)), &mut unpacked);
@@ -134,7 +144,7 @@ impl Memory<'_> {
             }
             Op::Linear { x, w, bias, y, add } => self.linear(x, w, bias, y, add, run),
             Op::Rope { x, table, positions, head_dim, style } => self.each_row(x, run, |m, r, row| {
-                let angles = m.row(table, run.rope_start as usize + m.place(positions, r, run));
+                let angles = m.row(table, run.rope_start as usize + m.place_of(positions, r, run));
                 row.chunks_exact_mut(head_dim).for_each(|head| rotate(head, angles, style));
             }),
             Op::CacheWrite { x, cache, slots } => {
@@ -142,7 +152,8 @@ impl Memory<'_> {
                 let cols = self.plan[cache].cols;
                 let mut cells = self.take(cache);
                 for r in 0..n {
-                    cells[self.place(slots, r, run) * cols..][..cols].copy_from_slice(self.row(x, r));
+                    let to = &mut cells[self.place_of(slots, r, run) * cols..][..cols];
+                    self.to_cache(cache, self.row(x, r), to);
                 }
                 self.put(cache, cells);
             }
@@ -213,6 +224,8 @@ impl Memory<'_> {
                 }
                 self.words_mut(ids)[0] = id.unwrap_or(Run::NOT_FINITE);
             }
+            Op::Linears(ref fused) => self.linears(fused, run),
+            Op::Place(ref fused) => self.place(fused, run),
         }
     }
 
@@ -242,7 +255,7 @@ impl Memory<'_> {
 }
 
 /// To a mean square of one; [`NormKind::Layer`] also to a mean of zero.
-fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
+pub(super) fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
     let n = x.len() as f32;
     if kind == NormKind::Layer {
         let mean = x.iter().sum::<f32>() / n;
@@ -254,7 +267,7 @@ fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
 }
 
 /// `angles` holds cosine and sine by turns for each pair.
-fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
+pub(super) fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
     let half = angles.len() / 2;
     for (i, angle) in angles.chunks_exact(2).enumerate() {
         let (a, b) = match style {
