@@ -9,11 +9,10 @@ pub mod error;
 pub mod format;
 #[cfg(target_arch = "wasm32")]
 pub mod js;
-pub mod lanes;
 pub mod model;
 pub mod plan;
-pub mod quant;
 pub mod run;
 pub mod text;
 
 pub use error::{Error, Result};
+pub use intab_kernels::quant;

@@ -52,7 +52,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("llama-dynamic", "the prompt has 26 tokens but the context holds 20"),
 ];
 
-/// GGUF files whose converter left out the pooler or the head, and with it the answers.
+/// GGUF files whose converter left out the pooler or the head, and with it the answers: the first is refused, the second
+/// gives hidden states.
 const HEADLESS: &[&str] = &["bert-classify.gguf", "bert-mlm.gguf"];
 
 /// Every model that is at hand.
@@ -218,4 +219,13 @@ fn heads_are_told_by_the_class() {
         let engine = engine(&common::repo(&format!("tests/data/models/{name}")), Prefer::Cpu).unwrap();
         assert_eq!(engine.facts().config.head.output, output, "{name}");
     }
+}
+
+#[test]
+fn a_classifier_without_its_pooler_is_refused() {
+    let Some(path) = common::shared("fixtures/bert-classify.gguf") else { return };
+    let checkpoint = block_on(format::open_path(&path)).unwrap();
+    let options = LoadOptions { prefer: Prefer::Cpu, ..LoadOptions::default() };
+    let Err(error) = block_on(load(&checkpoint, &options)) else { panic!("it was loaded") };
+    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "cls.output.weight"), "{error}");
 }

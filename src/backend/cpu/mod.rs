@@ -3,11 +3,8 @@
 
 mod attention;
 mod experts;
-mod function;
 mod fused;
-mod linear;
 mod ops;
-mod panel;
 mod sample;
 
 pub use sample::{penalize, pick};
@@ -20,7 +17,7 @@ use crate::{
     format::LocalFuture,
     plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
-use ops::Matrix;
+use intab_kernels::linear::Matrix;
 
 /// The activations of a plan: the slots, and which of them each value has.
 struct Scratch {

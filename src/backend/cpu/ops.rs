@@ -2,27 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{Cells, Scratch, attention, experts, function, linear, sample};
-use crate::backend::Precision;
+use intab_kernels::{function, linear::Matrix};
+
+use super::{Cells, Scratch, attention, experts, sample};
 use crate::{
-    plan::{Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
-    quant::DType,
+    backend::Precision,
+    plan::{Function, Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
 };
-
-/// A weight matrix as its file has it: rows of blocks.
-pub(super) struct Matrix {
-    pub dtype: DType,
-    pub n_out: usize,
-    pub n_in: usize,
-    pub bytes: Vec<u8>,
-}
-
-impl Matrix {
-    pub fn row(&self, i: usize) -> &[u8] {
-        let n = self.dtype.info().row_bytes(self.n_in);
-        &self.bytes[i * n..(i + 1) * n]
-    }
-}
 
 /// All memory that a plan's steps read and write.
 pub(super) struct Memory<'a> {
@@ -165,10 +151,10 @@ impl Memory<'_> {
                 self.put(y, cells);
             }
             Op::Map { x, f } => {
-                self.each_row(x, run, |_, _, row| function::apply(f, row));
+                self.each_row(x, run, |_, _, row| apply(f, row));
             }
             Op::Gate { gate, up, f } => self.each_row(gate, run, |m, r, row| {
-                function::apply(f, row);
+                apply(f, row);
                 match m.row(up, r) {
                     [up] => row.iter_mut().for_each(|gate| *gate *= up),
                     up => row.iter_mut().zip(up).for_each(|(gate, up)| *gate *= up),
@@ -231,22 +217,20 @@ impl Memory<'_> {
 
     /// `y = x wᵀ (+ bias)` or `y += …`.
     fn linear(&mut self, x: Value, w: Value, bias: Option<Value>, y: Value, add: bool, run: &Run) {
-        let n = self.n_rows(y, run);
-        let stride = self.plan[y].stride();
-        let mut cells = self.take(y);
-        let rows: Vec<&[f32]> = (0..n).map(|r| self.row(x, r)).collect();
-        let bias = bias.map(|bias| self.row(bias, 0));
-        linear::multiply(self.matrix(w), &rows, self.precision, |r, first, products| {
-            let y = &mut cells[r * stride + first..][..products.len()];
-            if !add {
-                y.fill(0.0);
+        let rows: Vec<&[f32]> = (0..self.n_rows(y, run)).map(|r| self.row(x, r)).collect();
+        let n_out = self.plan[y].cols;
+        let mut products = vec![0.0; rows.len() * n_out];
+        self.matrix(w).multiply(&rows, self.precision == Precision::Fast, &mut products);
+        self.each_row(y, run, |m, r, row| {
+            let products = &products[r * n_out..][..n_out];
+            match add {
+                true => row.iter_mut().zip(products).for_each(|(y, product)| *y += product),
+                false => row.copy_from_slice(products),
             }
-            y.iter_mut().zip(products).for_each(|(y, product)| *y += product);
             if let Some(bias) = bias {
-                y.iter_mut().zip(&bias[first..]).for_each(|(y, bias)| *y += bias);
+                row.iter_mut().zip(m.row(bias, 0)).for_each(|(y, bias)| *y += bias);
             }
         });
-        self.put(y, cells);
     }
 
     fn words_mut(&mut self, value: Value) -> &mut [u32] {
@@ -276,5 +260,47 @@ pub(super) fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
         };
         let (cos, sin) = (angle[0], angle[1]);
         (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[a] * sin + head[b] * cos);
+    }
+}
+
+/// `x = f(x)`, number by number.
+pub(super) fn apply(f: Function, x: &mut [f32]) {
+    match f {
+        Function::Silu => function::silu(x),
+        Function::Sigmoid => function::sigmoid(x),
+        Function::QuickGelu => function::quick_gelu(x),
+        Function::GeluTanh => function::gelu_tanh(x),
+        _ => x.iter_mut().for_each(|x| *x = f.apply(*x)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_get_what_single_numbers_get() {
+        let all = [
+            Function::Silu,
+            Function::Gelu,
+            Function::GeluTanh,
+            Function::QuickGelu,
+            Function::Relu,
+            Function::Tanh,
+            Function::Sigmoid,
+            Function::SoftCap(30.0),
+        ];
+        for f in all {
+            let x: Vec<f32> = (-500..=500).map(|i| i as f32 / 20.0).chain([-200.0, 200.0]).collect();
+            let mut y = x.clone();
+            apply(f, &mut y);
+            for (x, y) in x.into_iter().zip(y) {
+                let truth = f.apply(x);
+                assert!((y - truth).abs() <= 4e-7 * x.abs().max(1.0), "{f:?}({x}) = {y}, not {truth}");
+            }
+        }
+        let mut nan = [f32::NAN];
+        apply(Function::Silu, &mut nan);
+        assert!(nan[0].is_nan());
     }
 }

@@ -93,7 +93,10 @@ fn rows(engine: &Engine, numbers: &[f32], n_out: usize, args: &LogitsArgs) -> Re
     let n = numbers.len() / n_out;
     let rows: Vec<&[f32]> = numbers.chunks_exact(n_out).skip(if args.last { n - 1 } else { 0 }).collect();
     if args.json {
-        return print(&json!({ "shape": [rows.len(), n_out], "logits": rows }).to_string());
+        // A model without a head puts out what a head would read.
+        let hidden = engine.facts().config.head.output == HeadOutput::Hidden;
+        let name = if hidden { "hidden_states" } else { "logits" };
+        return print(&json!({ "shape": [rows.len(), n_out], name: rows }).to_string());
     }
     let over_vocabulary = engine.facts().config.head.output == HeadOutput::Vocabulary;
     for (i, row) in rows.iter().enumerate() {
