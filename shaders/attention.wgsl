@@ -1,124 +1,135 @@
-// Attention of one head of one row, keys in tiles, with an online softmax (Milakov & Gimelshein 2018): the running
+// Attention of QUERIES queries that share keys, keys in tiles, with an online softmax (Milakov & Gimelshein 2018): the running
 // maximum and sum are corrected as each tile comes. What a row sees, and `list`, `bias` and `sinks`: see plan::Op::Attention.
-// q, y: [rows, n_heads * HEAD_DIM]; k, v: [n_keys, n_kv_heads * HEAD_DIM]; strides in numbers.
-// One workgroup a head and row, one thread a key of the tile, then one thread a number of the head; grid: (n_heads, rows).
-{% include "lib/run.wgsl" %}
-@group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> v: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-{%- if table or spans %}
-@group(0) @binding(5) var<storage, read> list: array<u32>;
-override LIST_STRIDE: u32;
+// q, y: [rows, n_heads * HEAD_DIM]; k, v: [n_keys, N_KV_HEADS * HEAD_DIM]; strides in numbers.
+// One workgroup for queries that follow each other row by row, heads of a row first; one thread a key of the tile, then one
+// thread a number of the head. grid: (N_KV_HEADS * splits, rows * HEADS_PER_KV / QUERIES).
+{%- if split %}
+// Here for one row, whose keys are split into runs of SPLIT. If there are several, their results go to `partial` for
+// attention_merge.wgsl: [splits, n_heads, HEAD_DIM + 2], the sum of values, the maximum, the sum of weights.
 {%- endif %}
-{%- if bias %}
-@group(0) @binding(6) var<storage, read> bias: array<f32>;
-override BIAS_STRIDE: u32;
-override BIAS_OWN: u32; // the column of distance 0
-{%- endif %}
-{%- if sinks %}
-@group(0) @binding(7) var<storage, read> sinks: array<f32>;
-{%- endif %}
-
-override HEAD_DIM: u32;
-override HEADS_PER_KV: u32;
-override Q_STRIDE: u32;
-override K_STRIDE: u32;
-override V_STRIDE: u32;
-override Y_STRIDE: u32;
-override SCALE: f32;
-{%- if not all %}
-override WINDOW: u32; // keys less than this far away are seen
-{%- endif %}
-{%- if softcap %}
-override SOFTCAP: f32;
-{% include "lib/tanh.wgsl" %}
-{%- endif %}
+{%- set queries = 4 if several else 1 %}
+{%- set parts = 4 if parts4 else 2 if parts2 else 1 %}
+{% include "lib/queries.wgsl" %}
 
 const TILE = 64u;
-const NUMBERS = 4u;      // of the head, for each thread: HEAD_DIM is at most TILE * NUMBERS
-const LOWEST = -3.0e38;  // WGSL need not keep infinities
-var<workgroup> scores: array<f32, TILE>;
-var<workgroup> weights: array<f32, TILE>;
+const PARTS = {{ parts }}u; // of a head, a number of each for every thread
+const LOWEST = -3.0e38; // WGSL need not keep infinities
+var<workgroup> asked: array<vec4<f32>, QUERIES * PARTS * TILE / 4u>;
+var<workgroup> scores: array<f32, QUERIES * TILE>;
+var<workgroup> peaks: array<f32, TILE>;
+var<workgroup> weights: array<f32, QUERIES * TILE>;
 var<workgroup> places: array<u32, TILE>; // where a key's values begin
-
-fn score(q_at: u32, k_at: u32) -> f32 {
-    var sum = 0.0;
-    for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-        sum += dot(q[q_at + i], k[k_at + i]);
-    }
-    sum *= SCALE;
-    return {{ "SOFTCAP * hyperbolic_tangent(sum / SOFTCAP)" if softcap else "sum" }};
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-    let head = wg.x;
-    let kv_offset = head / HEADS_PER_KV * HEAD_DIM;
-    let q_at = (wg.y * Q_STRIDE + head * HEAD_DIM) / 4u;
-    // Keys first..end are seen; the row itself stands among them at `own`.
-{%- if all %}
-    let own = 0u;
-    let first = 0u;
-    let end = run.n_keys;
-{%- elif spans %}
-    let own = wg.y;
-    let first = max(list[own * LIST_STRIDE], own + 1u - min(own + 1u, WINDOW));
-    let end = min(list[own * LIST_STRIDE + 1u], own + WINDOW);
-{%- else %}
-    let end = {{ "list[wg.y * LIST_STRIDE]" if table else "run.pos + wg.y + 1u" }};
-    let own = end - 1u;
-    let first = end - min(end, WINDOW);
+    let kv_offset = wg.x % N_KV_HEADS * HEAD_DIM;
+    for (var i = t; i < QUERIES * HEAD_DIM / 4u; i += TILE) {
+        let one = query(wg, i / (HEAD_DIM / 4u));
+        asked[i] = q[(one.row * Q_STRIDE + one.head * HEAD_DIM) / 4u + i % (HEAD_DIM / 4u)];
+    }
+    workgroupBarrier();
+    let query0 = query(wg, 0u);
+    var first = query0.first;
+    var end = query0.end;
+{%- for j in range(1, queries) %}
+    let query{{ j }} = query(wg, {{ j }}u);
+    first = min(first, query{{ j }}.first);
+    end = max(end, query{{ j }}.end);
+{%- endfor %}
+{%- if split %}
+    // Which of the splits, and how many there are.
+    let split = vec2<u32>(wg.x / N_KV_HEADS, (end - first + SPLIT - 1u) / SPLIT);
+    first += split.x * SPLIT;
+    end = min(end, first + SPLIT);
 {%- endif %}
-
-    var max_score = {{ "sinks[head]" if sinks else "LOWEST" }};
-    var sum = {{ "1.0" if sinks else "0.0" }};
-    var acc: array<f32, NUMBERS>;
+{%- for j in range(queries) %}
+    var max{{ j }} = {{ "sinks[query" ~ j ~ ".head]" if sinks else "LOWEST" }};
+    var sum{{ j }} = {{ "1.0" if sinks else "0.0" }};
+{%- if split and sinks %}
+    if (split.x > 0u) {
+        max{{ j }} = LOWEST;
+        sum{{ j }} = 0.0;
+    }
+{%- endif %}
+{%- for part in range(parts) %}
+    var acc{{ j }}_{{ part }} = 0.0;
+{%- endfor %}
+{%- endfor %}
     for (var tile = first; tile < end; tile += TILE) {
         let n = min(TILE, end - tile);
-        var key = tile + t;
-        var key_score = LOWEST;
-        if (t < n) {
+        let key = tile + t;
+        let slot = {{ "list[query0.row * LIST_STRIDE + 1u + min(key, end - 1u)]" if table else "min(key, end - 1u)" }};
+{%- for j in range(queries) %}
+        var score{{ j }} = 0.0;
+{%- endfor %}
+        let k_at = (slot * K_STRIDE + kv_offset) / 4u;
+        for (var i = 0u; i < HEAD_DIM / 4u; i++) {
+            let numbers = {{ "vec4<f32>(unpack2x16float(k[k_at + i].x), unpack2x16float(k[k_at + i].y))" if f16 else "k[k_at + i]" }};
+{%- for j in range(queries) %}
+            score{{ j }} += dot(asked[{{ j }}u * (HEAD_DIM / 4u) + i], numbers);
+{%- endfor %}
+        }
+{%- for j in range(queries) %}
+        score{{ j }} *= SCALE;
+{%- if softcap %}
+        score{{ j }} = SOFTCAP * hyperbolic_tangent(score{{ j }} / SOFTCAP);
+{%- endif %}
+        let sees{{ j }} = t < n && key >= query{{ j }}.first && key < query{{ j }}.end;
+        if (sees{{ j }}) {
 {%- if bias %}
-            key_score = bias[head * BIAS_STRIDE + BIAS_OWN + key - own];
+            // The row itself is the last that it sees; where texts lie side by side, it is its own key.
+            let own = {{ "query" ~ j ~ ".row" if spans else "0u" if all else "query" ~ j ~ ".end - 1u" }};
+            score{{ j }} += bias[query{{ j }}.head * BIAS_STRIDE + BIAS_OWN + key - own];
 {%- endif %}
-{%- if table %}
-            key = list[wg.y * LIST_STRIDE + 1u + key];
+        } else {
+            score{{ j }} = LOWEST;
+        }
+        scores[{{ j }}u * TILE + t] = score{{ j }};
+{%- endfor %}
+        workgroupBarrier();
+        var peak = scores[t * QUERIES];
+        for (var c = 1u; c < QUERIES; c++) {
+            peak = max(peak, scores[t * QUERIES + c]);
+        }
+        peaks[t] = peak;
+        workgroupBarrier();
+{%- for j in range(queries) %}
+        // Every thread finds the maximum itself: so many reads cost less than more barriers.
+        var new_max{{ j }} = max{{ j }};
+        for (var i = 0u; i < TILE / QUERIES; i++) {
+            new_max{{ j }} = max(new_max{{ j }}, peaks[{{ j }}u * (TILE / QUERIES) + i]);
+        }
+        weights[t * QUERIES + {{ j }}u] = select(0.0, exp(score{{ j }} - new_max{{ j }}), sees{{ j }});
+        let correction{{ j }} = exp(max{{ j }} - new_max{{ j }});
+        max{{ j }} = new_max{{ j }};
+        sum{{ j }} *= correction{{ j }};
+{%- endfor %}
+        places[t] = slot * V_STRIDE + kv_offset;
+        workgroupBarrier();
+{%- for part in range(parts) %}
+        if (t + {{ part }}u * TILE < HEAD_DIM) {
+{%- for j in range(queries) %}
+            acc{{ j }}_{{ part }} *= correction{{ j }};
+{%- endfor %}
+            for (var i = 0u; i < n; i++) {
+                let at = places[i] + t + {{ part }}u * TILE;
+                let number = {{ "unpack2x16float(v[at / 2u])[at % 2u]" if f16 else "v[at]" }};
+{%- for j in range(queries) %}
+                let weight{{ j }} = weights[i * QUERIES + {{ j }}u];
+                acc{{ j }}_{{ part }} += weight{{ j }} * number;
+{%- if part == 0 %}
+                sum{{ j }} += weight{{ j }};
 {%- endif %}
-            key_score {{ "+=" if bias else "=" }} score(q_at, (key * K_STRIDE + kv_offset) / 4u);
-        }
-        scores[t] = key_score;
-        workgroupBarrier();
-        // Every thread finds the maximum itself: 64 reads cost less than six more barriers.
-        var new_max = max_score;
-        for (var j = 0u; j < n; j++) {
-            new_max = max(new_max, scores[j]);
-        }
-        weights[t] = exp(key_score - new_max);
-        places[t] = key * V_STRIDE + kv_offset;
-        workgroupBarrier();
-        let correction = exp(max_score - new_max);
-        max_score = new_max;
-        sum *= correction;
-        for (var j = 0u; j < n; j++) {
-            sum += weights[j];
-        }
-        for (var part = 0u; part < NUMBERS; part++) {
-            let i = t + part * TILE;
-            if (i < HEAD_DIM) {
-                var weighted = acc[part] * correction;
-                for (var j = 0u; j < n; j++) {
-                    weighted += weights[j] * v[places[j] + i];
-                }
-                acc[part] = weighted;
+{%- endfor %}
             }
         }
+{%- endfor %}
     }
-    let total = max(sum, 0.5); // the best key alone weighs 1; where there is none, y is 0
-    for (var part = 0u; part < NUMBERS; part++) {
-        let i = t + part * TILE;
-        if (i < HEAD_DIM) {
-            y[wg.y * Y_STRIDE + head * HEAD_DIM + i] = acc[part] / total;
-        }
+{%- for j in range(queries) %}
+    if (is_there(wg, {{ j }}u)) {
+{%- for part in range(parts) %}
+        put(query{{ j }}, t + {{ part }}u * TILE, acc{{ j }}_{{ part }}, max{{ j }}, sum{{ j }}{{ ", split" if split }});
+{%- endfor %}
     }
+{%- endfor %}
 }

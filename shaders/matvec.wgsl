@@ -1,10 +1,18 @@
-// y[r, i] = dot(w[i, :], x[r, :]) (+ bias[i]) (+ y[r, i]), for one row or few: reads each weight once per row.
-// w: [N_OUT, 32 * GROUPS], rows OUT_START.. of the whole matrix; x: [rows, 4 * X_STRIDE]; y: [rows, Y_STRIDE].
-// LANES threads share one output, 64 / LANES outputs a workgroup; grid: (N_OUT * LANES / 64, rows).
+// y[r, i] = dot(w[i, :], x[r, :]) and what follows on it, for one row or few: reads each weight once per row.
+// w: [N_OUT, 32 * GROUPS], rows W_START.. of its buffer; x: [rows, 4 * X_STRIDE]; y: [rows, Y_STRIDE] from OUT_START on.
+// LANES threads share OUTPUTS outputs that are neighbours; grid: (N_OUT * LANES / 64 / OUTPUTS, rows).
+{%- if norm %}
+// x is normed first, as in norm.wgsl, by `weight`: its scale is known when the products are, and applied to them.
+{%- endif %}
+{%- if gated %}
+// y = f(product) * product of the row UP_START below.
+{%- endif %}
 {%- if experts %}
 // Here with each row's experts in turn, of N_EACH outputs; x and y have a place for each, X_SLOT and Y_SLOT apart, and w
 // the rows of one expert after those of another, of which this part has some. grid: (k * Y_SLOT * LANES / 64, rows).
 {%- endif %}
+{%- set outputs = 1 if not wide else 2 if gated else 4 %}
+{%- set products = 2 * outputs if gated else outputs %}
 {% include "lib/linear.wgsl" %}
 override LANES: u32;
 {%- if experts %}
@@ -14,47 +22,93 @@ override N_EACH: u32;
 override X_SLOT: u32;
 override Y_SLOT: u32;
 {%- endif %}
+{%- if norm %}
+@group(0) @binding(7) var<storage, read> weight: array<vec4<f32>>; // [N_IN]
+override N_IN: u32;
+override EPS: f32;
+{%- endif %}
+{%- if map or gated %}
+{% include "lib/functions.wgsl" %}
+{%- endif %}
+{%- if gated %}
+override UP_START: u32;
+{%- endif %}
 
 const THREADS = 64u;
-var<workgroup> partial: array<f32, THREADS>;
+const OUTPUTS = {{ outputs }}u;
+const HELPERS = 8u; // threads of a team that add up what the others found
+var<workgroup> partial: array<f32, {{ products + 1 if norm else products }}u * THREADS>;
+
+// The sum that a team of LANES threads found for a product.
+fn total(product: u32, team: u32) -> f32 {
+    var sum = 0.0;
+    for (var j = 0u; j < min(LANES, HELPERS); j++) {
+        sum += partial[product * THREADS + team * LANES + j];
+    }
+    return sum;
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
     let lane = t % LANES;
-    let outputs = THREADS / LANES;
+    let team = t / LANES;
+    let teams = THREADS / LANES;
 {%- if experts %}
-    let groups = (Y_SLOT + outputs - 1u) / outputs;
+    let groups = (Y_SLOT + teams - 1u) / teams;
     let slot = group_index(wg) / groups;
-    let out = group_index(wg) % groups * outputs + t / LANES;
-    let first = u32(experts[wg.y * EXPERTS_STRIDE + slot]) * N_EACH;
-    let i = select(N_OUT, first + out - OUT_START, out < N_EACH); // wraps below the part's first row
+    let out = group_index(wg) % groups * teams + team;
+    let expert = u32(experts[wg.y * EXPERTS_STRIDE + slot]) * N_EACH;
+    let first = select(N_OUT, expert + out - OUT_START, out < N_EACH); // wraps below the part's first row
     let x_at = wg.y * X_STRIDE + slot * X_SLOT;
     let y_at = wg.y * Y_STRIDE + slot * Y_SLOT + out;
 {%- else %}
-    let i = group_index(wg) * outputs + t / LANES;
+    let first = (group_index(wg) * teams + team) * OUTPUTS;
     let x_at = wg.y * X_STRIDE;
-    let y_at = wg.y * Y_STRIDE + OUT_START + i;
+    let y_at = wg.y * Y_STRIDE + OUT_START + first;
 {%- endif %}
-    var sum = 0.0;
-    if (i < N_OUT) {
+{%- for k in range(products) %}
+    let row{{ k }} = (W_START + min(first + {{ k % outputs }}u, N_OUT - 1u){{ " + UP_START" if k >= outputs }}) * GROUPS;
+    var sum{{ k }} = 0.0;
+{%- endfor %}
+    var squares = 0.0;
+    if (first < N_OUT) {
         for (var g = lane; g < GROUPS; g += LANES) {
-            let w = load_block(i * GROUPS + g);
-            let at = x_at + g * 8u;
 {%- for j in range(8) %}
-            sum += dot(w[{{ j }}], x[at + {{ j }}u]);
+            {{ "var" if norm else "let" }} x{{ j }} = x[x_at + g * 8u + {{ j }}u];
+{%- if norm %}
+            squares += dot(x{{ j }}, x{{ j }});
+            x{{ j }} *= weight[g * 8u + {{ j }}u];
+{%- endif %}
+{%- endfor %}
+{%- for k in range(products) %}
+            let w{{ k }} = load_block(row{{ k }} + g);
+            sum{{ k }} += dot(w{{ k }}[0], x0) + dot(w{{ k }}[1], x1) + dot(w{{ k }}[2], x2) + dot(w{{ k }}[3], x3)
+                + dot(w{{ k }}[4], x4) + dot(w{{ k }}[5], x5) + dot(w{{ k }}[6], x6) + dot(w{{ k }}[7], x7);
 {%- endfor %}
         }
     }
-    partial[t] = sum;
+{%- for k in range(products) %}
+    partial[{{ k }}u * THREADS + t] = sum{{ k }};
+{%- endfor %}
+{%- if norm %}
+    partial[{{ products }}u * THREADS + t] = squares;
+{%- endif %}
     workgroupBarrier();
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        if (lane < half) {
-            partial[t] += partial[t + half];
+    if (lane < HELPERS) {
+        for (var j = lane + HELPERS; j < LANES; j += HELPERS) {
+{%- for k in range(products + 1 if norm else products) %}
+            partial[{{ k }}u * THREADS + t] += partial[{{ k }}u * THREADS + team * LANES + j];
+{%- endfor %}
         }
-        workgroupBarrier();
     }
-    if (lane == 0u && i < N_OUT) {
-        y[y_at] = partial[t]{{ " + bias[OUT_START + i]" if bias }}{{ " + y[y_at]" if add }};
+    workgroupBarrier();
+    let scale = {{ "inverseSqrt(total(" ~ products ~ "u, team) / f32(N_IN) + EPS)" if norm else "1.0" }};
+    for (var k = lane; k < OUTPUTS && first + k < N_OUT; k += LANES) {
+        let p = total(k, team) * scale{{ " + bias[BIAS_START + first + k]" if bias }};
+{%- if gated %}
+        let up = total(OUTPUTS + k, team) * scale{{ " + bias[BIAS_START + N_OUT + first + k]" if bias }};
+{%- endif %}
+        y[y_at + k] = {{ "apply(p)" if map or gated else "p" }}{{ " * up" if gated }}{{ " + y[y_at + k]" if add }};
     }
 {%- if experts %}
     if (lane == 0u && out >= N_EACH && out < Y_SLOT) {

@@ -11,8 +11,8 @@ pub mod format;
 pub mod js;
 pub mod model;
 pub mod plan;
-pub mod quant;
 pub mod run;
 pub mod text;
 
 pub use error::{Error, Result};
+pub use intab_kernels::quant;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use intab::{
     Error, format,
-    run::{Engine, Event, GenerateOptions, LoadOptions, Output, Prefer, load},
+    run::{Engine, Event, GenerateOptions, KvCache, LoadOptions, Output, Prefer, load},
 };
 use pollster::block_on;
 use serde::Deserialize;
@@ -25,7 +25,10 @@ fn expected(path: &Path) -> Expected {
 
 /// `None` where the machine has no GPU.
 fn engine(model: &Path, prefer: Prefer) -> Option<Engine> {
-    let options = LoadOptions { prefer, ..LoadOptions::default() };
+    engine_with(model, LoadOptions { prefer, ..LoadOptions::default() })
+}
+
+fn engine_with(model: &Path, options: LoadOptions) -> Option<Engine> {
     let checkpoint = block_on(format::open_path(model)).unwrap();
     match block_on(load(&checkpoint, &options)) {
         Ok(engine) => Some(engine),
@@ -168,6 +171,24 @@ fn the_default_model_agrees_with_its_own_reference() {
     let model = common::repo("models/intab-stories.gguf");
     agrees(&model, &expected, Prefer::Cpu);
     agrees(&model, &expected, Prefer::Gpu);
+}
+
+#[test]
+fn a_cache_in_half_precision_takes_less_memory_of_a_gpu_and_changes_little() {
+    let model = common::repo("models/intab-stories.gguf");
+    let mut rng = common::rng();
+    for prefer in [Prefer::Cpu, Prefer::Gpu] {
+        let open = |kv_cache| engine_with(&model, LoadOptions { prefer, kv_cache, ..LoadOptions::default() });
+        let (Some(mut whole), Some(mut half)) = (open(KvCache::F32), open(KvCache::F16)) else { return };
+        let n_vocab = whole.facts().config.n_vocab as u32;
+        let ids: Vec<u32> = (0..100).map(|_| rng.u32(0..n_vocab)).collect();
+        let logits = |engine: &mut Engine| block_on(engine.logits(&ids)).unwrap();
+        let nmse = common::nmse(&logits(&mut whole), &logits(&mut half));
+        assert!(nmse > 0.0 && nmse < 1e-5, "{prefer:?}: NMSE {nmse:e}");
+        if prefer == Prefer::Gpu {
+            assert!(half.counters().bytes < whole.counters().bytes);
+        }
+    }
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::{fs, path::Path};
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("format", &["quant"]),
-    ("quant", &[]),
     ("text", &["format"]),
     ("plan", &["quant"]),
     ("model", &["plan", "format", "quant"]),
@@ -23,6 +22,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wasm_bindgen", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("js_sys", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("web_sys", &["js/", "format/web"]),
+    ("intab_kernels", &["backend/cpu/"]),
     ("unicode_segmentation", &["text/"]),
     ("minijinja", &["text/", "backend/gpu/shader.rs"]),
 ];
@@ -49,7 +49,8 @@ fn sources() -> Vec<(String, String)> {
     files
         .iter()
         .map(|path| (path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"), text(path)))
-        .filter(|(name, _)| !name.starts_with("bin/") && name != "lib.rs")
+        // The kernels are a package of their own, which cannot name this one.
+        .filter(|(name, _)| !name.starts_with("bin/") && !name.starts_with("kernels/") && name != "lib.rs")
         .collect()
 }
 

@@ -41,6 +41,17 @@ pub struct Info {
     pub features: Vec<String>,
 }
 
+/// How exact products of activations with quantized weights are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Activations stay f32: what the reference computes.
+    #[default]
+    Exact,
+    /// Activations may be quantized too where that is faster.
+    Fast,
+}
+
 /// Counts of what a backend holds and did, for tests and benchmarks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -49,6 +60,9 @@ pub struct Counters {
     /// Their bytes.
     pub bytes: u64,
 }
+
+/// Names of kernels and their seconds, in order.
+pub type StepTimes = Vec<(&'static str, f64)>;
 
 /// A prepared plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +102,22 @@ pub trait Backend {
     /// Runs a plan's steps up to and including `until`. Does not wait for the device.
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()>;
 
+    /// How exact the runs that follow are; [`Precision::Exact`] until it is said.
+    fn set_precision(&mut self, precision: Precision);
+
     /// Kernel launches of a whole run of one row; steps where nothing is launched.
     fn dispatches(&self, prepared: Prepared) -> usize;
+
+    /// Runs a plan as [`Backend::run`] does, and tells how long each kernel took by the device's own clock: name and seconds.
+    /// That run is slower than others.
+    fn profile(
+        &mut self,
+        _prepared: Prepared,
+        _run: &Run,
+        _until: Stage,
+    ) -> Result<LocalFuture<'static, Result<StepTimes>>> {
+        Err(Error::unsupported("clock", self.info().kind.name(), "this backend does not time its steps"))
+    }
 
     /// Writes part of a `u32` state, e.g. the token ids of a chunk.
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()>;

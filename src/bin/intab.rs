@@ -17,6 +17,8 @@ mod inspect;
 mod logits;
 #[path = "intab/output.rs"]
 mod output;
+#[path = "intab/precision.rs"]
+mod precision;
 #[path = "intab/synth.rs"]
 mod synth;
 #[path = "intab/template.rs"]

@@ -208,8 +208,9 @@ mod tests {
         }
         let mut next = 77;
         for (start, n) in file.asked.take() {
-            assert_eq!(start, next);
-            next += n as u64;
+            // A gap that begins where nothing was read ahead may be left out.
+            assert!((next..next + 32).contains(&start), "{start} after {next}");
+            next = start + n as u64;
         }
         assert!(next <= len);
     }

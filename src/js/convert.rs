@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 use crate::{
+    backend::Precision,
     error::Error,
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{GenerateOptions, Output, Prefer, quantize_to},
+    run::{GenerateOptions, KvCache, Output, Prefer, quantize_to},
 };
 
 /// Options of `Model.load`.
@@ -20,6 +21,7 @@ pub struct LoadArguments {
     backend: Option<String>,
     pub context_length: Option<usize>,
     quantize: Option<String>,
+    kv_cache: Option<String>,
     pub default_limits: bool,
 }
 
@@ -31,6 +33,11 @@ impl LoadArguments {
             Some("gpu") => Ok(Prefer::Gpu),
             Some(other) => Err(Error::input("backend", format!("`{other}` is not auto, cpu or gpu"))),
         }
+    }
+
+    /// How keys and values are kept.
+    pub fn kv_cache(&self) -> Result<KvCache, Error> {
+        self.kv_cache.as_deref().map_or(Ok(KvCache::default()), KvCache::named)
     }
 
     /// The type that unquantized matrices get.
@@ -60,6 +67,7 @@ pub struct GenerateArguments {
     early_stopping: Option<EarlyStoppingArgument>,
     no_repeat_ngram_size: Option<usize>,
     min_new_tokens: Option<usize>,
+    precision: Option<Precision>,
     pub parse_special: bool,
 }
 
@@ -112,6 +120,7 @@ impl GenerateArguments {
             },
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
+            precision: self.precision.unwrap_or(d.precision),
         })
     }
 }

@@ -19,6 +19,7 @@ use super::{
     source,
 };
 use crate::{
+    backend::Precision,
     error::{Error, Result},
     run::{self, Engine, Event, LoadOptions, Progress, Text},
 };
@@ -141,9 +142,12 @@ impl Model {
         ids: Vec<u32>,
         types: Option<Vec<u32>>,
         decoder_ids: Option<Vec<u32>>,
+        fast: bool,
     ) -> Result<Float32Array, JsValue> {
         let mut engine = lock(&self.engine).map_err(throw)?;
+        engine.set_precision(if fast { Precision::Fast } else { Precision::Exact });
         let logits = logits(&mut engine, &ids, types.as_deref(), decoder_ids.as_deref()).await;
+        engine.set_precision(Precision::Exact);
         Ok(Float32Array::from(&logits.map_err(throw)?[..]))
     }
 
@@ -263,6 +267,8 @@ async fn load(
         context_length: arguments.context_length,
         quantize: arguments.quantize()?,
         default_limits: arguments.default_limits,
+        kv_cache: arguments.kv_cache()?,
+        fusion: run::Fusion::default(),
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

@@ -28,6 +28,8 @@ pub(super) struct Layers<'a, 'b> {
     pub n_ctx: usize,
     /// Rows that an encoder's states have room for.
     pub n_source: usize,
+    /// Whether the cache has half precision.
+    pub half_cache: bool,
 }
 
 /// The state that holds keys (`k`) or values (`v`) of layer `i`.
@@ -255,8 +257,9 @@ impl Layers<'_, '_> {
         let (k, v) = match self.places.keys {
             Keys::Spans(_) | Keys::All => (k, v),
             Keys::Causal | Keys::Table(_) => {
-                let caches =
-                    ['k', 'v'].map(|what| self.b.state(&cache_name(what, i), self.n_ctx, shape.kv_dim()));
+                let caches = ['k', 'v'].map(|what| {
+                    self.b.cache(&cache_name(what, i), self.n_ctx, shape.kv_dim(), self.half_cache)
+                });
                 for (x, cache) in [k, v].into_iter().zip(caches) {
                     self.b.cache_write(x, cache, self.places.slots);
                 }

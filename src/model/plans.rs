@@ -55,6 +55,8 @@ pub struct Blueprint<'a> {
     pub tables: &'a [Tables; 2],
     /// Positions of the decoder's context, and rows that an encoder's text may have.
     pub n_ctx: usize,
+    /// Whether keys and values of the decoder are kept in half precision.
+    pub half_cache: bool,
 }
 
 impl Blueprint<'_> {
@@ -66,7 +68,8 @@ impl Blueprint<'_> {
         places: Places,
         n_slots: usize,
     ) -> Layers<'b, 'b> {
-        Layers { b, weights: self.weights, stack, tables, places, n_ctx: n_slots, n_source: self.n_ctx }
+        let (n_source, half_cache) = (self.n_ctx, self.half_cache);
+        Layers { b, weights: self.weights, stack, tables, places, n_ctx: n_slots, n_source, half_cache }
     }
 
     fn token_table(&self, b: &mut Builder, stack: &Stack) -> Result<Value> {

@@ -9,7 +9,7 @@ use super::{
 use crate::quant::DType;
 
 /// A norm's weights.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Norm {
     /// What is divided by.
     pub kind: NormKind,
@@ -93,6 +93,11 @@ impl Builder {
     /// f32 memory shared by name with the model's other plans.
     pub fn state(&mut self, name: &str, rows: usize, cols: usize) -> Value {
         self.value(name, Storage::State, rows, cols)
+    }
+
+    /// A cache of keys or values, in half precision or not.
+    pub fn cache(&mut self, name: &str, rows: usize, cols: usize, halves: bool) -> Value {
+        self.value(name, if halves { Storage::Halves } else { Storage::State }, rows, cols)
     }
 
     /// u32 memory shared by name with the model's other plans.
@@ -255,8 +260,11 @@ impl Builder {
         self.push(Op::Combine { x, experts, y: sum });
     }
 
-    /// The run's last row.
+    /// The run's last row: `x` itself where runs have one.
     pub fn last_row(&mut self, x: Value) -> Value {
+        if self.plan[x].rows == 1 {
+            return x;
+        }
         let y = self.activation("last row", 1, self.plan[x].cols);
         self.push(Op::Copy { x, y, last: true });
         y

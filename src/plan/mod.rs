@@ -5,12 +5,16 @@
 mod builder;
 mod display;
 mod function;
+mod fuse;
+mod fused;
 mod memory;
 mod op;
 mod run;
 
 pub use builder::{Attention, Builder, Norm};
 pub use function::Function;
+pub use fuse::fuse;
+pub use fused::{End, Linears, Place, Rotation};
 pub use memory::{Slot, assign_slots};
 pub use op::{AttentionShape, Index, Keys, NormKind, Op, RopeStyle, Routing};
 pub use run::{Run, Sampling};
@@ -37,6 +41,8 @@ pub enum Storage {
     Constant(Rc<[f32]>),
     /// f32 memory that outlives the plan and is shared by name with the model's other plans, e.g. the KV cache.
     State,
+    /// Like [`Storage::State`], rounded to half precision: written by steps that fill a cache, read by attentions.
+    Halves,
     /// Like [`Storage::State`], of `u32`: token ids and counts.
     StateU32,
     /// f32 scratch that lives from its first to its last use within one run.
@@ -139,6 +145,7 @@ impl Plan {
         let read = |step: &Step| match step.op {
             Op::Embed { table, .. } => bytes(table, n_rows),
             Op::Linear { w, .. } => bytes(w, self[w].rows),
+            Op::Linears(ref fused) => fused.layers.iter().map(|(w, _)| bytes(*w, self[*w].rows)).sum(),
             Op::ExpertLinear { w, experts, n_out, .. } => {
                 bytes(w, (n_rows * self[experts].cols / 2 * n_out).min(self[w].rows))
             }

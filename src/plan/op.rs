@@ -1,6 +1,6 @@
 //! The operations of transformer networks. An operation names its arrays by role; shapes follow from them.
 
-use super::{Function, Value};
+use super::{Function, Linears, Place, Value};
 
 /// How RoPE pairs the numbers of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,7 +154,7 @@ pub enum Op {
     },
     /// Attention with an online softmax (Milakov & Gimelshein 2018).
     Attention {
-        /// `[rows, n_heads * head_dim]`.
+        /// `[rows, n_heads * head_dim]`; a fused plan has keys and values behind them in each row.
         q: Value,
         /// `[n_keys, n_kv_heads * head_dim]`.
         k: Value,
@@ -267,6 +267,10 @@ pub enum Op {
         /// Its first element gets the token's id, or [`super::Run::NOT_FINITE`].
         ids: Value,
     },
+    /// Several linear layers and their surroundings as one: made by [`super::fuse`] alone.
+    Linears(Linears),
+    /// All that happens between them and an attention, likewise.
+    Place(Place),
 }
 
 impl Op {
@@ -289,6 +293,8 @@ impl Op {
             Op::Copy { .. } => "copy",
             Op::Penalize { .. } => "penalize",
             Op::Sample { .. } => "sample",
+            Op::Linears(_) => "linears",
+            Op::Place(_) => "place",
         }
     }
 
@@ -324,6 +330,8 @@ impl Op {
             Op::Copy { x, .. } => vec![x],
             Op::Penalize { logits, counts, .. } => vec![logits, counts],
             Op::Sample { scores, .. } => vec![scores],
+            Op::Linears(ref fused) => fused.reads(),
+            Op::Place(ref fused) => fused.reads(),
         }
     }
 
@@ -345,6 +353,8 @@ impl Op {
             Op::Route { experts, .. } => vec![experts],
             Op::CacheWrite { cache, .. } => vec![cache],
             Op::Sample { counts, ids, .. } => vec![counts, ids],
+            Op::Linears(ref fused) => vec![fused.y],
+            Op::Place(ref fused) => fused.writes(),
         }
     }
 }

@@ -77,6 +77,7 @@ impl Engine {
         for text in texts {
             self.check_text(text)?;
         }
+        self.read_precisely();
         let mut all = Vec::with_capacity(texts.len());
         let config = &self.facts().config;
         let classifies = matches!(config.head.output, HeadOutput::Labels(_));
@@ -143,6 +144,13 @@ impl Engine {
     /// # Errors
     /// As [`Engine::outputs`].
     pub async fn read_source(&mut self, ids: &[u32]) -> Result<()> {
+        self.read_precisely();
+        self.cached.source.clear(); // a generation may have read it less exactly
+        self.let_encoder_read(ids).await
+    }
+
+    /// As [`Engine::read_source`], as exactly as the device was told last.
+    pub(super) async fn let_encoder_read(&mut self, ids: &[u32]) -> Result<()> {
         if self.cached.source == ids {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{GenerateOptions, Generation, dense::Dense, plans::Plans};
 use crate::{
-    backend::{Backend, Counters, Kind},
+    backend::{Backend, Counters, Kind, Precision},
     error::{Error, Result},
     format::{Checkpoint, metadata::Metadata},
     model::{Config, GenerationDefaults, IDS},
@@ -120,6 +120,8 @@ pub struct Engine {
     /// Which generation may go on: the latest.
     pub(super) latest: u64,
     pub(super) unloaded: bool,
+    /// How exact everything but generation is.
+    precision: Precision,
 }
 
 impl Engine {
@@ -143,6 +145,7 @@ impl Engine {
             cached: Cached::default(),
             latest: 0,
             unloaded: false,
+            precision: Precision::Exact,
         }
     }
 
@@ -189,6 +192,17 @@ impl Engine {
         self.template.as_ref().ok_or_else(|| Error::Template { problem: problem.into() })
     }
 
+    /// How exact what is read from now on is: logits, labels, embeddings. [`Precision::Exact`] until it is said; a generation's
+    /// own is in its options.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
+    /// Tells the device of it.
+    pub(super) fn read_precisely(&mut self) {
+        self.backend.set_precision(self.precision);
+    }
+
     /// Memory held on the device.
     pub fn counters(&self) -> Counters {
         self.backend.counters()
@@ -228,6 +242,7 @@ impl Engine {
         let prepared = plan.prepared(backend.as_mut()).await?;
         let (output, max_rows) = (plan.output()?, plan.plan.max_rows);
         let n_out = plan.plan[output].cols;
+        self.read_precisely();
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
         self.cached.beyond = self.is_beyond(ids.len());

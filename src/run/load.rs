@@ -41,10 +41,50 @@ pub struct LoadOptions {
     pub quantize: Option<DType>,
     /// Ask a GPU for no more than what WebGPU promises everywhere.
     pub default_limits: bool,
+    /// How keys and values are kept.
+    pub kv_cache: KvCache,
+    /// Whether steps of a plan are fused.
+    pub fusion: Fusion,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
     pub aborted: Option<Rc<dyn Fn() -> bool>>,
+}
+
+/// The precision in which keys and values are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum KvCache {
+    /// As they are computed.
+    #[default]
+    F32,
+    /// On a GPU in half the memory, which is half of what a long text makes a token read. The CPU rounds as much.
+    F16,
+}
+
+impl KvCache {
+    /// By the name that options have for it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for any name but `f32` and `f16`.
+    pub fn named(name: &str) -> Result<KvCache> {
+        match name {
+            "f32" => Ok(KvCache::F32),
+            "f16" => Ok(KvCache::F16),
+            other => Err(Error::input("kv_cache", format!("`{other}` is not f32 or f16"))),
+        }
+    }
+}
+
+/// Whether steps of a plan are fused: see [`crate::plan::fuse`]. To compare.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fusion {
+    /// On a GPU, where each step costs a launch.
+    #[default]
+    WhereItPays,
+    /// Nowhere.
+    Never,
+    /// Everywhere.
+    Always,
 }
 
 /// The type to quantize to by the name that options have for it: `q8_0`, `q4_0` or `q4_k`.
@@ -86,7 +126,8 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let n_ctx = context_length(&config, options)?;
     let mut weights = Weights::new(checkpoint, origins, options.quantize);
     let tables = Tables::of(&config, &mut weights, n_ctx).await?;
-    let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx };
+    let half_cache = options.kv_cache == KvCache::F16;
+    let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx, half_cache };
     let parts = Parts { checkpoint, blueprint, options };
     parts.check_tensors(&ignored)?;
     let dense = Dense::read(&config, &weights).await?;
@@ -201,11 +242,16 @@ fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
 
 /// The device, and why it was chosen.
 async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String)> {
-    let cpu = |reason: String| (Box::new(Cpu::new()) as Box<dyn Backend>, reason);
+    let new_cpu = || if options.fusion == Fusion::Always { Cpu::fusing() } else { Cpu::new() };
+    let cpu = |reason: String| (Box::new(new_cpu()) as Box<dyn Backend>, reason);
     if options.prefer == Prefer::Cpu {
         return Ok(cpu("asked for".into()));
     }
-    let opened = Gpu::open(gpu::Options { default_limits: options.default_limits }).await;
+    let opened = Gpu::open(gpu::Options {
+        default_limits: options.default_limits,
+        unfused: options.fusion == Fusion::Never,
+    })
+    .await;
     match (opened, options.prefer) {
         (Ok(gpu), Prefer::Gpu) => Ok((Box::new(gpu), "asked for".into())),
         (Err(error), Prefer::Gpu) => Err(error),

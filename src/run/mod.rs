@@ -6,6 +6,7 @@ mod encode;
 mod engine;
 mod generation;
 mod load;
+mod measure;
 mod options;
 mod plans;
 mod pool;
@@ -20,8 +21,10 @@ pub use encode::Text;
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{
-    LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to, tokenizer,
+    Fusion, KvCache, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to,
+    tokenizer,
 };
+pub use measure::{Ceilings, DecodeTime, ceilings};
 pub use options::GenerateOptions;
 pub use pool::{EmbedOptions, normalize, pool};
 pub use process::{ProcessOptions, Processors};

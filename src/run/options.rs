@@ -2,6 +2,7 @@
 
 use super::MAX_BEAMS;
 use crate::{
+    backend::Precision,
     error::{Error, Result},
     model::{EarlyStopping, GenerationDefaults},
     plan::Sampling,
@@ -42,6 +43,8 @@ pub struct GenerateOptions {
     pub no_repeat_ngram_size: usize,
     /// No end before so many tokens; 0 leaves it to the model's files.
     pub min_new_tokens: usize,
+    /// How exact products with quantized weights are.
+    pub precision: Precision,
 }
 
 impl Default for GenerateOptions {
@@ -63,6 +66,7 @@ impl Default for GenerateOptions {
             early_stopping: EarlyStopping::Yes,
             no_repeat_ngram_size: 0,
             min_new_tokens: 0,
+            precision: Precision::Fast,
         }
     }
 }

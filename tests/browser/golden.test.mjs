@@ -69,3 +69,18 @@ for (const { name, model, expected } of models) {
     });
   }
 }
+
+test("the fast precision of logits is near the exact one, and another way", async () => {
+  const { input_ids, last_logits } = JSON.parse(await readFile(models[0].expected, "utf8"));
+  const [exact, fast] = await opened.page.evaluate(async (ids) => {
+    const { load } = await import("/lib/intab.js");
+    const model = await load("/models/intab-stories.gguf", { backend: "cpu" });
+    const last = async (options) => [...(await model.logits(ids, options)).slice(-model.info.nVocab)];
+    const both = [await last({}), await last({ precision: "fast" })];
+    await model.unload();
+    return both;
+  }, input_ids);
+  const range = Math.max(...last_logits) - Math.min(...last_logits);
+  const worst = Math.max(...fast.map((logit, i) => Math.abs(logit - exact[i])));
+  assert.ok(worst > 0 && worst <= 1e-3 * range, `logits differ by ${worst} in a range of ${range}`);
+});

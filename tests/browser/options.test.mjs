@@ -19,6 +19,11 @@ test("an unknown option is refused, and the known ones are told", () => {
   refuses(() => options.checkTokenizeOptions({ special: true }), /"special".*addSpecial/);
 });
 
+test("keys and values are kept in one of two precisions", () => {
+  for (const kvCache of ["f32", "f16"]) options.checkLoadOptions({ kvCache });
+  refuses(() => options.checkLoadOptions({ kvCache: "q8_0" }), /^kvCache: expected/);
+});
+
 test("an option that is undefined counts as left out", () => {
   const { sampling } = options.checkGenerateOptions({ temperature: undefined });
   assert.ok(!("temperature" in sampling));
@@ -39,6 +44,7 @@ const ranges = {
   ignoreEos: { fit: [true, false], not: [0, "true", null] },
   parseSpecial: { fit: [true, false], not: [1] },
   signal: { fit: [new AbortController().signal], not: [{ aborted: false }, null] },
+  precision: { fit: ["exact", "fast"], not: ["f16", true, 1, null] },
   onPrefill: { fit: [() => {}], not: [1, null] },
 };
 

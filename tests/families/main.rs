@@ -15,7 +15,7 @@ use std::{
 use intab::{
     Error, format,
     model::HeadOutput,
-    run::{Engine, LoadOptions, Prefer, load},
+    run::{Engine, Event, Fusion, GenerateOptions, LoadOptions, Prefer, load},
 };
 use pollster::block_on;
 use serde_json::Value as Json;
@@ -52,7 +52,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("llama-dynamic", "the prompt has 26 tokens but the context holds 20"),
 ];
 
-/// GGUF files whose converter left out the pooler or the head, and with it the answers.
+/// GGUF files whose converter left out the pooler or the head, and with it the answers: the first is refused, the second
+/// gives hidden states.
 const HEADLESS: &[&str] = &["bert-classify.gguf", "bert-mlm.gguf"];
 
 /// Every model that is at hand.
@@ -89,8 +90,12 @@ fn models() -> &'static [Model] {
 }
 
 fn engine(path: &Path, prefer: Prefer) -> Result<Engine, Error> {
+    fused_engine(path, prefer, Fusion::default())
+}
+
+fn fused_engine(path: &Path, prefer: Prefer, fusion: Fusion) -> Result<Engine, Error> {
     let checkpoint = block_on(format::open_path(path))?;
-    block_on(load(&checkpoint, &LoadOptions { prefer, ..LoadOptions::default() }))
+    block_on(load(&checkpoint, &LoadOptions { prefer, fusion, ..LoadOptions::default() }))
 }
 
 /// What became of every model on a backend; `None` where the machine has no GPU.
@@ -166,6 +171,41 @@ fn gguf_files_agree_on_the_gpu() {
     all_agree(Form::Gguf, Prefer::Gpu, 45);
 }
 
+/// On the CPU, where the plain plan and the fused one run by the same arithmetic: rows alone, which is how texts go on, and
+/// rows together. (That devices agree on fused plans is what the tests above show.)
+#[test]
+fn fused_plans_agree_with_plain_ones() {
+    let (mut n, mut n_fused) = (0, 0);
+    for model in models().iter().filter(|model| model.kind == "decoder") {
+        let open = |fusion| fused_engine(&model.path, Prefer::Cpu, fusion);
+        let (Ok(mut plain), Ok(mut fused)) = (open(Fusion::Never), open(Fusion::Always)) else { continue };
+        let steps = [&plain, &fused].map(|engine| engine.facts().dispatches_per_token);
+        n += 1;
+        n_fused += usize::from(steps[1] < steps[0]);
+        let name = model.path.display();
+        let ids: Vec<u32> = (1..9).collect();
+        let [expected, found] = [&mut plain, &mut fused].map(|engine| block_on(engine.logits(&ids)).unwrap());
+        let nmse = common::nmse(&expected, &found);
+        assert!(nmse <= 1e-9, "{name}: NMSE {nmse:e} between rows");
+        let [expected, found] = [&mut plain, &mut fused].map(|engine| {
+            let options = GenerateOptions {
+                max_new_tokens: Some(8),
+                temperature: 0.0,
+                ignore_eos: true,
+                ..GenerateOptions::default()
+            };
+            let mut generation = engine.generate(&ids, options).unwrap();
+            loop {
+                if let Event::Done { output, .. } = block_on(generation.step(engine)).unwrap() {
+                    return output.tokens;
+                }
+            }
+        });
+        assert_eq!(expected, found, "{name}: greedy tokens");
+    }
+    assert!(n >= 70 && n_fused >= 60, "{n_fused} of {n} models have plans with fewer steps");
+}
+
 /// A question's head is one of the kinds that [`HeadOutput`] tells.
 #[test]
 fn heads_are_told_by_the_class() {
@@ -179,4 +219,13 @@ fn heads_are_told_by_the_class() {
         let engine = engine(&common::repo(&format!("tests/data/models/{name}")), Prefer::Cpu).unwrap();
         assert_eq!(engine.facts().config.head.output, output, "{name}");
     }
+}
+
+#[test]
+fn a_classifier_without_its_pooler_is_refused() {
+    let Some(path) = common::shared("fixtures/bert-classify.gguf") else { return };
+    let checkpoint = block_on(format::open_path(&path)).unwrap();
+    let options = LoadOptions { prefer: Prefer::Cpu, ..LoadOptions::default() };
+    let Err(error) = block_on(load(&checkpoint, &options)) else { panic!("it was loaded") };
+    assert!(matches!(&error, Error::Unsupported { found, .. } if found == "cls.output.weight"), "{error}");
 }

@@ -187,3 +187,22 @@ fn a_row_that_sees_nothing_gets_zeros() {
         }
     }
 }
+
+#[test]
+fn a_row_s_keys_are_split_and_joined_again() {
+    let mut rng = common::rng();
+    for pos in [0, 127, 128, 129, 255, 256, 259] {
+        for bits in 0..16 {
+            let [window, softcap, bias, sinks] = [1, 2, 4, 8].map(|bit| bits & bit != 0);
+            let shape = AttentionShape {
+                window: window.then_some(133),
+                softcap: softcap.then_some(5.0),
+                ..shape(7, 1, 68)
+            };
+            check(&Sight::Causal { pos, rows: 1 }, shape, bias, sinks, &mut rng);
+        }
+    }
+    for n_keys in [0, 1, 128, 129, 260] {
+        check(&Sight::All { rows: 1, n_keys }, shape(4, 4, 32), false, false, &mut rng);
+    }
+}

@@ -1,8 +1,8 @@
 //! One plan with the same inputs on both backends.
 
 use intab::{
-    backend::{Backend, Kind, Prepared, WeightSpec},
-    plan::{Plan, Run, Stage, Value},
+    backend::{Backend, Kind, Precision, Prepared, WeightSpec},
+    plan::{Plan, Run, Stage, Storage, Value},
     quant::DType,
 };
 use pollster::block_on;
@@ -68,12 +68,20 @@ pub struct Case {
     /// Words of states.
     pub words: Vec<(&'static str, Vec<u32>)>,
     pub run: Run,
+    pub precision: Precision,
 }
 
 impl Case {
     /// Without inputs yet.
     pub fn new(plan: Plan, run: Run) -> Case {
-        Case { plan, weights: Vec::new(), floats: Vec::new(), words: Vec::new(), run }
+        Case {
+            plan,
+            weights: Vec::new(),
+            floats: Vec::new(),
+            words: Vec::new(),
+            run,
+            precision: Precision::Exact,
+        }
     }
 
     /// All rows of a value after a run, without their padding; `None` where there is no GPU. It is poisoned first, unless
@@ -94,6 +102,7 @@ impl Case {
         for (state, words) in &self.words {
             backend.write_u32(state, 0, words).unwrap();
         }
+        backend.set_precision(self.precision);
         backend.run(prepared, &self.run, Stage::Sample).unwrap();
         let all = backend.read_value(prepared, output, 0, info.rows * info.stride());
         Some(
@@ -128,7 +137,7 @@ impl Case {
         let written = match info.rows {
             1 => 1,
             // A state's rows are written by slot, any of them.
-            rows if matches!(info.storage, intab::plan::Storage::State) => rows,
+            rows if matches!(info.storage, Storage::State | Storage::Halves) => rows,
             _ => self.run.n_rows as usize,
         } * info.cols;
         let nmse = common::nmse(&expected[..written], &found[..written]);

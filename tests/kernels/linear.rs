@@ -1,7 +1,7 @@
 //! Operations that read weight matrices, but for experts.
 
 use intab::{
-    backend::{Backend, Kind, WeightSpec, gpu},
+    backend::{Backend, Kind, Precision, WeightSpec, gpu},
     plan::{Builder, Index, Run, Stage},
     quant::{DType, TYPES, TypeInfo},
 };
@@ -24,7 +24,13 @@ fn linear_agrees_for_every_type() {
     for info in TYPES {
         let step = info.block_len;
         // Rows of one block and of several; outputs and rows that fill no tile.
-        let shapes = [(step.max(32), 1, 1), (step * 3, 37, 1), (step * 3, 70, 33), (step * 40, 9, 5)];
+        let shapes = [
+            (step.max(32), 1, 1),
+            (step * 3, 37, 1),
+            (step * 3, 70, 33),
+            (step * 40, 9, 5),
+            (step.max(32), 67, 75),
+        ];
         for (turn, (n_in, n_out, rows)) in shapes.into_iter().enumerate() {
             let w = Weight::matrix("w", info.dtype, n_out, n_in, &mut rng);
             for (with_bias, add) in conditions(info, turn) {
@@ -45,6 +51,55 @@ fn linear_agrees_for_every_type() {
                 case.compare(&what, y, F32);
             }
         }
+    }
+}
+
+#[test]
+fn products_of_integers_lose_next_to_nothing() {
+    let mut rng = common::rng();
+    for info in TYPES.iter().filter(|info| info.levels.is_some()) {
+        // Whole chunks and a part of one; one row of activations, and tiles that are full and that are not.
+        for (n_in, rows) in [(256, 1), (768, 2), (512, 5), (256 + info.block_len, 4), (info.block_len, 33)] {
+            let mut b = Builder::new("linear", rows);
+            let x = b.activation("x", rows, n_in);
+            let matrix = b.matrix("w", info.dtype, 19, n_in);
+            let bias = b.vector("bias", 19);
+            let y = b.activation("y", rows, 19);
+            b.linear_to(x, matrix, Some(bias), y, true);
+            let mut case = Case::new(b.finish(), Run::new(0, rows));
+            case.weights = vec![
+                Weight::matrix("w", info.dtype, 19, n_in, &mut rng),
+                Weight::vector("bias", 19, &mut rng),
+            ];
+            let mut numbers = common::floats(&mut rng, rows * n_in);
+            numbers[n_in - 1] = 1000.0; // one that stands out, as activations have them
+            case.floats = vec![(x, numbers), (y, common::floats(&mut rng, rows * 19))];
+            let exact = case.output(Kind::Cpu, y).unwrap();
+            case.precision = Precision::Fast;
+            let fast = case.output(Kind::Cpu, y).unwrap();
+            let nmse = common::nmse(&fast, &exact);
+            assert!(nmse <= 1e-5, "{} [19, {n_in}] on {rows} rows: {nmse:e}", info.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_none_in_products_of_integers() {
+    let mut rng = common::rng();
+    for (rows, bad) in [(1, f32::NAN), (4, f32::INFINITY)] {
+        let mut b = Builder::new("linear", rows);
+        let x = b.activation("x", rows, 512);
+        let matrix = b.matrix("w", DType::Q8_0, 3, 512);
+        let y = b.linear(x, matrix, None, "y");
+        let mut case = Case::new(b.finish(), Run::new(0, rows));
+        case.weights = vec![Weight::matrix("w", DType::Q8_0, 3, 512, &mut rng)];
+        let mut numbers = common::floats(&mut rng, rows * 512);
+        numbers[300] = bad;
+        case.floats = vec![(x, numbers)];
+        case.precision = Precision::Fast;
+        let all = case.output(Kind::Cpu, y).unwrap();
+        assert!(all[..3].iter().all(|y| y.is_nan()), "{bad}: {:?}", &all[..3]);
+        assert!(all[3..].iter().all(|y| y.is_finite()), "{bad}: other rows are not touched");
     }
 }
 
@@ -118,7 +173,8 @@ fn a_matrix_larger_than_a_binding_is_split() {
     // 40,000 rows of 1,024 F32 numbers are 164 MB; a binding of WebGPU's default limits holds 128 MiB, 32,768 rows.
     let (n_rows, n_in) = (40_000, 1024);
     let mut rng = common::rng();
-    let mut gpu = match block_on(gpu::Gpu::open(gpu::Options { default_limits: true })) {
+    let mut gpu = match block_on(gpu::Gpu::open(gpu::Options { default_limits: true, ..Default::default() }))
+    {
         Ok(gpu) => gpu,
         Err(error) => return common::no_gpu(&error),
     };

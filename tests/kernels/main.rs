@@ -6,6 +6,7 @@ mod bench;
 #[path = "../common/mod.rs"]
 mod common;
 mod experts;
+mod fused;
 mod linear;
 #[path = "../random/mod.rs"]
 mod random;

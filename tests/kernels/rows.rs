@@ -163,6 +163,10 @@ fn sums_and_copies_agree() {
         let mut b = Builder::new("last row", rows);
         let x = b.activation("x", rows, 77);
         let y = b.last_row(x);
+        if rows == 1 {
+            assert_eq!(y, x, "it is there already");
+            continue;
+        }
         let mut case = Case::new(b.finish(), Run::new(9, rows.min(4)));
         case.floats = vec![(x, common::floats(&mut rng, rows * 77))];
         case.compare("the last row", y, 0.0);

@@ -47,6 +47,8 @@ export function watchSources(onChoice, onFailure) {
   watchDrops((dropped) => chooseFiles(dropped, onChoice), onFailure);
 }
 
+const UNREADABLE = "This address cannot be read. Check it for spaces and missing parts.";
+
 /**
  * What is wrong with an address before it is asked, or nothing.
  * @param {string} address
@@ -56,6 +58,7 @@ function faultOf(address) {
   if (/^hf:/.test(address)) {
     return /^hf:[\w.-]+\/[\w.-]+/.test(address) ? "" : "After hf: comes the owner and the name of a model, as in hf:owner/name.";
   }
+  if (address.startsWith("/")) return URL.canParse(address, location.href) ? "" : UNREADABLE;
   if (!/^https?:\/\//i.test(address)) {
     // `localhost:8000/x` would parse, with a scheme named `localhost`.
     const isBare = /^[\w-]+(\.[\w-]+)*(:\d+)?\/\S*$/.test(address);
@@ -63,7 +66,7 @@ function faultOf(address) {
       ? `The address must begin with https:// (or http://). Did you mean https://${address}?`
       : "This is not a web address. It must begin with https:// (or http://).";
   }
-  return URL.canParse(address) ? "" : "This address cannot be read. Check it for spaces and missing parts.";
+  return URL.canParse(address) ? "" : UNREADABLE;
 }
 
 /** @param {import("../lib/intab.js").NamedFile[]} files @param {(origin: Origin) => void} onChoice */

@@ -164,6 +164,22 @@ export function isChat({ model }) {
   return model !== null && model.hasChatTemplate && useChat.checked;
 }
 
+/** What models do that write no text. @type {Record<string, string>} */
+const OTHER_TASKS = {
+  embed: "makes embeddings",
+  classify: "classifies texts",
+  tag: "marks words in texts",
+  answer: "finds answers in texts",
+  "fill-mask": "fills in masked words",
+};
+
+/** @param {State} state */
+function promptTitle(state) {
+  const other = OTHER_TASKS[state.model?.task ?? ""];
+  if (other) return `This model ${other} and writes none: pages use it through the library`;
+  return isChat(state) ? "Ask something" : "Your beginning";
+}
+
 /** @param {State} state */
 export function showPrompt(state) {
   const isRunning = state.running !== null;
@@ -171,10 +187,10 @@ export function showPrompt(state) {
   const focused = document.activeElement === generate || document.activeElement === stop;
   generate.hidden = isRunning;
   stop.hidden = !isRunning;
-  generate.disabled = state.model === null;
+  generate.disabled = state.model?.task !== "generate";
   if (focused) (isRunning ? stop : generate).focus();
   chatChoice.hidden = !state.model?.hasChatTemplate;
-  promptLabel.textContent = isChat(state) ? "Ask something" : "Your beginning";
+  promptLabel.textContent = promptTitle(state);
 }
 
 const announcer = byId("announcer", HTMLElement);

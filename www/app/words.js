@@ -34,7 +34,7 @@ const errors = {
   },
   ContextFullError: {
     title: "The prompt is too long for this model",
-    advice: "Shorten it, or reload the model with a larger context length.",
+    advice: "Shorten it. Where the model was loaded with a smaller context than it was trained for, reload it with a larger one.",
   },
   NotFiniteError: {
     title: "The model's numbers went wrong",

@@ -69,6 +69,8 @@ const stops = (value) => {
   return fits ? { value: [...list] } : { expected: `expected a text or up to ${MAX_STOPS} texts, none of them empty` };
 };
 
+const precision = oneOf(["exact", "fast"]);
+
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
 
@@ -80,6 +82,7 @@ const loadChecks = {
   backend: oneOf(["auto", "gpu", "cpu"]),
   contextLength: number(2, MAX_U32, { integer: true }),
   quantize: oneOf(["q8_0", "q4_0", "q4_k"]),
+  kvCache: oneOf(["f32", "f16"]),
   defaultLimits: boolean,
   onProgress: callback,
   signal,
@@ -106,6 +109,7 @@ const samplingChecks = {
   earlyStopping: oneOf([true, false, "never"]),
   noRepeatNgramSize: number(0, MAX_U32, { integer: true }),
   minNewTokens: number(0, MAX_U32, { integer: true }),
+  precision,
 };
 
 /** @type {Record<string, Check>} */
@@ -158,12 +162,13 @@ export function checkDetokenizeOptions(options) {
 /**
  * @param {unknown} options
  * @param {number} nVocab
- * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array}}
+ * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array, precision?: import("./types.js").Precision}}
  */
 export function checkLogitsOptions(options, nVocab) {
   const any = (/** @type {unknown} */ value) => ({ value });
-  const { tokenTypes, decoderIds } = check("logits", options, { tokenTypes: any, decoderIds: any });
+  const { tokenTypes, decoderIds, ...rest } = check("logits", options, { tokenTypes: any, decoderIds: any, precision });
   return {
+    ...rest,
     tokenTypes: tokenTypes === undefined ? undefined : checkIds("tokenTypes", tokenTypes, MAX_U32),
     decoderIds:
       decoderIds === undefined ? undefined : checkIds("decoderIds", decoderIds, nVocab, { mayBeEmpty: false }),

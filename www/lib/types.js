@@ -43,6 +43,8 @@
  *   was trained with. Default: as trained, but no more than 4096.
  * @property {Quantize} [quantize] Store matrices of unquantized numbers (F32, F16, BF16) in a smaller type while they are
  *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
+ * @property {"f32" | "f16"} [kvCache] The precision in which keys and values of the text are kept; `"f16"` takes half the memory
+ *   of a GPU. Default `"f32"`.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
@@ -113,6 +115,7 @@
  *   better one is unlikely, or only when none is possible.
  * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
  * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
+ * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"`.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -153,9 +156,16 @@
  */
 
 /**
+ * `"exact"` keeps activations as the reference has them, in 32-bit floating point. `"fast"` may turn those that meet quantized
+ * weights into integers too.
+ * @typedef {"exact" | "fast"} Precision
+ */
+
+/**
  * @typedef {object} LogitsOptions
  * @property {Uint32Array | readonly number[]} [tokenTypes] The segment of each token, where the model tells two texts apart.
  * @property {Uint32Array | readonly number[]} [decoderIds] What the answer of an encoder-decoder begins with.
+ * @property {Precision} [precision] How exact products with quantized weights are. Default `"exact"`.
  */
 
 /**

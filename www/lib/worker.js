@@ -79,9 +79,9 @@ const operations = {
     }, call.signal);
   },
 
-  async logits({ model, ids, tokenTypes, decoderIds }) {
+  async logits({ model, ids, tokenTypes, decoderIds, precision }) {
     const { wasm, lane } = find(model);
-    return lane.run(() => wasm.logits(ids, tokenTypes, decoderIds));
+    return lane.run(() => wasm.logits(ids, tokenTypes, decoderIds, precision === "fast"));
   },
 
   async task({ model, request }) {

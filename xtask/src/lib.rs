@@ -7,7 +7,6 @@ pub mod bench;
 pub mod chromium;
 pub mod counts;
 pub mod npm;
-pub mod optimize;
 pub mod process;
 pub mod serve;
 pub mod settings;

@@ -25,8 +25,6 @@ pub struct Settings {
     pub typescript: bool,
     pub debug: bool,
     pub keep_names: bool,
-    pub wasm_opt: bool,
-    pub wasm_opt_flags: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

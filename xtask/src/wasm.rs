@@ -9,7 +9,7 @@ use serde::Deserialize;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::settings::{BindgenTarget, Settings};
-use crate::{optimize, process, sizes};
+use crate::{process, sizes};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -24,21 +24,13 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         settings.profile = settings.dev_profile.clone();
         settings.debug = true;
         settings.keep_names = true;
-        settings.wasm_opt = false;
     }
     install_target(root)?;
     let module = compile(root, &settings)?;
     let wasm = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
 
-    let optimizer = if settings.wasm_opt { optimize::find(root) } else { None };
-    if settings.wasm_opt && optimizer.is_none() {
-        eprintln!(
-            "wasm-opt is neither on the PATH nor in tests/browser/node_modules: skipped, the module is larger"
-        );
-    }
-
     let out_dir = root.join(&settings.out_dir);
-    let stamp = stamp(&wasm, &settings, optimizer.as_deref());
+    let stamp = stamp(&wasm, &settings);
     if is_current(&out_dir, &settings, &stamp) {
         eprintln!("{} is up to date", settings.out_dir);
         return Ok(());
@@ -49,9 +41,6 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         std::fs::remove_file(&stamp_file).with_context(|| format!("removing {}", stamp_file.display()))?;
     }
     bind(wasm, &settings, &out_dir)?;
-    if let Some(optimizer) = optimizer {
-        optimize::run(&optimizer, &wasm_file(&out_dir, &settings), &settings)?;
-    }
     std::fs::write(&stamp_file, stamp).with_context(|| format!("writing {}", stamp_file.display()))?;
     for size in sizes::measure(&sizes::build_outputs(root, &settings))? {
         eprintln!("{size}");
@@ -152,15 +141,13 @@ pub fn js_file(out_dir: &Path, settings: &Settings) -> PathBuf {
 }
 
 /// What makes the output of a module: this code and the versions it is built with.
-const RECIPE: [&str; 3] =
-    [include_str!("wasm.rs"), include_str!("optimize.rs"), include_str!("../Cargo.toml")];
+const RECIPE: [&str; 2] = [include_str!("wasm.rs"), include_str!("../Cargo.toml")];
 
-/// What the output is made from, as a text to compare: the compiled module, the recipe, the settings, and the
-/// optimiser.
-fn stamp(wasm: &[u8], settings: &Settings, optimizer: Option<&Path>) -> String {
+/// What the output is made from, as a text to compare: the compiled module, the recipe and the settings.
+fn stamp(wasm: &[u8], settings: &Settings) -> String {
     let mut hasher = DefaultHasher::new();
     (wasm, RECIPE).hash(&mut hasher);
-    format!("{:016x} {} {optimizer:?}\n{settings:?}\n", hasher.finish(), wasm.len())
+    format!("{:016x} {}\n{settings:?}\n", hasher.finish(), wasm.len())
 }
 
 fn is_current(out_dir: &Path, settings: &Settings, stamp: &str) -> bool {
@@ -199,17 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_module_setting_or_optimiser_changes_the_stamp() {
+    fn a_changed_module_or_setting_changes_the_stamp() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let settings = Settings::read(root).unwrap();
         let mut other = settings.clone();
         other.debug = !other.debug;
-        let stamps = [
-            stamp(b"module", &settings, None),
-            stamp(b"modulo", &settings, None),
-            stamp(b"module", &other, None),
-            stamp(b"module", &settings, Some(Path::new("wasm-opt"))),
-        ];
+        let stamps = [stamp(b"module", &settings), stamp(b"modulo", &settings), stamp(b"module", &other)];
         for (index, stamp) in stamps.iter().enumerate() {
             assert!(!stamps[..index].contains(stamp), "{stamp}");
         }

@@ -1,8 +1,9 @@
 //! The CPU backend interprets a [`Plan`] step by step. It is the reference that the GPU's kernels are held to,
-//! and what runs where there is no GPU; there, quantized dots use wasm SIMD (`quant::dot`).
+//! and what runs where there is no GPU.
 
 mod attention;
 mod experts;
+mod fused;
 mod ops;
 mod sample;
 
@@ -10,13 +11,13 @@ pub use sample::{penalize, pick};
 
 use std::collections::HashMap;
 
-use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sampled};
+use super::{Backend, Counters, Info, Kind, Precision, Prepared, WeightSpec, no_such, sampled};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
+    plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
-use ops::Matrix;
+use intab_kernels::linear::Matrix;
 
 /// The activations of a plan: the slots, and which of them each value has.
 struct Scratch {
@@ -57,6 +58,8 @@ pub struct Cpu {
     words: HashMap<String, Vec<u32>>,
     plans: Vec<Plan>,
     scratch: Vec<Scratch>,
+    precision: Precision,
+    fuses: bool,
     destroyed: bool,
 }
 
@@ -64,6 +67,11 @@ impl Cpu {
     /// An empty backend.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that fuses steps as a GPU does. Here that saves nothing: it is for comparing.
+    pub fn fusing() -> Self {
+        Cpu { fuses: true, ..Self::default() }
     }
 
     fn alive(&self) -> Result<()> {
@@ -83,7 +91,7 @@ impl Cpu {
             Storage::Constant(numbers) if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), numbers.to_vec());
             }
-            Storage::State if !self.floats.contains_key(&info.name) => {
+            Storage::State | Storage::Halves if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), zeros(&info.name, info.rows, info.cols)?);
             }
             Storage::StateU32 if !self.words.contains_key(&info.name) => {
@@ -163,11 +171,16 @@ impl Backend for Cpu {
             floats: &mut self.floats,
             words: &mut self.words,
             scratch,
+            precision: self.precision,
         };
         for step in plan.steps.iter().take_while(|step| step.stage <= until) {
             memory.step(&step.op, run);
         }
         Ok(())
+    }
+
+    fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
     }
 
     fn dispatches(&self, prepared: Prepared) -> usize {
@@ -226,7 +239,7 @@ impl Backend for Cpu {
     }
 
     fn prefill_rows(&self) -> usize {
-        16
+        64
     }
 
     fn depth(&self) -> usize {
@@ -241,6 +254,8 @@ impl Backend for Cpu {
 impl Cpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
+        let fused = self.fuses.then(|| fuse(plan, |_| true));
+        let plan = fused.as_ref().unwrap_or(plan);
         for i in 0..plan.values.len() {
             self.declare(plan, Value(i as u32))?;
         }

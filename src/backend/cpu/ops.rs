@@ -2,26 +2,13 @@
 
 use std::collections::HashMap;
 
+use intab_kernels::{function, linear::Matrix};
+
 use super::{Cells, Scratch, attention, experts, sample};
 use crate::{
-    plan::{Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
-    quant::{DType, dot_f32},
+    backend::Precision,
+    plan::{Function, Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
 };
-
-/// A weight matrix as its file has it: rows of blocks.
-pub(super) struct Matrix {
-    pub dtype: DType,
-    pub n_out: usize,
-    pub n_in: usize,
-    pub bytes: Vec<u8>,
-}
-
-impl Matrix {
-    pub fn row(&self, i: usize) -> &[u8] {
-        let n = self.dtype.info().row_bytes(self.n_in);
-        &self.bytes[i * n..(i + 1) * n]
-    }
-}
 
 /// All memory that a plan's steps read and write.
 pub(super) struct Memory<'a> {
@@ -30,6 +17,7 @@ pub(super) struct Memory<'a> {
     pub floats: &'a mut HashMap<String, Cells>,
     pub words: &'a mut HashMap<String, Vec<u32>>,
     pub scratch: &'a mut Scratch,
+    pub precision: Precision,
 }
 
 impl Memory<'_> {
@@ -45,7 +33,7 @@ impl Memory<'_> {
     }
 
     /// Lends a value's cells out for writing, so that others can be read meanwhile; [`Memory::put`] gives them back.
-    fn take(&mut self, value: Value) -> Cells {
+    pub fn take(&mut self, value: Value) -> Cells {
         std::mem::take(match self.plan[value].storage {
             Storage::Activation => self.scratch.get_mut(value),
             // `prepare` made every state of the plan.
@@ -53,7 +41,7 @@ impl Memory<'_> {
         })
     }
 
-    fn put(&mut self, value: Value, cells: Cells) {
+    pub fn put(&mut self, value: Value, cells: Cells) {
         match self.plan[value].storage {
             Storage::Activation => *self.scratch.get_mut(value) = cells,
             _ => *self.floats.get_mut(&self.plan[value].name).expect("prepared state") = cells,
@@ -67,10 +55,20 @@ impl Memory<'_> {
     }
 
     /// Entry `r` of a list with one for each row, or else the row's position.
-    fn place(&self, list: Option<Value>, r: usize, run: &Run) -> usize {
+    pub fn place_of(&self, list: Option<Value>, r: usize, run: &Run) -> usize {
         match list {
             Some(list) => self.words[&self.plan[list].name][r] as usize,
             None => run.pos as usize + r,
+        }
+    }
+
+    /// Copies a row into a cache, to the precision that it has.
+    pub fn to_cache(&self, cache: Value, row: &[f32], to: &mut [f32]) {
+        match self.plan[cache].storage {
+            Storage::Halves => {
+                to.iter_mut().zip(row).for_each(|(to, x)| *to = half::f16::from_f32(*x).to_f32())
+            }
+            _ => to.copy_from_slice(row),
         }
     }
 
@@ -102,8 +100,8 @@ impl Memory<'_> {
                 let mut unpacked = vec![0.0; self.plan[table].cols];
                 self.each_row(y, run, |m, r, row| {
                     let i = match index {
-                        Index::State(ids) => m.place(Some(ids), r, run),
-                        Index::Position(offset) => m.place(None, r, run) + offset,
+                        Index::State(ids) => m.place_of(Some(ids), r, run),
+                        Index::Position(offset) => m.place_of(None, r, run) + offset,
                     };
                     let table = m.matrix(table);
                     table.dtype.info().dequantize_row(table.row(i.min(table.n_out - 1)), &mut unpacked);
@@ -132,7 +130,7 @@ impl Memory<'_> {
             }
             Op::Linear { x, w, bias, y, add } => self.linear(x, w, bias, y, add, run),
             Op::Rope { x, table, positions, head_dim, style } => self.each_row(x, run, |m, r, row| {
-                let angles = m.row(table, run.rope_start as usize + m.place(positions, r, run));
+                let angles = m.row(table, run.rope_start as usize + m.place_of(positions, r, run));
                 row.chunks_exact_mut(head_dim).for_each(|head| rotate(head, angles, style));
             }),
             Op::CacheWrite { x, cache, slots } => {
@@ -140,21 +138,27 @@ impl Memory<'_> {
                 let cols = self.plan[cache].cols;
                 let mut cells = self.take(cache);
                 for r in 0..n {
-                    cells[self.place(slots, r, run) * cols..][..cols].copy_from_slice(self.row(x, r));
+                    let to = &mut cells[self.place_of(slots, r, run) * cols..][..cols];
+                    self.to_cache(cache, self.row(x, r), to);
                 }
                 self.put(cache, cells);
             }
             Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
                 let inputs = attention::Inputs { q, k, v, shape, keys, bias, sinks };
-                let mut scores = Vec::new();
-                self.each_row(y, run, |m, r, row| attention::attend(m, &inputs, run, r, &mut scores, row));
+                let (n, stride) = (self.n_rows(y, run), self.plan[y].stride());
+                let mut cells = self.take(y);
+                attention::attend(self, &inputs, run, n, &mut cells, stride);
+                self.put(y, cells);
             }
             Op::Map { x, f } => {
-                self.each_row(x, run, |_, _, row| row.iter_mut().for_each(|x| *x = f.apply(*x)));
+                self.each_row(x, run, |_, _, row| apply(f, row));
             }
             Op::Gate { gate, up, f } => self.each_row(gate, run, |m, r, row| {
-                let up = m.row(up, r).iter().cycle();
-                row.iter_mut().zip(up).for_each(|(gate, up)| *gate = f.apply(*gate) * up);
+                apply(f, row);
+                match m.row(up, r) {
+                    [up] => row.iter_mut().for_each(|gate| *gate *= up),
+                    up => row.iter_mut().zip(up).for_each(|(gate, up)| *gate *= up),
+                }
             }),
             Op::Add { x, y } => self.each_row(y, run, |m, r, row| {
                 row.iter_mut().zip(m.row(x, r)).for_each(|(y, x)| *y += x);
@@ -179,7 +183,7 @@ impl Memory<'_> {
                     let x = &x[start..start + matrix.n_in];
                     let first = chosen[j] as usize * n_out;
                     for (i, y) in y[..n_out].iter_mut().enumerate() {
-                        let product = (matrix.dtype.info().dot)(matrix.row(first + i), x);
+                        let product = matrix.dtype.info().dot(matrix.row(first + i), x);
                         *y = product + bias.map_or(0.0, |bias| m.row(bias, 0)[first + i]);
                     }
                     y[n_out..].fill(0.0);
@@ -206,31 +210,27 @@ impl Memory<'_> {
                 }
                 self.words_mut(ids)[0] = id.unwrap_or(Run::NOT_FINITE);
             }
+            Op::Linears(ref fused) => self.linears(fused, run),
+            Op::Place(ref fused) => self.place(fused, run),
         }
     }
 
-    /// `y = x wᵀ (+ bias)` or `y += …`. Several rows share the work of unpacking a weight row.
+    /// `y = x wᵀ (+ bias)` or `y += …`.
     fn linear(&mut self, x: Value, w: Value, bias: Option<Value>, y: Value, add: bool, run: &Run) {
-        let n = self.n_rows(y, run);
-        let stride = self.plan[y].stride();
-        let mut cells = self.take(y);
-        let matrix = self.matrix(w);
-        let info = matrix.dtype.info();
-        let mut unpacked = vec![0.0; if n > 1 { matrix.n_in } else { 0 }];
-        for i in 0..matrix.n_out {
-            let packed = matrix.row(i);
-            if n > 1 {
-                info.dequantize_row(packed, &mut unpacked);
+        let rows: Vec<&[f32]> = (0..self.n_rows(y, run)).map(|r| self.row(x, r)).collect();
+        let n_out = self.plan[y].cols;
+        let mut products = vec![0.0; rows.len() * n_out];
+        self.matrix(w).multiply(&rows, self.precision == Precision::Fast, &mut products);
+        self.each_row(y, run, |m, r, row| {
+            let products = &products[r * n_out..][..n_out];
+            match add {
+                true => row.iter_mut().zip(products).for_each(|(y, product)| *y += product),
+                false => row.copy_from_slice(products),
             }
-            for r in 0..n {
-                let x = self.row(x, r);
-                let product = if n > 1 { dot_f32(&unpacked, x) } else { (info.dot)(packed, x) };
-                let before = if add { cells[r * stride + i] } else { 0.0 };
-                let bias = bias.map_or(0.0, |bias| self.row(bias, 0)[i]);
-                cells[r * stride + i] = before + product + bias;
+            if let Some(bias) = bias {
+                row.iter_mut().zip(m.row(bias, 0)).for_each(|(y, bias)| *y += bias);
             }
-        }
-        self.put(y, cells);
+        });
     }
 
     fn words_mut(&mut self, value: Value) -> &mut [u32] {
@@ -239,7 +239,7 @@ impl Memory<'_> {
 }
 
 /// To a mean square of one; [`NormKind::Layer`] also to a mean of zero.
-fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
+pub(super) fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
     let n = x.len() as f32;
     if kind == NormKind::Layer {
         let mean = x.iter().sum::<f32>() / n;
@@ -251,7 +251,7 @@ fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
 }
 
 /// `angles` holds cosine and sine by turns for each pair.
-fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
+pub(super) fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
     let half = angles.len() / 2;
     for (i, angle) in angles.chunks_exact(2).enumerate() {
         let (a, b) = match style {
@@ -260,5 +260,47 @@ fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
         };
         let (cos, sin) = (angle[0], angle[1]);
         (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[a] * sin + head[b] * cos);
+    }
+}
+
+/// `x = f(x)`, number by number.
+pub(super) fn apply(f: Function, x: &mut [f32]) {
+    match f {
+        Function::Silu => function::silu(x),
+        Function::Sigmoid => function::sigmoid(x),
+        Function::QuickGelu => function::quick_gelu(x),
+        Function::GeluTanh => function::gelu_tanh(x),
+        _ => x.iter_mut().for_each(|x| *x = f.apply(*x)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_get_what_single_numbers_get() {
+        let all = [
+            Function::Silu,
+            Function::Gelu,
+            Function::GeluTanh,
+            Function::QuickGelu,
+            Function::Relu,
+            Function::Tanh,
+            Function::Sigmoid,
+            Function::SoftCap(30.0),
+        ];
+        for f in all {
+            let x: Vec<f32> = (-500..=500).map(|i| i as f32 / 20.0).chain([-200.0, 200.0]).collect();
+            let mut y = x.clone();
+            apply(f, &mut y);
+            for (x, y) in x.into_iter().zip(y) {
+                let truth = f.apply(x);
+                assert!((y - truth).abs() <= 4e-7 * x.abs().max(1.0), "{f:?}({x}) = {y}, not {truth}");
+            }
+        }
+        let mut nan = [f32::NAN];
+        apply(Function::Silu, &mut nan);
+        assert!(nan[0].is_nan());
     }
 }

@@ -51,8 +51,15 @@ impl Device {
             limits.max_storage_buffer_binding_size =
                 best.max_storage_buffer_binding_size.max(limits.max_storage_buffer_binding_size);
         }
-        let descriptor =
-            wgpu::DeviceDescriptor { label: Some("intab"), required_limits: limits, ..Default::default() };
+        // Profiles are taken natively alone: browsers make their clocks coarse.
+        let has_clock = cfg!(not(target_arch = "wasm32")) && !default_limits;
+        let wanted = if has_clock { wgpu::Features::TIMESTAMP_QUERY } else { wgpu::Features::empty() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("intab"),
+            required_features: adapter.features() & wanted,
+            required_limits: limits,
+            ..Default::default()
+        };
         let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| none(e.to_string()))?;
 
         let fault = Arc::new(Mutex::new(None));

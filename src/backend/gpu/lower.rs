@@ -1,13 +1,15 @@
 //! A step becomes dispatches: which kernel, which buffers in which order, and how many workgroups.
 
+mod attention;
+mod place;
 mod weights;
 
 use super::shader::Variant;
-use crate::plan::{Keys, NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Value, padded};
-use weights::Part;
+use crate::plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Storage, Value, padded};
+use weights::{Part, Product, linears};
 
 /// What a binding names; the backend finds the buffer.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Binding {
     /// A value that the kernel only reads.
     Read(Value),
@@ -17,23 +19,65 @@ pub enum Binding {
     Quants(Value, usize),
     /// Their scales.
     Scales(Value, usize),
+    /// The biases of layers, one behind the other; zeros where a layer has none.
+    Biases(Vec<(Value, Option<Value>)>),
+    /// So many numbers of memory that is used by a step and the next.
+    Between { len: usize, write: bool },
 }
 
 /// Workgroups of a dispatch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grid {
-    /// Across a row.
+    /// Across a row; of each split, where there are any.
     pub x: u32,
-    /// Rows that one workgroup handles; `None` where the kernel looks at one row whatever the run has.
-    pub rows_each: Option<u32>,
+    /// How many of them there are for so many of the run's rows; `None` where the kernel looks at one row whatever the run has.
+    pub rows: Option<(u32, u32)>,
+    /// How the keys of an attention are split.
+    pub splits: Option<Splits>,
+}
+
+/// An attention over runs of keys, so that its time grows less than their number: as many as the row sees, not as there
+/// is room for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Splits {
+    /// Keys that are seen at most, of the causal ones; none where all of [`Run::n_keys`] are.
+    pub window: Option<u32>,
+    /// Whether this is the step that joins them, which is none where there is one.
+    pub merges: bool,
+}
+
+/// Keys of a split.
+const SPLIT: usize = 128;
+
+impl Splits {
+    fn count(&self, run: &Run) -> u32 {
+        let seen = self.window.map_or(run.n_keys, |window| (run.pos + 1).min(window));
+        seen.div_ceil(SPLIT as u32).max(1)
+    }
 }
 
 impl Grid {
-    /// The three dimensions for a run; a wide `x` goes on in `z` (`group_index` in `shaders/lib/run.wgsl`).
-    pub fn size(&self, run: &Run) -> [u32; 3] {
+    /// `x` workgroups whatever the run has.
+    pub fn fixed(x: usize) -> Grid {
+        Grid { x: x as u32, rows: None, splits: None }
+    }
+
+    /// `x` workgroups for each `rows` of the run.
+    pub fn each(x: usize, rows: usize) -> Grid {
+        Grid { rows: Some((1, rows as u32)), ..Grid::fixed(x) }
+    }
+
+    /// The three dimensions for a run, or none where there is nothing to do; a wide `x` goes on in `z` (`group_index` in
+    /// `shaders/lib/run.wgsl`).
+    pub fn size(&self, run: &Run) -> Option<[u32; 3]> {
         const MOST: u32 = 65_535;
-        let y = self.rows_each.map_or(1, |each| run.n_rows.div_ceil(each));
-        [self.x.min(MOST), y, self.x.div_ceil(MOST)]
+        let y = self.rows.map_or(1, |(n, each)| (n * run.n_rows).div_ceil(each));
+        let x = match self.splits {
+            None => self.x,
+            Some(splits) if splits.merges => return (splits.count(run) > 1).then_some([self.x, 1, 1]),
+            Some(splits) => self.x * splits.count(run),
+        };
+        Some([x.min(MOST), y, x.div_ceil(MOST)])
     }
 }
 
@@ -79,14 +123,17 @@ fn write(value: Value) -> Option<Binding> {
 /// A part of a weight matrix, as far as dispatches depend on it.
 #[derive(Debug, Clone, Copy)]
 pub struct PartShape {
+    /// In the matrix.
     pub first_row: usize,
     pub n_rows: usize,
+    /// Its first row in its buffer.
+    pub at: usize,
+    /// Tells buffers apart.
+    pub store: usize,
 }
 
 /// Threads in a workgroup of all kernels but `sample`.
 const THREADS: usize = 64;
-/// A window that hides nothing: more than any context, and small enough to be added to a position.
-const NO_WINDOW: usize = 1 << 30;
 
 /// What dispatches take from a plan.
 struct Shapes<'a> {
@@ -102,10 +149,15 @@ impl Shapes<'_> {
         self.plan[value].stride()
     }
 
+    /// Whether numbers lie two in a word.
+    fn is_halves(&self, value: Value) -> bool {
+        matches!(self.plan[value].storage, Storage::Halves)
+    }
+
     /// `x` workgroups for each of the run's rows.
     fn groups(&self, value: Value, x: usize) -> Grid {
         let one_row = self.plan[value].rows == 1;
-        Grid { x: x as u32, rows_each: (!one_row).then_some(1) }
+        if one_row { Grid::fixed(x) } else { Grid::each(x, 1) }
     }
 
     /// `n` threads for each of the run's rows.
@@ -124,8 +176,10 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
             return each(table).map(|part| part.embed(index, y, add)).collect();
         }
         Op::Linear { x, w, bias, y, add } => {
-            return each(w).map(|part| part.linear(x, bias, y, add)).collect();
+            return each(w).map(|part| part.linear(&Product::plain(x, bias, y, add))).collect();
         }
+        Op::Linears(ref fused) => return linears(s, fused, parts),
+        Op::Place(ref fused) => place::place(s, fused),
         Op::ExpertLinear { x, w, bias, experts, y, n_out } => {
             return each(w).map(|part| part.expert_linear(x, bias, experts, y, n_out)).collect();
         }
@@ -153,47 +207,13 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
             Dispatch::new(variant, bindings, &sizes, s.threads(x, n_heads * dims / 2))
         }
         Op::CacheWrite { x, cache, slots } => {
-            let variant = Variant::plain("cache_write").when(slots.is_some(), "slots");
+            let variant =
+                Variant::plain("cache_write").when(slots.is_some(), "slots").when(s.is_halves(cache), "f16");
             let sizes = [("N", cols(cache)), ("X_STRIDE", stride(x))];
             let bindings = [read(x), write(cache), slots.and_then(read)];
             Dispatch::new(variant, bindings, &sizes, s.threads(x, cols(cache)))
         }
-        Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
-            // The column of a bias that stands for the row itself, of how many there are.
-            let own = |span: usize| match keys {
-                Keys::Causal | Keys::Table(_) => span - 1,
-                Keys::Spans(_) | Keys::All => (span - 1) / 2,
-            };
-            let (condition, list, window) = match keys {
-                Keys::Causal => ("causal", None, Some(shape.window)),
-                Keys::Table(list) => ("table", Some(list), Some(shape.window)),
-                Keys::Spans(list) => ("spans", Some(list), Some(shape.window)),
-                Keys::All => ("all", None, None),
-            };
-            let variant = Variant::plain("attention")
-                .with(condition)
-                .when(shape.softcap.is_some(), "softcap")
-                .when(bias.is_some(), "bias")
-                .when(sinks.is_some(), "sinks");
-            let optional = [list, bias, sinks].map(|value| value.and_then(read));
-            let bindings = [read(q), read(k), read(v), write(y), optional[0], optional[1], optional[2]];
-            let sizes = [
-                ("HEAD_DIM", shape.head_dim),
-                ("HEADS_PER_KV", shape.n_heads / shape.n_kv_heads),
-                ("Q_STRIDE", stride(q)),
-                ("K_STRIDE", stride(k)),
-                ("V_STRIDE", stride(v)),
-                ("Y_STRIDE", stride(y)),
-            ];
-            let size = |n: usize| n as f64;
-            Dispatch::new(variant, bindings, &sizes, s.groups(y, shape.n_heads))
-                .constant("SCALE", f64::from(shape.scale))
-                .constant("SOFTCAP", shape.softcap.map(f64::from))
-                .constant("WINDOW", window.map(|window| size(window.unwrap_or(NO_WINDOW).min(NO_WINDOW))))
-                .constant("LIST_STRIDE", list.map(|list| size(stride(list))))
-                .constant("BIAS_STRIDE", bias.map(|bias| size(stride(bias))))
-                .constant("BIAS_OWN", bias.map(|bias| size(own(cols(bias)))))
-        }
+        Op::Attention { .. } => return attention::attention(s, &step.op),
         Op::Map { x, f } => {
             let sizes = [("N", cols(x)), ("STRIDE", stride(x))];
             let variant = Variant::plain("map").with(f.name());
@@ -254,12 +274,7 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
         }
         Op::Sample { scores, counts, ids } => {
             let bindings = [read(scores), write(counts), write(ids)];
-            Dispatch::new(
-                Variant::plain("sample"),
-                bindings,
-                &[("N", cols(scores))],
-                Grid { x: 1, rows_each: None },
-            )
+            Dispatch::new(Variant::plain("sample"), bindings, &[("N", cols(scores))], Grid::fixed(1))
         }
     };
     vec![dispatch]

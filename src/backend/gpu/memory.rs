@@ -94,6 +94,11 @@ impl Allocator {
         self.buffer(label, bytes, usage)
     }
 
+    /// Bytes that quants or scales of one buffer of weights may have.
+    fn max_store(&self) -> u64 {
+        self.max_binding().min(self.device.device.limits().max_buffer_size / 2)
+    }
+
     fn max_binding(&self) -> u64 {
         self.device.device.limits().max_storage_buffer_binding_size
     }
@@ -108,17 +113,44 @@ fn no_room(label: &str, bytes: u64) -> Error {
     Error::OutOfMemory { device: "GPU", what: what(label), bytes }
 }
 
-/// Rows of a weight matrix in one buffer: quants first, then scales.
-pub struct Part {
-    pub first_row: usize,
-    pub n_rows: usize,
+/// Rows of weights in one buffer: quants first, then scales.
+pub struct Store {
     pub buffer: Rc<Buffer>,
+    pub n_rows: usize,
     pub quants: u64,       // bytes of quants
     pub scales_start: u64, // where scales begin
     pub scales: u64,       // bytes of scales; 0 if the type has none
 }
 
+impl Store {
+    fn new(
+        allocator: &Allocator,
+        name: &str,
+        n_rows: usize,
+        row_quants: u64,
+        row_scales: u64,
+    ) -> Result<Store> {
+        let quants = row_quants * n_rows as u64;
+        let scales = row_scales * n_rows as u64;
+        let scales_start = quants.next_multiple_of(ALIGNMENT);
+        let size = if scales > 0 { scales_start + scales } else { quants };
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let buffer = allocator.buffer(name, size, usage)?;
+        Ok(Store { buffer, n_rows, quants, scales_start, scales })
+    }
+}
+
+/// Rows of a weight matrix that lie in one buffer.
+#[derive(Clone)]
+pub struct Part {
+    pub first_row: usize, // in the matrix
+    pub n_rows: usize,
+    pub at: usize, // its first row in the store
+    pub store: Rc<Store>,
+}
+
 /// A weight matrix on the GPU, in as many parts as the size of a binding makes necessary.
+#[derive(Clone)]
 pub struct Matrix {
     pub info: &'static TypeInfo,
     pub cols: usize,
@@ -128,33 +160,88 @@ pub struct Matrix {
 impl Matrix {
     /// Room for a weight, not yet written.
     pub fn allocate(allocator: &Allocator, spec: &WeightSpec) -> Result<Matrix> {
-        let info = spec.dtype.info();
-        let units = spec.cols.div_ceil(info.gpu.unit_len) as u64;
-        let row_quants = units * info.gpu.quant_bytes as u64;
-        let row_scales = units * info.gpu.scale_bytes as u64;
+        let matrix = Matrix { info: spec.dtype.info(), cols: spec.cols, parts: Vec::new() };
+        let [row_quants, row_scales] = matrix.row_bytes();
         // Parts begin at even rows, where scales of two bytes begin a new word.
-        let limit = allocator.max_binding().min(allocator.device.device.limits().max_buffer_size / 2);
-        let most = (limit / row_quants.max(row_scales)) as usize & !1;
+        let most = (allocator.max_store() / row_quants.max(row_scales)) as usize & !1;
         if most == 0 {
             return Err(no_room(spec.name, row_quants));
         }
         let mut parts = Vec::new();
         for first_row in (0..spec.rows).step_by(most) {
             let n_rows = most.min(spec.rows - first_row);
-            let quants = row_quants * n_rows as u64;
-            let scales = row_scales * n_rows as u64;
-            let scales_start = quants.next_multiple_of(ALIGNMENT);
-            let size = if scales > 0 { scales_start + scales } else { quants };
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            let buffer = allocator.buffer(spec.name, size, usage)?;
-            parts.push(Part { first_row, n_rows, buffer, quants, scales_start, scales });
+            let store = Rc::new(Store::new(allocator, spec.name, n_rows, row_quants, row_scales)?);
+            parts.push(Part { first_row, n_rows, at: 0, store });
         }
-        Ok(Matrix { info, cols: spec.cols, parts })
+        Ok(Matrix { parts, ..matrix })
+    }
+
+    /// Bytes of a row: quants and scales.
+    fn row_bytes(&self) -> [u64; 2] {
+        let units = self.cols.div_ceil(self.info.gpu.unit_len) as u64;
+        [units * self.info.gpu.quant_bytes as u64, units * self.info.gpu.scale_bytes as u64]
+    }
+
+    /// Whether kernels may read these one below the other: they lie so, or [`Matrix::stack`] can lay them so.
+    pub fn fit_together(allocator: &Allocator, matrices: &[&Matrix]) -> bool {
+        let [row_quants, row_scales] = matrices[0].row_bytes();
+        let rows: usize = matrices.iter().flat_map(|matrix| &matrix.parts).map(|part| part.n_rows).sum();
+        let fits = row_quants.max(row_scales) * rows as u64 <= allocator.max_store();
+        let whole_words = |part: &Part| (row_scales * part.n_rows as u64).is_multiple_of(4);
+        let alike = |matrix: &&Matrix| {
+            let same = matrix.info.dtype == matrices[0].info.dtype && matrix.cols == matrices[0].cols;
+            // Of several plans, the first says how matrices lie.
+            let free =
+                |part: &Part| Rc::strong_count(&part.store.buffer) == 1 && part.n_rows == part.store.n_rows;
+            same && matrix.parts.len() == 1 && whole_words(&matrix.parts[0]) && free(&matrix.parts[0])
+        };
+        Self::are_stacked(matrices) || fits && matrices.iter().all(alike)
+    }
+
+    /// Whether they lie one below the other in one buffer.
+    pub fn are_stacked(matrices: &[&Matrix]) -> bool {
+        let parts: Vec<_> = matrices.iter().flat_map(|matrix| &matrix.parts).collect();
+        let follows = |pair: &[&Part]| {
+            Rc::ptr_eq(&pair[0].store, &pair[1].store) && pair[0].at + pair[0].n_rows == pair[1].at
+        };
+        parts.len() == matrices.len() && parts.windows(2).all(follows)
+    }
+
+    /// The same matrices one below the other in one buffer, so that one dispatch can read them all.
+    pub fn stack(allocator: &Allocator, name: &str, matrices: &[&Matrix]) -> Result<Vec<Matrix>> {
+        let [row_quants, row_scales] = matrices[0].row_bytes();
+        let n_rows = matrices.iter().map(|matrix| matrix.parts[0].n_rows).sum();
+        let store = Rc::new(Store::new(allocator, name, n_rows, row_quants, row_scales)?);
+        let Device { device, queue, .. } = &allocator.device;
+        let mut encoder = device.create_command_encoder(&Default::default());
+        let mut at = 0;
+        let mut stacked = Vec::new();
+        for matrix in matrices {
+            let part = &matrix.parts[0];
+            let (from, to, row) = (&part.store, &store, at as u64);
+            encoder.copy_buffer_to_buffer(&from.buffer.raw, 0, &to.buffer.raw, row * row_quants, from.quants);
+            if from.scales > 0 {
+                let start = to.scales_start + row * row_scales;
+                encoder.copy_buffer_to_buffer(
+                    &from.buffer.raw,
+                    from.scales_start,
+                    &to.buffer.raw,
+                    start,
+                    from.scales,
+                );
+            }
+            let part = Part { first_row: 0, n_rows: part.n_rows, at, store: store.clone() };
+            at += part.n_rows;
+            stacked.push(Matrix { info: matrix.info, cols: matrix.cols, parts: vec![part] });
+        }
+        queue.submit([encoder.finish()]);
+        Ok(stacked)
     }
 
     /// Repacks rows as the file has them and writes them to their places.
     pub fn write(&self, queue: &wgpu::Queue, first_row: usize, bytes: &[u8]) {
         let row_bytes = self.info.row_bytes(self.cols);
+        let [row_quants, row_scales] = self.row_bytes();
         let end = first_row + bytes.len() / row_bytes;
         for part in &self.parts {
             let from = first_row.max(part.first_row);
@@ -162,12 +249,10 @@ impl Matrix {
             if from < to {
                 let rows = &bytes[(from - first_row) * row_bytes..(to - first_row) * row_bytes];
                 let (quants, scales) = self.repack(rows, row_bytes);
-                let start = (from - part.first_row) as u64;
-                let n_rows = part.n_rows as u64;
-                queue.write_buffer(&part.buffer.raw, part.quants / n_rows * start, &quants);
+                let (start, store) = ((part.at + from - part.first_row) as u64, &part.store);
+                queue.write_buffer(&store.buffer.raw, row_quants * start, &quants);
                 if !scales.is_empty() {
-                    let at = part.scales_start + part.scales / n_rows * start;
-                    queue.write_buffer(&part.buffer.raw, at, &scales);
+                    queue.write_buffer(&store.buffer.raw, store.scales_start + row_scales * start, &scales);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The GPU backend: a plan becomes pipelines, buffers and bind groups once; a run is one small write, one encoder,
 //! one pass and one submission. `wgpu` is named in this folder alone.
 
+mod bindings;
 mod device;
 mod fault;
 mod lower;
@@ -8,6 +9,7 @@ mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod pipeline;
+mod profile;
 mod readback;
 mod shader;
 #[cfg(target_arch = "wasm32")]
@@ -21,16 +23,20 @@ use web as reports;
 pub use memory::total as live_buffers;
 pub use shader::{Texts, Variant};
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
-use super::{Backend, Counters, Info, Kind, Prepared, WeightSpec, no_such, sampled};
+use super::{Backend, Counters, Info, Kind, Precision, Prepared, StepTimes, WeightSpec, no_such, sampled};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value, assign_slots},
+    plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
+use bindings::Piece;
 use device::Device;
-use lower::{Binding, Dispatch, Grid, PartShape};
+use lower::{Dispatch, Grid};
 use memory::{Allocator, Buffer, Matrix};
 use pipeline::Pipelines;
 use readback::Readback;
@@ -43,10 +49,13 @@ const DEPTH: usize = 3;
 pub struct Options {
     /// Ask for no more than what WebGPU promises on every device.
     pub default_limits: bool,
+    /// Run every step of a plan by itself, to compare.
+    pub unfused: bool,
 }
 
 /// Runs plans on a GPU.
 pub struct Gpu {
+    options: Options,
     device: Device,
     allocator: Allocator,
     /// The run's parameters, as in `shaders/lib/run.wgsl`.
@@ -54,6 +63,8 @@ pub struct Gpu {
     matrices: HashMap<String, Matrix>,
     /// Vectors, constants and states, by name.
     shared: HashMap<String, Rc<Buffer>>,
+    /// See [`Binding::Between`].
+    between: Option<Rc<Buffer>>,
     plans: Vec<Exec>,
     pipelines: Pipelines,
     readback: Readback,
@@ -65,23 +76,19 @@ struct Exec {
     commands: Vec<Command>,
     /// Buffers of all values that are no matrices.
     values: HashMap<Value, Rc<Buffer>>,
+    /// Those whose numbers lie two in a word.
+    halves: HashSet<Value>,
 }
 
 /// A step ready to be encoded.
 struct Command {
     stage: Stage,
+    kernel: &'static str,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     grid: Grid,
     /// Keeps the buffers of the bind group.
     _buffers: Vec<Rc<Buffer>>,
-}
-
-/// A piece of a buffer, for one binding.
-struct Piece {
-    buffer: Rc<Buffer>,
-    start: u64,
-    size: u64,
 }
 
 impl Gpu {
@@ -96,11 +103,13 @@ impl Gpu {
         let run = allocator.buffer("run", size_of::<Run>() as u64, usage)?;
         let readback = Readback::new(device.clone(), allocator.clone());
         Ok(Gpu {
+            options,
             device,
             allocator,
             run,
             matrices: HashMap::new(),
             shared: HashMap::new(),
+            between: None,
             plans: Vec::new(),
             pipelines: Pipelines::default(),
             readback,
@@ -142,9 +151,10 @@ impl Gpu {
                     self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
                     self.shared.insert(info.name.clone(), buffer);
                 }
-                Storage::State | Storage::StateU32 | Storage::Activation => {
-                    let buffer =
-                        self.allocator.storage(&info.name, 4 * info.rows as u64 * info.cols as u64)?;
+                Storage::State | Storage::Halves | Storage::StateU32 | Storage::Activation => {
+                    let each = if matches!(info.storage, Storage::Halves) { 2 } else { 4 };
+                    let bytes = each * info.rows as u64 * info.cols as u64;
+                    let buffer = self.allocator.storage(&info.name, bytes)?;
                     self.shared.insert(info.name.clone(), buffer);
                 }
             }
@@ -155,6 +165,12 @@ impl Gpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
         self.declare(plan)?;
+        let fused = match self.options.unfused {
+            true => plan.clone(),
+            false => fuse(plan, |ws| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, ws))),
+        };
+        let plan = &fused;
+        self.stack_layers(plan)?;
         let mut values: HashMap<Value, Rc<Buffer>> = HashMap::new();
         for slot in assign_slots(plan) {
             let buffer = self.allocator.storage("scratch", 4 * slot.len as u64)?;
@@ -171,13 +187,12 @@ impl Gpu {
                 commands.push(self.command(plan, step.stage, &dispatch, &values)?);
             }
         }
-        self.plans.push(Exec { commands, values });
+        let halves = (0..).map(Value).zip(&plan.values);
+        let halves =
+            halves.filter(|(_, info)| matches!(info.storage, Storage::Halves)).map(|(value, _)| value);
+        let halves = halves.collect();
+        self.plans.push(Exec { commands, values, halves });
         Ok(Prepared(self.plans.len() - 1))
-    }
-
-    fn part_shapes(&self, plan: &Plan, w: Value) -> Vec<PartShape> {
-        let shape = |part: &memory::Part| PartShape { first_row: part.first_row, n_rows: part.n_rows };
-        self.matrices[&plan[w].name].parts.iter().map(shape).collect()
     }
 
     fn command(
@@ -192,7 +207,7 @@ impl Gpu {
         let mut pieces = vec![(0, run)];
         for (binding, number) in dispatch.bindings.iter().zip(1..) {
             if let Some(binding) = binding {
-                pieces.push((number, self.piece(plan, *binding, values)?));
+                pieces.push((number, self.piece(plan, binding, values)?));
             }
         }
         let entries: Vec<_> = pieces
@@ -212,33 +227,7 @@ impl Gpu {
         let what = format!("the bindings of `{kernel}`");
         let bind_group = self.device.watch(what, 0, |device| device.create_bind_group(&descriptor));
         let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
-        Ok(Command { stage, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
-    }
-
-    fn piece(&self, plan: &Plan, binding: Binding, values: &HashMap<Value, Rc<Buffer>>) -> Result<Piece> {
-        let whole = |buffer: &Rc<Buffer>| Piece { buffer: buffer.clone(), start: 0, size: buffer.raw.size() };
-        let part = |w: Value, i: usize| &self.matrices[&plan[w].name].parts[i];
-        Ok(match binding {
-            Binding::Read(value) | Binding::Write(value) => {
-                whole(values.get(&value).ok_or_else(|| no_such("value", &plan[value].name))?)
-            }
-            Binding::Quants(w, i) => {
-                let part = part(w, i);
-                Piece { buffer: part.buffer.clone(), start: 0, size: part.quants }
-            }
-            Binding::Scales(w, i) => {
-                let part = part(w, i);
-                match part.scales {
-                    // The type has none and its text reads none, but the layout wants something bound.
-                    0 => Piece { buffer: part.buffer.clone(), start: 0, size: 16 },
-                    n => Piece {
-                        buffer: part.buffer.clone(),
-                        start: part.scales_start,
-                        size: n.next_multiple_of(4),
-                    },
-                }
-            }
-        })
+        Ok(Command { stage, kernel, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
     }
 
     /// Writes the run's parameters and encodes the plan's steps up to `until`.
@@ -247,7 +236,7 @@ impl Gpu {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for command in self.plans[prepared.0].commands.iter().filter(|command| command.stage <= until) {
-            let [x, y, z] = command.grid.size(run);
+            let Some([x, y, z]) = command.grid.size(run) else { continue };
             pass.set_pipeline(&command.pipeline);
             pass.set_bind_group(0, &command.bind_group, &[]);
             pass.dispatch_workgroups(x, y, z);
@@ -328,8 +317,20 @@ impl Backend for Gpu {
         })
     }
 
+    // Kernels compute with f32 activations only.
+    fn set_precision(&mut self, _: Precision) {}
+
     fn dispatches(&self, prepared: Prepared) -> usize {
         self.plans[prepared.0].commands.len()
+    }
+
+    fn profile(
+        &mut self,
+        prepared: Prepared,
+        run: &Run,
+        until: Stage,
+    ) -> Result<LocalFuture<'static, Result<StepTimes>>> {
+        self.time_steps(prepared, run, until)
     }
 
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
@@ -342,6 +343,11 @@ impl Backend for Gpu {
     fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
         self.alive()?;
         let buffer = self.value_buffer(prepared, value)?;
+        if self.plans[prepared.0].halves.contains(&value) {
+            let halves: Vec<u16> = numbers.iter().map(|x| half::f16::from_f32(*x).to_bits()).collect();
+            self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(&halves));
+            return Ok(());
+        }
         self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
         Ok(())
     }
@@ -353,12 +359,21 @@ impl Backend for Gpu {
         start: usize,
         len: usize,
     ) -> LocalFuture<'static, Result<Vec<f32>>> {
+        let is_halves = self.plans[prepared.0].halves.contains(&value);
+        let each = if is_halves { 2 } else { 4 };
         let read = self.alive().and_then(|()| {
             let buffer = self.value_buffer(prepared, value)?;
             let encoder = self.device.device.create_command_encoder(&Default::default());
-            self.readback.read(encoder, &buffer, 4 * start as u64, 4 * len as u64)
+            self.readback.read(encoder, &buffer, each * start as u64, each * len as u64)
         });
-        Box::pin(async move { Ok(bytemuck::pod_collect_to_vec(&read?.await?)) })
+        Box::pin(async move {
+            let bytes = read?.await?;
+            if !is_halves {
+                return Ok(bytemuck::pod_collect_to_vec(&bytes));
+            }
+            let words: Vec<u16> = bytemuck::pod_collect_to_vec(&bytes);
+            Ok(words.into_iter().map(|bits| half::f16::from_bits(bits).to_f32()).collect())
+        })
     }
 
     fn prefill_rows(&self) -> usize {
@@ -374,6 +389,7 @@ impl Backend for Gpu {
         self.pipelines = Pipelines::default();
         self.matrices.clear();
         self.shared.clear();
+        self.between = None;
         self.readback.clear();
         self.run.destroy();
         self.device.device.destroy();

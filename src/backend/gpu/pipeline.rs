@@ -77,7 +77,8 @@ impl Pipelines {
 /// The run's parameters, then what the dispatch binds.
 fn bind_group_layout(device: &wgpu::Device, dispatch: &Dispatch) -> wgpu::BindGroupLayout {
     let storage = dispatch.bindings.iter().map(|binding| {
-        let read_only = !matches!((*binding)?, Binding::Write(_));
+        let read_only =
+            !matches!(binding.as_ref()?, Binding::Write(_) | Binding::Between { write: true, .. });
         Some(wgpu::BufferBindingType::Storage { read_only })
     });
     let entry = |(ty, binding): (Option<wgpu::BufferBindingType>, u32)| {

@@ -15,20 +15,29 @@ struct Kernel {
     weights: bool,
     /// Conditions that its text asks for. Of each group one holds; `""` stands for none of the group.
     conditions: &'static [&'static [&'static str]],
+    /// A group more, of which these each need one of [`ACTIVATIONS`]; the last group of `conditions` is part of it.
+    applied: &'static [&'static str],
 }
 
 macro_rules! kernel {
     ($name:literal, $weights:literal, $conditions:expr) => {
+        kernel!($name, $weights, $conditions, [])
+    };
+    ($name:literal, $weights:literal, $conditions:expr, $applied:expr) => {
         Kernel {
             name: $name,
             text: include_str!(concat!("../../../shaders/", $name, ".wgsl")),
             weights: $weights,
             conditions: &$conditions,
+            applied: &$applied,
         }
     };
 }
 
-/// The names of [`crate::plan::Function`].
+/// The names of [`crate::plan::Function`]: those of feed-forward layers.
+const ACTIVATIONS: &[&str] =
+    &["silu", "gelu", "gelu_tanh", "quick_gelu", "relu", "relu_squared", "tanh", "sigmoid"];
+/// All of them.
 const FUNCTIONS: &[&str] = &[
     "silu",
     "gelu",
@@ -50,19 +59,46 @@ static KERNELS: &[Kernel] = &[
     kernel!(
         "attention",
         false,
-        [&["causal", "table", "spans", "all"], &["", "softcap"], &["", "bias"], &["", "sinks"]]
+        [
+            &["causal", "table", "spans", "all"],
+            &["", "softcap"],
+            &["", "bias"],
+            &["", "sinks"],
+            &["", "several"],
+            &["", "parts2", "parts4"],
+            &["", "f16"],
+            &["", "split"]
+        ]
     ),
-    kernel!("cache_write", false, [&["", "slots"]]),
+    kernel!("attention_merge", false, [&["causal", "all"]]),
+    kernel!("cache_write", false, [&["", "slots"], &["", "f16"]]),
     kernel!("combine", false, []),
     kernel!("copy", false, [&["", "last"]]),
     kernel!("embed", true, [&["", "ids"], &["", "add"]]),
     kernel!("gate", false, [FUNCTIONS]),
     kernel!("map", false, [FUNCTIONS]),
-    kernel!("matmul", true, [&["", "bias"], &["", "add"]]),
-    kernel!("matvec", true, [&["", "bias"], &["", "add", "experts"]]),
+    kernel!("matmul", true, [&["", "bias"], &["", "large"], &["", "add"]]),
+    kernel!(
+        "matvec",
+        true,
+        [&["", "bias"], &["", "norm"], &["", "wide"], &["", "add", "experts"]],
+        ["map", "gated"]
+    ),
     kernel!("mean", false, []),
     kernel!("norm", false, [&["rms", "layer"], &["", "in_place"], &["", "weight"], &["", "bias"]]),
     kernel!("penalize", false, []),
+    kernel!(
+        "place",
+        false,
+        [
+            &["", "rms", "layer"],
+            &["", "clip"],
+            &["", "interleaved", "halves"],
+            &["", "positions"],
+            &["", "slots"],
+            &["", "f16"]
+        ]
+    ),
     kernel!("rope", false, [&["", "interleaved"], &["", "positions"]]),
     kernel!("route", false, [&["", "normalized"]]),
     kernel!("sample", false, []),
@@ -72,6 +108,7 @@ static KERNELS: &[Kernel] = &[
 static PIECES: &[(&str, &str)] = &[
     ("lib/functions.wgsl", include_str!("../../../shaders/lib/functions.wgsl")),
     ("lib/linear.wgsl", include_str!("../../../shaders/lib/linear.wgsl")),
+    ("lib/queries.wgsl", include_str!("../../../shaders/lib/queries.wgsl")),
     ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
     ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
     ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
@@ -114,24 +151,56 @@ impl Variant {
         self
     }
 
-    /// Every variant that plans can ask for: what the tests validate.
+    /// What the tests validate: each of a kernel's fillings for one type of weights, and for every other type so many that
+    /// each condition comes up. Conditions do not look at the type, nor types at the conditions.
     pub fn all() -> Vec<Variant> {
         KERNELS.iter().flat_map(Kernel::variants).collect()
     }
 }
 
 impl Kernel {
-    fn variants(&self) -> Vec<Variant> {
-        let plain = Variant::plain(self.name);
-        let mut variants: Vec<Variant> = match self.weights {
-            true => TYPES.iter().map(|info| plain.clone().of(Some(info.dtype))).collect(),
-            false => vec![plain],
+    /// The conditions of each group, those of functions with the function.
+    fn groups(&self) -> Vec<Vec<Vec<&'static str>>> {
+        let option = |condition: &&'static str| match condition.is_empty() {
+            true => vec![],
+            false => vec![*condition],
         };
-        for group in self.conditions {
-            let each = |variant: Variant| group.iter().map(move |c| variant.clone().when(!c.is_empty(), c));
-            variants = variants.into_iter().flat_map(each).collect();
+        let mut groups: Vec<Vec<_>> =
+            self.conditions.iter().map(|group| group.iter().map(option).collect()).collect();
+        if let Some(last) = groups.last_mut() {
+            let each = |condition: &&'static str| {
+                let condition = *condition;
+                ACTIVATIONS.iter().map(move |function| vec![condition, *function])
+            };
+            last.extend(self.applied.iter().flat_map(each));
         }
-        variants
+        groups
+    }
+
+    fn variants(&self) -> Vec<Variant> {
+        let groups = self.groups();
+        let with = |variant: &Variant, option: &[&'static str]| {
+            option.iter().fold(variant.clone(), |variant, condition| variant.with(condition))
+        };
+        let every = |variant: Variant| {
+            groups.iter().fold(vec![variant], |all, group| {
+                all.iter().flat_map(|variant| group.iter().map(move |option| with(variant, option))).collect()
+            })
+        };
+        let plain = Variant::plain(self.name);
+        if !self.weights {
+            return every(plain);
+        }
+        // The n-th option of every group at once, until the longest group ends.
+        let some = |variant: &Variant| {
+            let longest = groups.iter().map(Vec::len).max().unwrap_or(1);
+            let nth =
+                |n: usize| groups.iter().fold(variant.clone(), |v, group| with(&v, &group[n % group.len()]));
+            (0..longest).map(nth).collect::<Vec<_>>()
+        };
+        let (first, others) = TYPES.split_first().expect("there are types");
+        let of = |info: &crate::quant::TypeInfo| plain.clone().of(Some(info.dtype));
+        every(of(first)).into_iter().chain(others.iter().flat_map(|info| some(&of(info)))).collect()
     }
 }
 
@@ -166,7 +235,10 @@ impl Texts {
             return text.clone();
         }
         let kernel = KERNELS.iter().find(|kernel| kernel.name == variant.kernel);
-        let known = kernel.expect("variants name kernels in the list").conditions.concat();
+        let kernel = kernel.expect("variants name kernels in the list");
+        let known = kernel.conditions.iter().copied().chain([kernel.applied]).flatten().copied();
+        let functions = if kernel.applied.is_empty() { &[] } else { FUNCTIONS };
+        let known: Vec<&str> = known.chain(functions.iter().copied()).collect();
         let unknown = variant.conditions.iter().find(|condition| !known.contains(condition));
         assert!(unknown.is_none(), "{} has no condition {unknown:?}", variant.kernel);
         let dequant = variant.dtype.map(|dtype| ("dequant", minijinja::Value::from(dtype.info().name)));

@@ -1,19 +1,22 @@
 //! `intab bench`: one JSON line for each backend. Figures to compare within one machine, never a test.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
 use intab::{
-    Error, format,
-    run::{Engine, GenerateOptions},
+    Error,
+    backend::{Backend, Kind, cpu::Cpu, gpu, gpu::Gpu},
+    format,
+    run::{Engine, Fusion, GenerateOptions, ceilings},
 };
 use serde_json::json;
 
 use super::{
     DeviceArgs, QuantizeArg, arguments,
-    device::BackendArg,
+    device::{BackendArg, KvCacheArg, PrecisionArg},
     generate::stream,
     output::{Failure, Result, note, print},
+    precision,
 };
 
 #[derive(Args)]
@@ -27,9 +30,33 @@ pub struct BenchArgs {
     /// Tokens generated
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     new_tokens: usize,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Fast)]
+    precision: PrecisionArg,
     /// Runs, of which the best counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     runs: usize,
+    /// The device; both without it
+    #[arg(long, value_enum)]
+    backend: Option<BackendArg>,
+    /// The precision in which keys and values are kept
+    #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
+    kv_cache: KvCacheArg,
+    /// Positions at which decoding is timed as well, as far as the context holds them
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [128, 2048], value_parser = arguments::whole::<usize>)]
+    depth: Vec<usize>,
+    /// Print what the device does at best: bytes copied, products of matrices, steps that do nothing
+    #[arg(long)]
+    ceilings: bool,
+    /// Print the time of each kernel of a token, by the device's own clock
+    #[arg(long)]
+    profile: bool,
+    /// Run every step of a plan by itself, where a GPU would fuse them
+    #[arg(long)]
+    unfused: bool,
+    /// Print how far the fast precision is from the exact one on texts of the model's own
+    #[arg(long)]
+    agreement: bool,
     #[command(flatten)]
     quantize: QuantizeArg,
 }
@@ -44,11 +71,27 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     if let Some((what, found, least)) = least.into_iter().find(|(_, found, least)| found < least) {
         return Err(Error::input(what, format!("{found} is too few; at least {least} is needed")).into());
     }
-    for backend in [BackendArg::Cpu, BackendArg::Gpu] {
+    let backends = match args.backend {
+        Some(backend) => vec![backend],
+        None => vec![BackendArg::Cpu, BackendArg::Gpu],
+    };
+    for backend in backends {
         let checkpoint = format::open_path(&args.model).await?;
-        let device = DeviceArgs { backend, context: None, quantize: args.quantize };
-        match device.load_checkpoint(&checkpoint).await {
-            Ok(mut engine) => print(&measure(&mut engine, args).await?.to_string())?,
+        let device = DeviceArgs { backend, context: None, quantize: args.quantize, kv_cache: args.kv_cache };
+        let fusion = if args.unfused { Fusion::Never } else { Fusion::default() };
+        match device.load_checkpoint(&checkpoint, fusion).await {
+            Ok(mut engine) => {
+                if args.ceilings {
+                    print(&measure_device(&engine).await?.to_string())?;
+                }
+                print(&measure(&mut engine, args).await?.to_string())?;
+                if args.profile {
+                    print_profile(&mut engine, args).await?;
+                }
+                if args.agreement {
+                    print(&precision::compare(&mut engine).await?.to_string())?;
+                }
+            }
             Err(Failure::Engine(Error::NoDevice { problem, .. })) => {
                 note(&format!("no GPU to measure: {problem}"));
             }
@@ -69,6 +112,7 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
             max_new_tokens: Some(args.new_tokens),
             temperature: 0.0,
             ignore_eos: true,
+            precision: args.precision.into(),
             ..GenerateOptions::default()
         };
         let output = stream(engine, &ids, options, |_| Ok(())).await?;
@@ -83,6 +127,13 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
     }
     let (prefill, decode, encode_ms, first_token_ms) =
         best.ok_or_else(|| Error::input("runs", "at least one is needed"))?;
+    let mut decode_at = serde_json::Map::new();
+    let n_ctx = engine.facts().n_ctx;
+    for depth in args.depth.iter().filter(|depth| **depth + args.new_tokens <= n_ctx) {
+        engine.time_decode(*depth, 2).await?; // warms up
+        let time = engine.time_decode(*depth, args.new_tokens).await?;
+        decode_at.insert(depth.to_string(), json!(1.0 / time.seconds));
+    }
     let facts = engine.facts();
     Ok(json!({
         "bench": "native",
@@ -93,9 +144,56 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
         "new_tokens": args.new_tokens,
         "prefill_tokens_per_second": prefill,
         "decode_tokens_per_second": decode,
+        "decode_tokens_per_second_at": decode_at,
         "first_token_ms": first_token_ms,
         "encode_ms_per_token": encode_ms,
         "dispatches_per_token": facts.dispatches_per_token,
         "bytes_per_token": facts.bytes_per_token,
     }))
+}
+
+/// What the engine's kind of device does at best.
+async fn measure_device(engine: &Engine) -> Result<serde_json::Value> {
+    let kind = engine.facts().backend;
+    let mut backend: Box<dyn Backend> = match kind {
+        Kind::Cpu => Box::new(Cpu::new()),
+        Kind::Gpu => Box::new(Gpu::open(gpu::Options::default()).await?),
+    };
+    let best = ceilings(backend.as_mut()).await?;
+    Ok(json!({
+        "bench": "device",
+        "backend": kind.name(),
+        "device": backend.info().device,
+        "copy_bytes_per_second": best.bytes_per_second,
+        "matmul_flops_per_second": best.flops_per_second,
+        "empty_step_us": best.step_seconds * 1e6,
+    }))
+}
+
+/// For each kernel of a token, how often it ran and how long, the longest first.
+async fn print_profile(engine: &mut Engine, args: &BenchArgs) -> Result<()> {
+    let n_ctx = engine.facts().n_ctx;
+    for depth in args.depth.iter().filter(|depth| **depth < n_ctx) {
+        engine.profile(*depth).await?; // warms up
+        let mut kernels: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        for (name, seconds) in engine.profile(*depth).await? {
+            let kernel = kernels.entry(name).or_default();
+            *kernel = (kernel.0 + 1, kernel.1 + seconds);
+        }
+        let total: f64 = kernels.values().map(|kernel| kernel.1).sum();
+        let mut kernels: Vec<_> = kernels.into_iter().collect();
+        kernels.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+        for (name, (n, seconds)) in kernels {
+            let line = json!({
+                "bench": "kernel",
+                "depth": depth,
+                "kernel": name,
+                "dispatches": n,
+                "us": seconds * 1e6,
+                "share": seconds / total,
+            });
+            print(&line.to_string())?;
+        }
+    }
+    Ok(())
 }

@@ -5,10 +5,11 @@ use std::{path::Path, rc::Rc};
 use clap::{Args, ValueEnum};
 use intab::{
     Error,
+    backend::Precision,
     format::{self, Checkpoint},
     model,
     quant::DType,
-    run::{Engine, LoadOptions, Prefer, Progress, load, quantize_to},
+    run::{Engine, Fusion, KvCache, LoadOptions, Prefer, Progress, load, quantize_to},
 };
 
 use super::{
@@ -25,6 +26,9 @@ pub struct DeviceArgs {
     /// Positions that the context holds [default: what the model was trained for, at most 4096]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     pub context: Option<usize>,
+    /// The precision in which keys and values are kept; f16 takes half the memory of a GPU
+    #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
+    pub kv_cache: KvCacheArg,
     #[command(flatten)]
     pub quantize: QuantizeArg,
 }
@@ -42,10 +46,32 @@ fn quantize_type(name: &str) -> std::result::Result<DType, String> {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+pub enum KvCacheArg {
+    F32,
+    F16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 pub enum BackendArg {
     Auto,
     Cpu,
     Gpu,
+}
+
+/// See [`Precision`].
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PrecisionArg {
+    Exact,
+    Fast,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(arg: PrecisionArg) -> Precision {
+        match arg {
+            PrecisionArg::Exact => Precision::Exact,
+            PrecisionArg::Fast => Precision::Fast,
+        }
+    }
 }
 
 impl DeviceArgs {
@@ -59,11 +85,11 @@ impl DeviceArgs {
                 return Err(Error::input("ids", problem).into());
             }
         }
-        self.load_checkpoint(&checkpoint).await
+        self.load_checkpoint(&checkpoint, Fusion::default()).await
     }
 
     /// Loads a model whose files are open.
-    pub async fn load_checkpoint(&self, checkpoint: &Checkpoint) -> Result<Engine> {
+    pub async fn load_checkpoint(&self, checkpoint: &Checkpoint, fusion: Fusion) -> Result<Engine> {
         let prefer = match self.backend {
             BackendArg::Auto => Prefer::Auto,
             BackendArg::Cpu => Prefer::Cpu,
@@ -73,6 +99,11 @@ impl DeviceArgs {
             prefer,
             context_length: self.context,
             quantize: self.quantize.quantize,
+            kv_cache: match self.kv_cache {
+                KvCacheArg::F32 => KvCache::F32,
+                KvCacheArg::F16 => KvCache::F16,
+            },
+            fusion,
             progress: Some(Rc::new(|progress| show(&progress))),
             ..LoadOptions::default()
         };

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     DeviceArgs,
     arguments::{self, Ids},
+    device::PrecisionArg,
     output::{self, Result, note, print},
 };
 
@@ -86,6 +87,9 @@ pub struct GenerateArgs {
     /// Let no text end before N tokens
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     min_new_tokens: usize,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Fast)]
+    precision: PrecisionArg,
     /// Print one JSON object instead of streamed text
     #[arg(long)]
     json: bool,
@@ -133,6 +137,7 @@ impl GenerateArgs {
             early_stopping: early_stopping.unwrap_or(usual.early_stopping),
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(usual.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens,
+            precision: self.precision.into(),
         };
         options.check()?;
         Ok(options)

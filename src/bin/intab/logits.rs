@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{
     DeviceArgs,
     arguments::{self, Ids},
+    device::PrecisionArg,
     output::{Result, print},
 };
 
@@ -32,6 +33,9 @@ pub struct LogitsArgs {
     /// The last position only
     #[arg(long)]
     last: bool,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Exact)]
+    precision: PrecisionArg,
     /// Print {"shape": [n, vocab], "logits": [[…]]}
     #[arg(long)]
     json: bool,
@@ -41,6 +45,7 @@ pub struct LogitsArgs {
 
 pub async fn logits(args: &LogitsArgs) -> Result<()> {
     let mut engine = args.device.load(&args.model, Some(&args.ids.0)).await?;
+    engine.set_precision(args.precision.into());
     let config = engine.facts().config.clone();
     let types = args.token_types.as_ref().map(|Ids(types)| types.as_slice());
     let classifies = matches!(config.head.output, HeadOutput::Labels(_));
@@ -88,7 +93,10 @@ fn rows(engine: &Engine, numbers: &[f32], n_out: usize, args: &LogitsArgs) -> Re
     let n = numbers.len() / n_out;
     let rows: Vec<&[f32]> = numbers.chunks_exact(n_out).skip(if args.last { n - 1 } else { 0 }).collect();
     if args.json {
-        return print(&json!({ "shape": [rows.len(), n_out], "logits": rows }).to_string());
+        // A model without a head puts out what a head would read.
+        let hidden = engine.facts().config.head.output == HeadOutput::Hidden;
+        let name = if hidden { "hidden_states" } else { "logits" };
+        return print(&json!({ "shape": [rows.len(), n_out], name: rows }).to_string());
     }
     let over_vocabulary = engine.facts().config.head.output == HeadOutput::Vocabulary;
     for (i, row) in rows.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::{Base, decoders::gemma3_stack};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     model::{Config, Head, HeadOutput, Layer, Pool, Problem, Residual, Rope, Scaling, ScoreBias, Stack},
     plan::{Function, RopeStyle},
 };
@@ -50,6 +50,11 @@ fn encoder(base: &Base, stack: Stack) -> Result<Config> {
 
 /// BERT, RoBERTa, XLM-R, MiniLM, BGE, E5: the converter has dropped the unused rows of RoBERTa's position table.
 pub fn bert(base: &Base) -> Result<Config> {
+    if base.has("cls.output.weight") && !base.has("cls.weight") {
+        let hint = "its file has not the pooler (cls.weight) that BERT's classifier reads, as the converter left it \
+                    out: load the model's Hugging Face folder instead";
+        return Err(Error::unsupported("tensor", "cls.output.weight", hint));
+    }
     let mut stack = bert_stack(base, base.stack())?;
     stack.positions = Some(base.learned_positions()?);
     encoder(base, stack)

@@ -15,7 +15,7 @@ impl Generation {
     /// Lets the encoder read what the answer is about.
     pub(super) async fn read_source(&mut self, engine: &mut Engine) -> Result<Event> {
         if let Some(source) = self.source.take() {
-            engine.read_source(&source).await?;
+            engine.let_encoder_read(&source).await?;
         }
         Ok(Event::Prefill { done: self.prefilled, total: self.prompt.len() })
     }

@@ -91,6 +91,7 @@ impl Generation {
         let prefilled = common.min(prompt.len() - 1);
         engine.cached.tokens.truncate(prefilled);
         engine.latest += 1;
+        engine.backend.set_precision(options.precision);
         let sampling = options.sampling();
         if sampling.has_penalties() {
             engine.backend.write_u32(COUNTS, 0, &counts(&prompt, engine.facts().config.n_vocab))?;

@@ -33,6 +33,7 @@ impl Generation {
             (planned.prepared(engine.backend.as_mut()).await?, planned.output()?)
         };
         let logits = engine.backend.read_value(prepared, output, 0, n_rows * n_vocab).await?;
+        self.first_token.get_or_insert_with(web_time::Instant::now);
         match beams.search.step(&logits)? {
             Step::Continue { parents, tokens } => {
                 beams.length += 1;
@@ -48,7 +49,6 @@ impl Generation {
                     true => (FinishReason::Eos, best.ids.len() - 1),
                     false => (FinishReason::Length, best.ids.len()),
                 };
-                self.first_token = Some(web_time::Instant::now());
                 let mut text = String::new();
                 for id in &best.ids[..n] {
                     self.output.tokens.push(*id);

@@ -1,8 +1,7 @@
 //! The quantized types and the shaders alone as a wasm module without imports, so that a test can compare the ways to
 //! multiply in the same engine that runs them, and the shaders with the scalar truth in a browser.
 
-#[path = "../../../src/quant/mod.rs"]
-pub mod quant;
+pub use intab_kernels::{linear, quant};
 #[path = "../../random/mod.rs"]
 mod random;
 #[path = "../../../src/backend/gpu/shader.rs"]
@@ -10,6 +9,7 @@ pub mod shader;
 
 use std::cell::RefCell;
 
+use linear::Matrix;
 use quant::{TYPES, TypeInfo};
 use random::Random;
 use shader::{Texts, Variant};
@@ -27,16 +27,21 @@ pub extern "C" fn has_vectors() -> bool {
 }
 
 /// How far the dot product of a random row of `n` weights is from the exact one, relative to the sum of its terms'
-/// magnitudes, by the fast way or by the reference.
+/// magnitudes: by floats one by one (0) or in a panel (1), by integers one by one (2) or in a panel (3).
 #[unsafe(no_mangle)]
-pub extern "C" fn dot_error(index: usize, n: usize, seed: u64, fast: bool) -> f64 {
+pub extern "C" fn dot_error(index: usize, n: usize, seed: u64, way: u32) -> f64 {
     let info = &TYPES[index];
     let mut random = Random(seed);
     let row = random.blocks(info.name, info.block_bytes, n / info.block_len);
     let x = random.numbers(n);
     let mut weights = vec![0.0; n];
     info.dequantize_row(&row, &mut weights);
-    let product = if fast { (info.dot)(&row, &x) } else { info.dot_reference(&row, &x) };
+    // One row of activations, or as many as are multiplied in panels.
+    let xs = vec![&x[..]; if way.is_multiple_of(2) { 1 } else { 4 }];
+    let mut products = vec![0.0; xs.len()];
+    let matrix = Matrix { dtype: info.dtype, n_out: 1, n_in: n, bytes: row };
+    matrix.multiply(&xs, way >= 2, &mut products);
+    let product = products[xs.len() - 1];
     let terms = weights.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x));
     (f64::from(product) - terms.clone().sum::<f64>()).abs() / terms.map(f64::abs).sum::<f64>()
 }

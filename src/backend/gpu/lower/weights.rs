@@ -1,10 +1,72 @@
 //! Dispatches that read weight matrices: one for each part of the matrix.
 
 use super::{Binding, Dispatch, Grid, PartShape, Shapes, THREADS, Variant, read, write};
-use crate::plan::{Index, Storage, Value, padded};
+use crate::plan::{End, Index, Linears, Norm, Storage, Value, padded};
 
-/// Rows and outputs of a tile in `matmul.wgsl`.
-const TILE: usize = 32;
+/// Rows and outputs of a tile in `matmul.wgsl`: of a large one, where there are as many, and of a small one.
+const TILES: [usize; 2] = [64, 32];
+
+/// Workgroups from which on threads take several outputs each: so many keep a device busy.
+const BUSY: usize = 128;
+
+/// What is computed with the weights.
+pub struct Product {
+    pub x: Value,
+    pub norm: Option<Norm>,
+    pub bias: Option<Binding>,
+    pub y: Value,
+    pub end: End,
+    /// Where the first output goes in `y`.
+    pub start: usize,
+    /// For a gate, how many rows the second layer lies below the first.
+    pub up: usize,
+}
+
+impl Product {
+    pub fn plain(x: Value, bias: Option<Value>, y: Value, add: bool) -> Product {
+        let end = if add { End::Add } else { End::Store };
+        Product { x, norm: None, bias: bias.and_then(read), y, end, start: 0, up: 0 }
+    }
+}
+
+/// Layers that lie one below the other are one dispatch.
+pub fn linears(s: &Shapes, fused: &Linears, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
+    let Linears { x, norm, ref layers, y, end } = *fused;
+    let mut dispatches = Vec::new();
+    let mut start = 0;
+    let mut rest = &layers[..];
+    while let Some((&(w, bias), others)) = rest.split_first() {
+        let mut all = parts(w);
+        let mut n = 1;
+        let mut up = 0;
+        for (other, _) in others {
+            let (last, next) = (all[all.len() - 1], parts(*other));
+            let follows =
+                next.len() == 1 && next[0].store == last.store && next[0].at == last.at + last.n_rows;
+            if !follows {
+                break;
+            }
+            n += 1;
+            match end {
+                End::Gate(_) => up = last.n_rows,
+                _ => all.last_mut().expect("a matrix has parts").n_rows += next[0].n_rows,
+            }
+        }
+        let (these, behind) = rest.split_at(n);
+        let bias = match these {
+            [_] => bias.and_then(read),
+            _ if these.iter().all(|(_, bias)| bias.is_none()) => None,
+            _ => Some(Binding::Biases(these.to_vec())),
+        };
+        for (i, shape) in all.iter().enumerate() {
+            let product = Product { x, norm, bias: bias.clone(), y, end, start, up };
+            dispatches.push(Part { s, w, i, shape: *shape }.linear(&product));
+        }
+        start += these.iter().map(|(w, _)| s.plan[*w].rows).sum::<usize>();
+        rest = behind;
+    }
+    dispatches
+}
 
 /// A matrix, or one part of it.
 pub struct Part<'a> {
@@ -29,9 +91,11 @@ impl Part<'_> {
         self.s.cols(self.w).div_ceil(32)
     }
 
-    /// As many threads on one output of `matvec.wgsl` as there are groups to share, up to the workgroup.
+    /// Threads on one output of `matvec.wgsl`: as many as find work, so that at most a quarter of them waits for others.
     fn lanes(&self) -> usize {
-        self.groups().next_power_of_two().min(THREADS)
+        let groups = self.groups();
+        let busy = |lanes: &usize| 4 * groups >= 3 * lanes * groups.div_ceil(*lanes);
+        [64, 32, 16, 8, 4, 2].into_iter().find(busy).unwrap_or(1)
     }
 
     fn variant(&self, kernel: &'static str) -> Variant {
@@ -54,6 +118,7 @@ impl Part<'_> {
             ("GROUPS", self.groups()),
             ("N_ROWS", self.s.plan[self.w].rows),
             ("N_OUT", self.shape.n_rows),
+            ("W_START", self.shape.at),
             ("OUT_START", self.shape.first_row),
             ("Y_STRIDE", self.s.stride(y) / 4),
         ];
@@ -61,32 +126,62 @@ impl Part<'_> {
     }
 
     /// Constants of `shaders/lib/linear.wgsl`.
-    fn linear_sizes(&self, x: Value, y: Value) -> [(&'static str, usize); 5] {
+    fn linear_sizes(&self, x: Value, y: Value, start: usize) -> [(&'static str, usize); 6] {
         [
             ("GROUPS", self.groups()),
             ("N_OUT", self.shape.n_rows),
-            ("OUT_START", self.shape.first_row),
+            ("W_START", self.shape.at),
+            ("OUT_START", start + self.shape.first_row),
             ("X_STRIDE", self.s.stride(x) / 4),
             ("Y_STRIDE", self.s.stride(y)),
         ]
     }
 
-    /// The outputs of a linear layer that the part has the weights of.
-    pub fn linear(&self, x: Value, bias: Option<Value>, y: Value, add: bool) -> Dispatch {
-        let one_row = self.s.plan[y].rows == 1;
+    /// The outputs of linear layers that the part has the weights of.
+    pub fn linear(&self, product: &Product) -> Dispatch {
+        let Product { x, norm, ref bias, y, end, start, up } = *product;
+        let sizes = self.linear_sizes(x, y, start);
+        let has_bias = bias.is_some();
+        let bias_start = has_bias.then_some(self.shape.first_row as f64);
+        let bindings = [self.quants(), self.scales(), read(x), write(y), bias.clone()];
         let outputs = self.shape.n_rows;
-        let (kernel, lanes, grid) = match one_row {
-            true => {
-                let x = outputs.div_ceil(THREADS / self.lanes());
-                ("matvec", Some(self.lanes() as f64), self.s.groups(y, x))
-            }
-            false => {
-                ("matmul", None, Grid { x: outputs.div_ceil(TILE) as u32, rows_each: Some(TILE as u32) })
-            }
+        if self.s.plan[y].rows > 1 {
+            let is_large = outputs.min(self.s.plan[y].rows) >= TILES[0];
+            let tile = if is_large { TILES[0] } else { TILES[1] };
+            let grid = Grid::each(outputs.div_ceil(tile), tile);
+            let variant = self
+                .variant("matmul")
+                .when(has_bias, "bias")
+                .when(is_large, "large")
+                .when(end == End::Add, "add");
+            return Dispatch::new(variant, bindings, &sizes, grid).constant("BIAS_START", bias_start);
+        }
+        let each_wide = if matches!(end, End::Gate(_)) { 2 } else { 4 };
+        let teams = THREADS / self.lanes();
+        let is_wide = outputs / (teams * each_wide) >= BUSY;
+        let grid = outputs.div_ceil(teams * if is_wide { each_wide } else { 1 });
+        let variant = self
+            .variant("matvec")
+            .when(has_bias, "bias")
+            .when(norm.is_some(), "norm")
+            .when(is_wide, "wide")
+            .when(end == End::Add, "add");
+        let (variant, parameter) = match end {
+            End::Store | End::Add => (variant, None),
+            End::Map(f) => (variant.with("map").with(f.name()), Some(f64::from(f.parameter()))),
+            End::Gate(f) => (variant.with("gated").with(f.name()), Some(f64::from(f.parameter()))),
         };
-        let variant = self.variant(kernel).when(bias.is_some(), "bias").when(add, "add");
-        let bindings = [self.quants(), self.scales(), read(x), write(y), bias.and_then(read)];
-        Dispatch::new(variant, bindings, &self.linear_sizes(x, y), grid).constant("LANES", lanes)
+        let weight = norm.and_then(|norm| norm.weight).and_then(read);
+        let bindings = [&bindings[..], &[None, weight]].concat();
+        let mut dispatch = Dispatch::new(variant, [], &sizes, self.s.groups(y, grid))
+            .constant("LANES", self.lanes() as f64)
+            .constant("BIAS_START", bias_start)
+            .constant("PARAMETER", parameter)
+            .constant("UP_START", matches!(end, End::Gate(_)).then_some(up as f64))
+            .constant("N_IN", norm.map(|_| self.s.cols(self.w) as f64))
+            .constant("EPS", norm.map(|norm| f64::from(norm.eps)));
+        dispatch.bindings = bindings;
+        dispatch
     }
 
     /// The same for the experts of each row.
@@ -109,8 +204,9 @@ impl Part<'_> {
             ("X_SLOT", if shared { 0 } else { padded(n_in) / 4 }),
             ("Y_SLOT", padded(n_out)),
         ];
-        let sizes = [&self.linear_sizes(x, y)[..], &sizes].concat();
+        let sizes = [&self.linear_sizes(x, y, 0)[..], &sizes].concat();
         let each = padded(n_out).div_ceil(THREADS / self.lanes());
         Dispatch::new(variant, bindings, &sizes, self.s.groups(y, k * each))
+            .constant("BIAS_START", bias.map(|_| self.shape.first_row as f64))
     }
 }

@@ -1,0 +1,118 @@
+// Queries, keys and values of a row, head by head: norm, limit and rotation as plan::Place has them; then keys and values go
+// to the cache, and queries back to where they were.
+// qkv: [rows, STRIDE], N_HEADS of queries, N_KV_HEADS of keys, as many of values, of HEAD_DIM; caches: [n_slots, …];
+// table: [n, DIMS], cosine and sine by turns; positions, slots: [rows].
+// One workgroup a head; grid: (N_HEADS + 2 N_KV_HEADS, rows).
+{% include "lib/run.wgsl" %}
+@group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read_write> k_cache: array<{{ "u32" if f16 else "f32" }}>;
+@group(0) @binding(3) var<storage, read_write> v_cache: array<{{ "u32" if f16 else "f32" }}>;
+{%- if interleaved or halves %}
+@group(0) @binding(4) var<storage, read> table: array<vec2<f32>>;
+override DIMS: u32;
+{%- endif %}
+{%- if positions %}
+@group(0) @binding(5) var<storage, read> positions: array<u32>;
+{%- endif %}
+{%- if slots %}
+@group(0) @binding(6) var<storage, read> slots: array<u32>;
+{%- endif %}
+{%- if rms or layer %}
+@group(0) @binding(7) var<storage, read> q_weight: array<f32>; // [Q_WEIGHTS], of one head or of all
+@group(0) @binding(8) var<storage, read> k_weight: array<f32>; // [K_WEIGHTS]
+override Q_WEIGHTS: u32;
+override K_WEIGHTS: u32;
+override EPS: f32;
+{%- endif %}
+{%- if clip %}
+override CLIP: f32;
+{%- endif %}
+
+override N_HEADS: u32;
+override N_KV_HEADS: u32;
+override HEAD_DIM: u32;
+override STRIDE: u32;
+
+const THREADS = 64u;
+const MOST = 256u; // numbers in a head
+var<workgroup> numbers: array<f32, MOST>;
+
+{% include "lib/sum.wgsl" %}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+    let is_query = wg.x < N_HEADS;
+    let is_value = wg.x >= N_HEADS + N_KV_HEADS;
+    let start = wg.y * STRIDE + wg.x * HEAD_DIM;
+    for (var i = t; i < HEAD_DIM; i += THREADS) {
+        numbers[i] = qkv[start + i];
+    }
+{%- if rms or layer %}
+    var mean = 0.0;
+{%- if layer %}
+    var sum = 0.0;
+    for (var i = t; i < HEAD_DIM; i += THREADS) {
+        sum += numbers[i];
+    }
+    mean = reduce_sum(t, sum) / f32(HEAD_DIM);
+{%- endif %}
+    var squares = 0.0;
+    for (var i = t; i < HEAD_DIM; i += THREADS) {
+        squares += (numbers[i] - mean) * (numbers[i] - mean);
+    }
+    let scale = inverseSqrt(reduce_sum(t, squares) / f32(HEAD_DIM) + EPS);
+    for (var i = t; i < HEAD_DIM && !is_value; i += THREADS) {
+        let at = wg.x * HEAD_DIM + i;
+        numbers[i] = (numbers[i] - mean) * scale;
+        if (is_query) {
+            numbers[i] *= q_weight[at % Q_WEIGHTS];
+        } else {
+            numbers[i] *= k_weight[(at - N_HEADS * HEAD_DIM) % K_WEIGHTS];
+        }
+    }
+{%- endif %}
+{%- if clip %}
+    for (var i = t; i < HEAD_DIM; i += THREADS) {
+        numbers[i] = clamp(numbers[i], -CLIP, CLIP);
+    }
+{%- endif %}
+{%- if interleaved or halves %}
+    workgroupBarrier();
+    let pairs = select(DIMS / 2u, 0u, is_value);
+    let position = run.rope_start + {{ "positions[wg.y]" if positions else "run.pos + wg.y" }};
+    for (var i = t; i < pairs; i += THREADS) {
+        let a = {{ "2u * i" if interleaved else "i" }};
+        let b = {{ "a + 1u" if interleaved else "a + pairs" }};
+        let turn = table[position * pairs + i];
+        let before = vec2<f32>(numbers[a], numbers[b]);
+        numbers[a] = before.x * turn.x - before.y * turn.y;
+        numbers[b] = before.x * turn.y + before.y * turn.x;
+    }
+    workgroupBarrier();
+{%- endif %}
+    let slot = {{ "slots[wg.y]" if slots else "run.pos + wg.y" }};
+    let head = (wg.x - N_HEADS) % N_KV_HEADS; // of keys and values
+    let to = (slot * N_KV_HEADS + head) * HEAD_DIM;
+    if (is_query) {
+        for (var i = t; i < HEAD_DIM; i += THREADS) {
+            qkv[start + i] = numbers[i];
+        }
+        return;
+    }
+{%- if f16 %}
+    workgroupBarrier();
+    for (var i = t; i < HEAD_DIM / 2u; i += THREADS) { // two halves a word
+        let number = pack2x16float(vec2<f32>(numbers[2u * i], numbers[2u * i + 1u]));
+        let at = to / 2u + i;
+{%- else %}
+    for (var i = t; i < HEAD_DIM; i += THREADS) {
+        let number = numbers[i];
+        let at = to + i;
+{%- endif %}
+        if (is_value) {
+            v_cache[at] = number;
+        } else {
+            k_cache[at] = number;
+        }
+    }
+}

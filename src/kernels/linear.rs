@@ -1,0 +1,93 @@
+//! Products of rows of activations with a packed weight matrix: row by row while there are few of them, else in panels
+//! that are unpacked once for all.
+
+use crate::{
+    panel::{FloatPanel, LevelPanel, Products, TALL, WIDE},
+    quant::{DType, Unpacked},
+};
+
+/// From so many rows on, unpacking a panel pays.
+const LEAST_FOR_PANELS: usize = 3;
+
+/// A weight matrix as its file has it: rows of blocks.
+pub struct Matrix {
+    /// The type of its weights.
+    pub dtype: DType,
+    /// Rows.
+    pub n_out: usize,
+    /// Weights in a row.
+    pub n_in: usize,
+    /// All rows.
+    pub bytes: Vec<u8>,
+}
+
+impl Matrix {
+    /// Row `i`, packed.
+    pub fn row(&self, i: usize) -> &[u8] {
+        let n = self.dtype.info().row_bytes(self.n_in);
+        &self.bytes[i * n..(i + 1) * n]
+    }
+
+    /// `y[r, i] = xs[r] · w[i]`. Where `fast`, weights that are small integers are multiplied as such.
+    ///
+    /// # Panics
+    /// With rows that are not `n_in` long, or `y` that is not `[xs.len(), n_out]`.
+    pub fn multiply(&self, xs: &[&[f32]], fast: bool, y: &mut [f32]) {
+        let info = self.dtype.info();
+        let Some(levels) = info.levels.as_ref().filter(|_| fast) else {
+            if xs.len() < LEAST_FOR_PANELS {
+                return self.each(y, |w, r| info.dot(w, xs[r]));
+            }
+            let mut panel = FloatPanel::default();
+            return self.in_panels(xs.len(), y, |rows, tile| {
+                if let Some(rows) = rows {
+                    panel.fill(info, self.n_in, rows);
+                }
+                panel.multiply(tile.map(|r| xs[r]))
+            });
+        };
+        let mut quantized = levels.rows(self.n_in);
+        xs.iter().for_each(|x| quantized.push(x));
+        if xs.len() < LEAST_FOR_PANELS {
+            let mut scratch = Unpacked::default();
+            return self.each(y, |w, r| (levels.dot)(w, quantized.row(r), &mut scratch));
+        }
+        let mut panel = LevelPanel::new(levels, self.n_in);
+        self.in_panels(xs.len(), y, |rows, tile| {
+            if let Some(rows) = rows {
+                panel.fill(levels, rows);
+            }
+            panel.multiply(tile.map(|r| quantized.row(r)))
+        });
+    }
+
+    /// Every row of weights with every row of activations.
+    fn each(&self, y: &mut [f32], mut dot: impl FnMut(&[u8], usize) -> f32) {
+        for i in 0..self.n_out {
+            for (r, y) in y.chunks_exact_mut(self.n_out).enumerate() {
+                y[i] = dot(self.row(i), r);
+            }
+        }
+    }
+
+    /// Calls `multiply` for every tile of activations and panel of weights, whose rows it gets with the panel's first tile. Of
+    /// the tile it gets the rows' numbers; the last is repeated to make them [`TALL`].
+    fn in_panels(
+        &self,
+        n: usize,
+        y: &mut [f32],
+        mut multiply: impl FnMut(Option<&[&[u8]]>, [usize; TALL]) -> Products,
+    ) {
+        for first in (0..self.n_out).step_by(WIDE) {
+            let width = WIDE.min(self.n_out - first);
+            let rows: [&[u8]; WIDE] = std::array::from_fn(|i| self.row((first + i).min(self.n_out - 1)));
+            for top in (0..n).step_by(TALL) {
+                let tile = std::array::from_fn(|i| (top + i).min(n - 1));
+                let products = multiply(Some(&rows[..width]).filter(|_| top == 0), tile);
+                for (r, products) in (top..n).zip(products) {
+                    y[r * self.n_out + first..][..width].copy_from_slice(&products[..width]);
+                }
+            }
+        }
+    }
+}
