@@ -6,7 +6,9 @@ mod common;
 use std::path::Path;
 
 use intab::{
-    Error, format,
+    Error,
+    backend::Precision,
+    format,
     run::{Engine, Event, GenerateOptions, KvCache, LoadOptions, Output, Prefer, load},
 };
 use pollster::block_on;
@@ -42,6 +44,7 @@ fn engine_with(model: &Path, options: LoadOptions) -> Option<Engine> {
 
 fn greedy(n: usize) -> GenerateOptions {
     GenerateOptions {
+        precision: Precision::Exact,
         temperature: 0.0,
         max_new_tokens: Some(n),
         ignore_eos: true,

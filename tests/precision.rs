@@ -5,7 +5,7 @@ mod common;
 use intab::{
     backend::Precision,
     format,
-    run::{Engine, Event, GenerateOptions, LoadOptions, Prefer, load},
+    run::{Engine, Event, GenerateOptions, LoadOptions, Output, Prefer, load},
 };
 use pollster::block_on;
 
@@ -15,11 +15,11 @@ fn stories() -> Engine {
     block_on(load(&checkpoint, &options)).unwrap()
 }
 
-fn generate(engine: &mut Engine, ids: &[u32], options: GenerateOptions) -> Vec<u32> {
+fn generate(engine: &mut Engine, ids: &[u32], options: GenerateOptions) -> Output {
     let mut generation = engine.generate(ids, options).unwrap();
     loop {
         if let Event::Done { output, .. } = block_on(generation.step(engine)).unwrap() {
-            return output.tokens;
+            return output;
         }
     }
 }
@@ -36,7 +36,7 @@ fn scores_of_the_fast_precision_are_near_the_exact_ones_and_not_the_same() {
         precision: Precision::Exact,
         ..GenerateOptions::default()
     };
-    let text = generate(&mut engine, &[0], options);
+    let text = generate(&mut engine, &[0], options).tokens;
     let exact = block_on(engine.logits(&text)).unwrap();
     engine.set_precision(Precision::Fast);
     let fast = block_on(engine.logits(&text)).unwrap();
@@ -51,12 +51,14 @@ fn scores_of_the_fast_precision_are_near_the_exact_ones_and_not_the_same() {
 }
 
 #[test]
-fn a_generation_has_the_precision_of_its_options() {
+fn a_generation_has_the_precision_of_its_options_and_uses_nothing_less_exact() {
     let mut engine = stories();
     let expected: serde_json::Value =
         serde_json::from_slice(&std::fs::read(common::repo("models/expected.json")).unwrap()).unwrap();
     let ids = |key: &str| -> Vec<u32> { serde_json::from_value(expected[key].clone()).unwrap() };
-    for precision in [Precision::Fast, Precision::Exact] {
+    for (precision, n_cached) in
+        [(Precision::Fast, 0), (Precision::Exact, 0), (Precision::Exact, 4), (Precision::Fast, 0)]
+    {
         let options = GenerateOptions {
             temperature: 0.0,
             max_new_tokens: Some(ids("greedy").len()),
@@ -64,6 +66,19 @@ fn a_generation_has_the_precision_of_its_options() {
             precision,
             ..GenerateOptions::default()
         };
-        assert_eq!(generate(&mut engine, &ids("input_ids"), options), ids("greedy"), "{precision:?}");
+        let output = generate(&mut engine, &ids("input_ids"), options);
+        assert_eq!(output.tokens, ids("greedy"), "{precision:?}");
+        assert_eq!(output.usage.cached, n_cached, "{precision:?}");
     }
+}
+
+#[test]
+fn beams_leave_room_for_the_scores_of_long_texts() {
+    let text: Vec<u32> = (0..40).collect();
+    let mut engine = stories();
+    let scores = block_on(engine.logits(&text)).unwrap();
+    let mut engine = stories();
+    let beams = GenerateOptions { num_beams: 2, max_new_tokens: Some(4), ..GenerateOptions::default() };
+    assert!(!generate(&mut engine, &text[..5], beams).tokens.is_empty());
+    assert_eq!(block_on(engine.logits(&text)).unwrap(), scores);
 }

@@ -1,4 +1,4 @@
-"""Makes src/quant/grids: the codebooks of the IQ types, as the `gguf` package has them.
+"""Makes src/kernels/quant/grids: the codebooks of the IQ types, as the `gguf` package has them.
 
     pip install -r tools/requirements.txt
     python tools/export_grids.py
@@ -16,7 +16,7 @@ GRIDS = {
     "iq1": IQ1_S, "iq2_xxs": IQ2_XXS, "iq2_xs": IQ2_XS, "iq2_s": IQ2_S, "iq3_xxs": IQ3_XXS, "iq3_s": IQ3_S,
 }
 
-out = Path(__file__).parent.parent / "src/quant/grids"
+out = Path(__file__).parent.parent / "src/kernels/quant/grids"
 out.mkdir(exist_ok=True)
 for name, kind in GRIDS.items():
     kind.init_grid()

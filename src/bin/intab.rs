@@ -97,7 +97,17 @@ enum Command {
     Synth(synth::SynthArgs),
 }
 
+/// Mesa's Vulkan drivers complain on stderr where the variable is not set, as on servers.
+fn give_runtime_folder() {
+    const NAME: &str = "XDG_RUNTIME_DIR";
+    if cfg!(target_os = "linux") && std::env::var_os(NAME).is_none() {
+        // SAFETY: no other thread runs yet.
+        unsafe { std::env::set_var(NAME, std::env::temp_dir()) };
+    }
+}
+
 fn main() -> ExitCode {
+    give_runtime_folder();
     let failure = match Cli::try_parse() {
         Ok(cli) => match pollster::block_on(do_command(cli.command)) {
             Ok(()) => return ExitCode::SUCCESS,

@@ -29,6 +29,8 @@ pub const SLOTS: &str = "slots";
 pub const LOGITS: &str = "logits";
 /// State that holds what the head puts out for every row: `[max_rows, n_out]`.
 pub const OUTPUTS: &str = "outputs";
+/// As [`OUTPUTS`], of beams: plans that share a state have as many rows of it.
+pub const BEAM_OUTPUTS: &str = "beam outputs";
 /// State that holds the last hidden states of every row: `[max_rows, n_embd]`.
 pub const HIDDEN: &str = "hidden";
 /// State that holds how often each token occurred: see [`crate::plan::Op::Penalize`].
@@ -43,6 +45,8 @@ pub enum Output {
     Rows,
     /// The last hidden states of every row, whatever the head.
     Hidden,
+    /// As [`Output::Rows`], of beams, which are fewer.
+    Beams,
 }
 
 /// A model's weights and the tables made for a context's length: what its plans are built from.
@@ -100,7 +104,7 @@ impl Blueprint<'_> {
         let slots = Some(b.state_u32(SLOTS, 1, max_rows));
         let table = b.state_u32(TABLE, max_rows, self.n_ctx + 1);
         let places = Places { positions, slots, keys: Keys::Table(table) };
-        self.decode(b, stack, ids, places, n_slots, Output::Rows)
+        self.decode(b, stack, ids, places, n_slots, Output::Beams)
     }
 
     fn decode(
@@ -201,6 +205,7 @@ impl Blueprint<'_> {
             Output::NextToken => b.state(LOGITS, 1, n_out),
             Output::Rows => b.state(OUTPUTS, rows, n_out),
             Output::Hidden => b.state(HIDDEN, rows, n_out),
+            Output::Beams => b.state(BEAM_OUTPUTS, rows, n_out),
         };
         let name = if over_vocabulary { "output" } else { "cls.output" };
         if head.output == HeadOutput::Hidden {

@@ -77,7 +77,7 @@ impl Engine {
         for text in texts {
             self.check_text(text)?;
         }
-        self.read_precisely();
+        self.compute(self.precision);
         let mut all = Vec::with_capacity(texts.len());
         let config = &self.facts().config;
         let classifies = matches!(config.head.output, HeadOutput::Labels(_));
@@ -144,8 +144,10 @@ impl Engine {
     /// # Errors
     /// As [`Engine::outputs`].
     pub async fn read_source(&mut self, ids: &[u32]) -> Result<()> {
-        self.read_precisely();
-        self.cached.source.clear(); // a generation may have read it less exactly
+        self.compute(self.precision);
+        if self.cached.source != ids {
+            self.latest += 1; // a generation that was running cannot go on
+        }
         self.let_encoder_read(ids).await
     }
 

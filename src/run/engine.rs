@@ -96,6 +96,8 @@ pub(super) struct Cached {
     pub source: Vec<u32>,
     /// Whether keys were rotated as in texts beyond the original context.
     pub beyond: bool,
+    /// How exactly all of it was computed.
+    pub precision: Precision,
 }
 
 impl Cached {
@@ -121,7 +123,7 @@ pub struct Engine {
     pub(super) latest: u64,
     pub(super) unloaded: bool,
     /// How exact everything but generation is.
-    precision: Precision,
+    pub(super) precision: Precision,
 }
 
 impl Engine {
@@ -198,9 +200,15 @@ impl Engine {
         self.precision = precision;
     }
 
-    /// Tells the device of it.
-    pub(super) fn read_precisely(&mut self) {
-        self.backend.set_precision(self.precision);
+    /// What follows is computed so exactly, and nothing that was computed otherwise is used for it.
+    pub(super) fn compute(&mut self, precision: Precision) {
+        self.backend.set_precision(precision);
+        // On a GPU both are the same.
+        if self.cached.precision != precision && self.facts.backend == Kind::Cpu {
+            self.cached.clear();
+            self.cached.source.clear();
+        }
+        self.cached.precision = precision;
     }
 
     /// Memory held on the device.
@@ -242,7 +250,7 @@ impl Engine {
         let prepared = plan.prepared(backend.as_mut()).await?;
         let (output, max_rows) = (plan.output()?, plan.plan.max_rows);
         let n_out = plan.plan[output].cols;
-        self.read_precisely();
+        self.compute(self.precision);
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
         self.cached.beyond = self.is_beyond(ids.len());

@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::Engine;
 use crate::{
-    backend::{Backend, Prepared, StepTimes, WeightSpec},
+    backend::{Backend, Precision, Prepared, StepTimes, WeightSpec},
     error::{Error, Result},
     model::IDS,
     plan::{Builder, Function, Plan, Run, Stage},
@@ -38,8 +38,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Input`] for a model that writes no text or a depth that the context does not hold.
-    pub async fn time_decode(&mut self, depth: usize, n: usize) -> Result<DecodeTime> {
-        let prepared = self.start_measuring(depth + n)?;
+    pub async fn time_decode(&mut self, depth: usize, n: usize, precision: Precision) -> Result<DecodeTime> {
+        let prepared = self.start_measuring(depth.saturating_add(n), precision)?;
         let mut on_their_way = VecDeque::new();
         let mut encode_seconds = 0.0;
         let start = Instant::now();
@@ -65,18 +65,19 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::time_decode`]; [`Error::Unsupported`] where the device has no clock.
-    pub async fn profile(&mut self, depth: usize) -> Result<StepTimes> {
-        let prepared = self.start_measuring(depth + 1)?;
+    pub async fn profile(&mut self, depth: usize, precision: Precision) -> Result<StepTimes> {
+        let prepared = self.start_measuring(depth.saturating_add(1), precision)?;
         let run = self.run_at(depth, 1);
         self.backend.profile(prepared, &run, Stage::Sample)?.await
     }
 
-    fn start_measuring(&mut self, n: usize) -> Result<Prepared> {
+    fn start_measuring(&mut self, n: usize, precision: Precision) -> Result<Prepared> {
         if n > self.facts().n_ctx {
             return Err(Error::ContextFull { n_prompt: n, n_ctx: self.facts().n_ctx });
         }
         let decode = self.plans.decode.as_ref().ok_or_else(|| Error::input("model", "it writes no text"))?;
         let prepared = decode.ready()?;
+        self.compute(precision);
         self.latest += 1;
         self.cached.clear();
         self.backend.write_u32(IDS, 0, &[1])?;

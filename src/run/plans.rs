@@ -4,7 +4,7 @@ use super::MAX_BEAMS;
 use crate::{
     backend::{Backend, Prepared},
     error::{Error, Result},
-    model::{Blueprint, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
+    model::{BEAM_OUTPUTS, Blueprint, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
     plan::{Plan, Value},
 };
 
@@ -39,7 +39,7 @@ impl Planned {
 
     /// The value that holds what the plan puts out.
     pub fn output(&self) -> Result<Value> {
-        let found = [OUTPUTS, HIDDEN, LOGITS].into_iter().find_map(|name| self.plan.find(name));
+        let found = [OUTPUTS, HIDDEN, LOGITS, BEAM_OUTPUTS].into_iter().find_map(|name| self.plan.find(name));
         found.ok_or_else(|| Error::input("plan", format!("`{}` has no outputs", self.plan.name)))
     }
 }

@@ -141,7 +141,7 @@ test("a pipeline at which the driver fails is a DeviceError that names it, and l
       return pushErrorScope.call(this, filter);
     };
     GPUDevice.prototype.createComputePipeline = function (descriptor) {
-      failed ||= descriptor.label === "rope";
+      failed ||= descriptor.label === "place";
       return createComputePipeline.call(this, descriptor);
     };
     GPUDevice.prototype.popErrorScope = async function () {
@@ -156,7 +156,7 @@ test("a pipeline at which the driver fails is a DeviceError that names it, and l
       return { error, memory: await intab.memory() };
     });
     assert.equal(error?.name, "DeviceError", error?.message);
-    assert.deepEqual(error.details, { what: "the pipeline `rope`", problem: "the compiler fell over" });
+    assert.deepEqual(error.details, { what: "the pipeline `place`", problem: "the compiler fell over" });
     assert.equal(memory.gpuBuffers, 0);
   });
 });

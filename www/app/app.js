@@ -52,7 +52,7 @@ async function generate({ follows }) {
   const chat = views.isChat(store.state);
   await session.generate(prompt.value, parameters.options, {
     chat,
-    onStart: () => output.begin(chat ? "" : prompt.value, follows),
+    onStart: () => output.begin(chat || views.isReader(store.state) ? "" : prompt.value, follows),
     onText: (text) => output.append(text),
     onEnd: (isRefused) => output.end(isRefused),
   });

@@ -173,10 +173,16 @@ const OTHER_TASKS = {
   "fill-mask": "fills in masked words",
 };
 
+/** Whether what is written is an answer of its own to what an encoder reads. @param {State} state */
+export function isReader({ model }) {
+  return model?.kind === "encoder-decoder";
+}
+
 /** @param {State} state */
 function promptTitle(state) {
   const other = OTHER_TASKS[state.model?.task ?? ""];
   if (other) return `This model ${other} and writes none: pages use it through the library`;
+  if (isReader(state)) return "What the model reads";
   return isChat(state) ? "Ask something" : "Your beginning";
 }
 

@@ -22,7 +22,13 @@ export class Model {
   private constructor();
   static load(
     source: WireSource,
-    options: { backend: Backend; contextLength?: number; quantize?: Quantize; defaultLimits?: boolean },
+    options: {
+      backend: Backend;
+      contextLength?: number;
+      quantize?: Quantize;
+      kvCache?: "f32" | "f16";
+      defaultLimits?: boolean;
+    },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
   ): Promise<Model>;
@@ -32,7 +38,12 @@ export class Model {
   piece(id: number): string;
   chatPrompt(messages: Message[], options: TemplateOptions): string;
   /** Row-major, [n, nOut]. */
-  logits(ids: Uint32Array, tokenTypes?: Uint32Array, decoderIds?: Uint32Array): Promise<Float32Array>;
+  logits(
+    ids: Uint32Array,
+    tokenTypes: Uint32Array | undefined,
+    decoderIds: Uint32Array | undefined,
+    fast: boolean,
+  ): Promise<Float32Array>;
   task(request: TaskRequest): Promise<unknown>;
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
   /** Destroys everything; later calls reject with `UnloadedError`. */

@@ -14,8 +14,8 @@ const WASM: &str = "wasm32-unknown-unknown";
 
 /// The packages of the workspace. Each is checked and tested by itself: together, Cargo would join their
 /// features and build most dependencies a second time.
-const PACKAGES: [(&str, &[&str]); 3] =
-    [("intab", &["--features", "cli"]), ("xtask", &[]), ("intab-wasm-tests", &[])];
+const PACKAGES: [(&str, &[&str]); 4] =
+    [("intab", &["--features", "cli"]), ("xtask", &[]), ("intab-wasm-tests", &[]), ("intab-kernels", &[])];
 
 /// What to run. Without any of these: everything.
 #[derive(Debug, Clone, Default, clap::Args)]

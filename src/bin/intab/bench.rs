@@ -86,7 +86,10 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
                 }
                 print(&measure(&mut engine, args).await?.to_string())?;
                 if args.profile {
-                    print_profile(&mut engine, args).await?;
+                    match print_profile(&mut engine, args).await {
+                        Err(Failure::Engine(Error::Unsupported { what: "clock", hint, .. })) => note(&hint),
+                        result => result?,
+                    }
                 }
                 if args.agreement {
                     print(&precision::compare(&mut engine).await?.to_string())?;
@@ -129,9 +132,9 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
         best.ok_or_else(|| Error::input("runs", "at least one is needed"))?;
     let mut decode_at = serde_json::Map::new();
     let n_ctx = engine.facts().n_ctx;
-    for depth in args.depth.iter().filter(|depth| **depth + args.new_tokens <= n_ctx) {
-        engine.time_decode(*depth, 2).await?; // warms up
-        let time = engine.time_decode(*depth, args.new_tokens).await?;
+    for depth in args.depth.iter().filter(|depth| depth.saturating_add(args.new_tokens) <= n_ctx) {
+        engine.time_decode(*depth, 2, args.precision.into()).await?; // warms up
+        let time = engine.time_decode(*depth, args.new_tokens, args.precision.into()).await?;
         decode_at.insert(depth.to_string(), json!(1.0 / time.seconds));
     }
     let facts = engine.facts();
@@ -174,9 +177,9 @@ async fn measure_device(engine: &Engine) -> Result<serde_json::Value> {
 async fn print_profile(engine: &mut Engine, args: &BenchArgs) -> Result<()> {
     let n_ctx = engine.facts().n_ctx;
     for depth in args.depth.iter().filter(|depth| **depth < n_ctx) {
-        engine.profile(*depth).await?; // warms up
+        engine.profile(*depth, args.precision.into()).await?; // warms up
         let mut kernels: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-        for (name, seconds) in engine.profile(*depth).await? {
+        for (name, seconds) in engine.profile(*depth, args.precision.into()).await? {
             let kernel = kernels.entry(name).or_default();
             *kernel = (kernel.0 + 1, kernel.1 + seconds);
         }

@@ -107,7 +107,7 @@ fn dot<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
         sum = sum + part * F32x4::splat(x.scales[c]);
         if B::MINS {
             let sums = &x.sums[c * (CHUNK / G)..];
-            mins += unpacked.mins.iter().zip(sums).map(|(min, sum)| min * sum).sum::<f32>();
+            mins += unpacked.mins.iter().zip(sums).take(CHUNK / G).map(|(min, sum)| min * sum).sum::<f32>();
         }
     }
     sum.total() - mins

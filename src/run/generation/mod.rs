@@ -80,6 +80,7 @@ impl Generation {
         prompt.extend(forced);
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
+        engine.compute(options.precision);
         let beyond = engine.is_beyond(prompt.len());
         let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
         if engine.cached.beyond != beyond || other_source {
@@ -91,7 +92,6 @@ impl Generation {
         let prefilled = common.min(prompt.len() - 1);
         engine.cached.tokens.truncate(prefilled);
         engine.latest += 1;
-        engine.backend.set_precision(options.precision);
         let sampling = options.sampling();
         if sampling.has_penalties() {
             engine.backend.write_u32(COUNTS, 0, &counts(&prompt, engine.facts().config.n_vocab))?;
