@@ -43,7 +43,9 @@ pub extern "C" fn dot_error(index: usize, n: usize, seed: u64, way: u32) -> f64 
     matrix.multiply(&xs, way >= 2, &mut products);
     let product = products[xs.len() - 1];
     let terms = weights.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x));
-    (f64::from(product) - terms.clone().sum::<f64>()).abs() / terms.map(f64::abs).sum::<f64>()
+    let error = (f64::from(product) - terms.clone().sum::<f64>()).abs();
+    // All are zeros where a block's scale is.
+    error / terms.map(f64::abs).sum::<f64>().max(f64::MIN_POSITIVE)
 }
 
 /// What [`describe`] can give.
