@@ -4,6 +4,9 @@
 // table: [n, DIMS], cosine and sine by turns; positions, slots: [rows].
 // One workgroup a head; grid: (N_HEADS + 2 N_KV_HEADS, rows).
 {% include "lib/run.wgsl" %}
+{%- if f16 %}
+{% include "lib/to_halves.wgsl" %}
+{%- endif %}
 @group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read_write> k_cache: array<{{ "u32" if f16 else "f32" }}>;
 @group(0) @binding(3) var<storage, read_write> v_cache: array<{{ "u32" if f16 else "f32" }}>;
@@ -102,7 +105,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 {%- if f16 %}
     workgroupBarrier();
     for (var i = t; i < HEAD_DIM / 2u; i += THREADS) { // two halves a word
-        let number = pack2x16float(vec2<f32>(numbers[2u * i], numbers[2u * i + 1u]));
+        let number = to_halves(vec2<f32>(numbers[2u * i], numbers[2u * i + 1u]));
         let at = to / 2u + i;
 {%- else %}
     for (var i = t; i < HEAD_DIM; i += THREADS) {

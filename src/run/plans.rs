@@ -1,11 +1,13 @@
 //! The plans of a model at work: what kinds it needs, and which of them a device has prepared.
 
+use std::collections::BTreeMap;
+
 use super::MAX_BEAMS;
 use crate::{
     backend::{Backend, Prepared},
     error::{Error, Result},
     model::{BEAM_OUTPUTS, Blueprint, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
-    plan::{Plan, Value},
+    plan::{Plan, Storage, Value},
 };
 
 /// The most bytes of outputs that one run over many rows makes.
@@ -92,8 +94,25 @@ impl Plans {
                 plans.hidden = planned("hidden", Output::Hidden)?;
             }
         }
+        plans.check_states()?;
         plans.forget_repeated_constants();
         Ok(plans)
+    }
+
+    /// A device makes a state once, for the first plan that names it: all have to want as much.
+    fn check_states(&self) -> Result<()> {
+        let mut sizes = BTreeMap::new();
+        for info in self.all().iter().flat_map(|plan| &plan.values) {
+            if matches!(info.storage, Storage::State | Storage::Halves | Storage::StateU32) {
+                let size = (info.rows, info.cols);
+                let first = *sizes.entry(&info.name).or_insert(size);
+                if first != size {
+                    let problem = format!("`{}` is {first:?} in one plan and {size:?} in another", info.name);
+                    return Err(Error::input("state", problem));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A device finds constants by name, so the plans that are prepared later need not keep theirs.

@@ -23,6 +23,20 @@ test("a model that cannot be had is told in plain words with the error's name, a
   });
 });
 
+test("an error of before goes when an address is refused beside its field", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Load another model").click();
+    const field = app.page.getByLabel("From a web address");
+    await field.fill(`${world.url}missing/other.gguf`);
+    await field.press("Enter");
+    await app.alert.getByText("SourceError").waitFor();
+    await field.fill("not a url");
+    await field.press("Enter");
+    assert.notEqual(await app.page.locator("#url-problem").textContent(), "");
+    await app.alert.waitFor({ state: "hidden" });
+  });
+});
+
 test("an address that is none is told beside its field, and nothing is asked", async () => {
   await inApp(async (app) => {
     await app.page.getByText("Load another model").click();
@@ -38,6 +52,20 @@ test("an address that is none is told beside its field, and nothing is asked", a
     await field.press("Enter");
     assert.match(await app.page.locator("#url-problem").textContent(), /https:\/\/127\.0\.0\.1:8124\/x\.gguf/);
     assertNothingBad(app.watch, [server.origin]);
+  });
+});
+
+test("a model that writes no text is not asked for one; an address of this site may leave out its name", async () => {
+  await inApp(async (app) => {
+    await app.page.getByText("Load another model").click();
+    await app.page.setInputFiles("#files", `${root}tests/data/models/bert.gguf`);
+    await app.page.getByText(/This model makes embeddings and writes none/).waitFor();
+    assert.ok(await app.generate.isDisabled());
+    await app.page.getByLabel("From a web address").fill("/models/intab-stories.gguf");
+    await app.page.getByRole("button", { name: "Load", exact: true }).click();
+    await app.page.getByText("Your beginning").waitFor();
+    await app.set("Most new tokens", 5);
+    assert.ok((await app.write()).length > 0);
   });
 });
 

@@ -77,7 +77,11 @@ deviceForm.addEventListener("submit", (event) => {
   event.preventDefault();
   reload();
 });
-watchSources(load, (error) => store.set({ problem: { error } }));
+watchSources(
+  load,
+  (error) => store.set({ problem: { error } }),
+  () => store.set({ problem: null }),
+);
 
 /** @param {import("./session.js").Origin} origin */
 function load(origin) {

@@ -14,8 +14,9 @@ export const DEFAULT_MODEL = {
 /**
  * @param {(origin: Origin) => void} onChoice
  * @param {(error: unknown) => void} onFailure What was dropped could not be read.
+ * @param {() => void} onFault An address was refused, beside which it is told.
  */
-export function watchSources(onChoice, onFailure) {
+export function watchSources(onChoice, onFailure, onFault) {
   const url = byId("url", HTMLInputElement);
   const problem = byId("url-problem", HTMLElement);
   url.addEventListener("input", () => {
@@ -29,6 +30,7 @@ export function watchSources(onChoice, onFailure) {
     problem.textContent = fault;
     if (fault !== "") {
       url.setAttribute("aria-invalid", "true");
+      onFault();
       url.focus();
       return;
     }

@@ -18,8 +18,7 @@ export function showLoading({ loading }) {
   loadProgress.hidden = loading === null;
   if (losesFocus) prompt.focus();
   if (!loading) return;
-  const mayUseGpu = loading.backend !== "cpu" && "gpu" in navigator;
-  loadStage.textContent = `${stageWords(loading.stage, mayUseGpu)} · ${loading.label}`;
+  loadStage.textContent = `${stageWords(loading.stage, loading.backend === "gpu")} · ${loading.label}`;
   // Getting ready is two steps of very different length, which a bar could only misrepresent.
   if (loading.total > 0 && loading.stage !== "prepare") {
     loadBar.max = loading.total;

@@ -26,7 +26,7 @@ const errors = {
   },
   TokenizerError: {
     title: "The text could not be turned into tokens",
-    advice: "The model's own tokenizer refuses it. Try another text or another model.",
+    advice: "The message below says why. Try another text, or a model whose files have a tokenizer.",
   },
   TemplateError: {
     title: "The model's chat template does not work here",
@@ -131,9 +131,9 @@ const stages = {
   prepare: "Getting ready",
 };
 
-/** @param {string} stage @param {boolean} mayUseGpu */
-export function stageWords(stage, mayUseGpu) {
-  if (stage === "prepare" && mayUseGpu) return "Compiling GPU programs";
+/** @param {string} stage @param {boolean} onGpu Whether the GPU was asked for. */
+export function stageWords(stage, onGpu) {
+  if (stage === "prepare" && onGpu) return "Compiling GPU programs";
   return stages[stage] ?? stage;
 }
 

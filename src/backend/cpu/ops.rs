@@ -66,7 +66,9 @@ impl Memory<'_> {
     pub fn to_cache(&self, cache: Value, row: &[f32], to: &mut [f32]) {
         match self.plan[cache].storage {
             Storage::Halves => {
-                to.iter_mut().zip(row).for_each(|(to, x)| *to = half::f16::from_f32(*x).to_f32())
+                let most = half::f16::MAX.to_f32();
+                let nearest = |x: f32| half::f16::from_f32(x.clamp(-most, most)).to_f32();
+                to.iter_mut().zip(row).for_each(|(to, x)| *to = nearest(*x));
             }
             _ => to.copy_from_slice(row),
         }

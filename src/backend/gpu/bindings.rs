@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     backend::no_such,
-    error::Result,
-    plan::{Op, Plan, Value},
+    error::{Error, Result},
+    plan::{End, Op, Plan, Value},
 };
 
 /// A piece of a buffer, for one binding.
@@ -34,6 +34,10 @@ impl Gpu {
                 let fits =
                     |n: &usize| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, &rest[..*n]));
                 let n = (2..=rest.len()).rev().find(fits).unwrap_or(1);
+                if n == 1 && matches!(fused.end, End::Gate(_)) {
+                    let problem = "its matrices lie apart, but its gate was fused";
+                    return Err(Error::input("plan", format!("`{}`: {problem}", plan.name)));
+                }
                 let these: Vec<Value> = rest.drain(..n).collect();
                 let matrices = self.matrices_of(plan, &these);
                 if n > 1 && !Matrix::are_stacked(&matrices) {

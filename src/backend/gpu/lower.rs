@@ -211,7 +211,8 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
                 Variant::plain("cache_write").when(slots.is_some(), "slots").when(s.is_halves(cache), "f16");
             let sizes = [("N", cols(cache)), ("X_STRIDE", stride(x))];
             let bindings = [read(x), write(cache), slots.and_then(read)];
-            Dispatch::new(variant, bindings, &sizes, s.threads(x, cols(cache)))
+            let copied = if s.is_halves(cache) { 2 } else { 1 };
+            Dispatch::new(variant, bindings, &sizes, s.threads(x, cols(cache) / copied))
         }
         Op::Attention { .. } => return attention::attention(s, &step.op),
         Op::Map { x, f } => {

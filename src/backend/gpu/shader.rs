@@ -114,6 +114,7 @@ static PIECES: &[(&str, &str)] = &[
     ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
     ("lib/sum.wgsl", include_str!("../../../shaders/lib/sum.wgsl")),
     ("lib/tanh.wgsl", include_str!("../../../shaders/lib/tanh.wgsl")),
+    ("lib/to_halves.wgsl", include_str!("../../../shaders/lib/to_halves.wgsl")),
 ];
 
 /// One filling of a kernel's text.

@@ -28,9 +28,9 @@ pub struct TypeInfo {
     pub gpu: GpuLayout,
 }
 
-/// A type's layout on the GPU, which has no codebooks: what a block names in one is written out. A weight matrix becomes two arrays that can be read aligned: `quants` as
-/// `array<vec4<u32>>` and `scales` as `array<u32>`; unit `u` of the matrix (counting along rows) owns
-/// `quants[u * quant_bytes ..]` and `scales[u * scale_bytes ..]`, in bytes.
+/// A type's layout on the GPU, which has no codebooks: what a block names in one is written out. A weight matrix becomes
+/// two arrays that can be read aligned: `quants` as `array<vec4<u32>>` and `scales` as `array<u32>`; unit `u` of the
+/// matrix (counting along rows) owns `quants[u * quant_bytes ..]` and `scales[u * scale_bytes ..]`, in bytes.
 #[derive(Debug)]
 pub struct GpuLayout {
     /// Weights that one repacked unit stands for: `block_len`, or 32 for the unblocked float types, whose rows

@@ -18,7 +18,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Iq4Nl>(),
     dequantize: levels::dequantize::<Iq4Nl, 32, 32>,
     quantize: Some(block::quantize::<Iq4Nl, 32>),
-    levels: Levels::of::<Iq4Nl, 32, 32>(),
+    levels: Some(Levels::of::<Iq4Nl, 32, 32>()),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,

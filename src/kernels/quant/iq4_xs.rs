@@ -17,7 +17,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Iq4Xs>(),
     dequantize: levels::dequantize::<Iq4Xs, 256, 32>,
     quantize: None,
-    levels: Levels::of::<Iq4Xs, 256, 32>(),
+    levels: Some(Levels::of::<Iq4Xs, 256, 32>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 128,

@@ -51,8 +51,13 @@ pub struct Levels {
 
 impl Levels {
     /// Of a block.
-    pub const fn of<B: Grouped<LEN, G>, const LEN: usize, const G: usize>() -> Option<Levels> {
-        Some(Levels { group: G, has_mins: B::MINS, unpack: unpack::<B, LEN, G>, dot: dot::<B, LEN, G> })
+    pub const fn of<B: Grouped<LEN, G>, const LEN: usize, const G: usize>() -> Levels {
+        Levels { group: G, has_mins: B::MINS, unpack: unpack::<B, LEN, G>, dot: dot::<B, LEN, G> }
+    }
+
+    /// Room for rows of activations of `n_in` numbers, made for this type.
+    pub fn rows(&self, n_in: usize) -> Rows {
+        Rows::new(n_in, self.group)
     }
 }
 
@@ -111,11 +116,4 @@ fn dot<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
         }
     }
     sum.total() - mins
-}
-
-impl Levels {
-    /// Room for rows of activations of `n_in` numbers, made for this type.
-    pub fn rows(&self, n_in: usize) -> Rows {
-        Rows::new(n_in, self.group)
-    }
 }

@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Mxfp4>(),
     dequantize: levels::dequantize::<Mxfp4, 32, 32>,
     quantize: Some(block::quantize::<Mxfp4, 32>),
-    levels: Levels::of::<Mxfp4, 32, 32>(),
+    levels: Some(Levels::of::<Mxfp4, 32, 32>()),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,

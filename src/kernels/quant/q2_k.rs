@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q2K>(),
     dequantize: levels::dequantize::<Q2K, 256, 16>,
     quantize: None,
-    levels: Levels::of::<Q2K, 256, 16>(),
+    levels: Some(Levels::of::<Q2K, 256, 16>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 64,

@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q3K>(),
     dequantize: levels::dequantize::<Q3K, 256, 16>,
     quantize: None,
-    levels: Levels::of::<Q3K, 256, 16>(),
+    levels: Some(Levels::of::<Q3K, 256, 16>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 96,

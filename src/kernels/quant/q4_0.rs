@@ -15,7 +15,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q4_0>(),
     dequantize: levels::dequantize::<Q4_0, 32, 32>,
     quantize: Some(block::quantize::<Q4_0, 32>),
-    levels: Levels::of::<Q4_0, 32, 32>(),
+    levels: Some(Levels::of::<Q4_0, 32, 32>()),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,

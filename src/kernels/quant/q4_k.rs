@@ -17,7 +17,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q4K>(),
     dequantize: levels::dequantize::<Q4K, 256, 32>,
     quantize: Some(block::quantize::<Q4K, 256>),
-    levels: Levels::of::<Q4K, 256, 32>(),
+    levels: Some(Levels::of::<Q4K, 256, 32>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 128,

@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q5_1>(),
     dequantize: levels::dequantize::<Q5_1, 32, 32>,
     quantize: Some(block::quantize::<Q5_1, 32>),
-    levels: Levels::of::<Q5_1, 32, 32>(),
+    levels: Some(Levels::of::<Q5_1, 32, 32>()),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 16,

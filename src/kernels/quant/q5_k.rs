@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q5K>(),
     dequantize: levels::dequantize::<Q5K, 256, 32>,
     quantize: Some(block::quantize::<Q5K, 256>),
-    levels: Levels::of::<Q5K, 256, 32>(),
+    levels: Some(Levels::of::<Q5K, 256, 32>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 160,

@@ -17,7 +17,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q6K>(),
     dequantize: levels::dequantize::<Q6K, 256, 16>,
     quantize: Some(block::quantize::<Q6K, 256>),
-    levels: Levels::of::<Q6K, 256, 16>(),
+    levels: Some(Levels::of::<Q6K, 256, 16>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 192,

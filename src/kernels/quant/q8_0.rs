@@ -15,7 +15,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Q8_0>(),
     dequantize: levels::dequantize::<Q8_0, 32, 32>,
     quantize: Some(block::quantize::<Q8_0, 32>),
-    levels: Levels::of::<Q8_0, 32, 32>(),
+    levels: Some(Levels::of::<Q8_0, 32, 32>()),
     gpu: GpuLayout {
         unit_len: 32,
         quant_bytes: 32,

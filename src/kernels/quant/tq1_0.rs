@@ -17,7 +17,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Tq1_0>(),
     dequantize: levels::dequantize::<Tq1_0, 256, 32>,
     quantize: Some(block::quantize::<Tq1_0, 256>),
-    levels: Levels::of::<Tq1_0, 256, 32>(),
+    levels: Some(Levels::of::<Tq1_0, 256, 32>()),
     gpu: GpuLayout {
         repack: |unit, quants, scales| {
             let block: &Tq1_0 = bytemuck::from_bytes(unit);

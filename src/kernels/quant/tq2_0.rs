@@ -15,7 +15,7 @@ pub const INFO: TypeInfo = TypeInfo {
     block_bytes: size_of::<Tq2_0>(),
     dequantize: levels::dequantize::<Tq2_0, 256, 32>,
     quantize: Some(block::quantize::<Tq2_0, 256>),
-    levels: Levels::of::<Tq2_0, 256, 32>(),
+    levels: Some(Levels::of::<Tq2_0, 256, 32>()),
     gpu: GpuLayout {
         unit_len: 256,
         quant_bytes: 64,
