@@ -2,6 +2,7 @@
 //! are plain objects, documented for JavaScript in `www/lib/wasm.d.ts`.
 
 mod convert;
+mod crew;
 mod model;
 mod source;
 mod tasks;

@@ -16,7 +16,7 @@ use web_sys::AbortSignal;
 
 use super::{
     convert::{self, GenerateArguments, LoadArguments, throw},
-    source,
+    crew, source,
 };
 use crate::{
     backend::Precision,
@@ -46,14 +46,15 @@ fn lock(engine: &RefCell<Engine>) -> Result<std::cell::RefMut<'_, Engine>> {
 
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model from a `WireSource`: see `www/lib/types.js`.
+    /// Loads a model from a `WireSource`: see `www/lib/types.js`. `hire` gives a promise of a `Crew` or of null.
     pub async fn load(
         source: JsValue,
         options: JsValue,
         on_progress: Function,
         signal: AbortSignal,
+        hire: Function,
     ) -> Result<Model, JsValue> {
-        load(source, options, on_progress, signal).await.map_err(throw)
+        load(source, options, on_progress, signal, hire).await.map_err(throw)
     }
 
     /// A `ModelInfo`.
@@ -248,6 +249,7 @@ async fn load(
     options: JsValue,
     on_progress: Function,
     signal: AbortSignal,
+    hire: Function,
 ) -> Result<Model> {
     let arguments: LoadArguments = convert::arguments(options)?;
     let prefer = arguments.prefer()?;
@@ -269,6 +271,7 @@ async fn load(
         default_limits: arguments.default_limits,
         kv_cache: arguments.kv_cache()?,
         fusion: run::Fusion::default(),
+        hire: Some(Rc::new(move || Box::pin(crew::hire(hire.clone())))),
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

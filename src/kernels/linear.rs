@@ -1,9 +1,11 @@
 //! Products of rows of activations with a packed weight matrix: row by row while there are few of them, else in panels
 //! that are unpacked once for all.
 
+use std::ops::Range;
+
 use crate::{
     panel::{FloatPanel, LevelPanel, Products, TALL, WIDE},
-    quant::{DType, Unpacked},
+    quant::{ABREAST, DType},
 };
 
 /// From so many rows on, unpacking a panel pays.
@@ -28,18 +30,18 @@ impl Matrix {
         &self.bytes[i * n..(i + 1) * n]
     }
 
-    /// `y[r, i] = xs[r] · w[i]`. Where `fast`, weights that are small integers are multiplied as such.
+    /// `y[r, i] = xs[r] · w[rows[i]]`. Where `fast`, weights that are small integers are multiplied as such.
     ///
     /// # Panics
-    /// With rows that are not `n_in` long, or `y` that is not `[xs.len(), n_out]`.
-    pub fn multiply(&self, xs: &[&[f32]], fast: bool, y: &mut [f32]) {
+    /// With `xs` that are not `n_in` long, `rows` that are not there, or `y` that is not `[xs.len(), rows.len()]`.
+    pub fn multiply(&self, rows: Range<usize>, xs: &[&[f32]], fast: bool, y: &mut [f32]) {
         let info = self.dtype.info();
         let Some(levels) = info.levels.as_ref().filter(|_| fast) else {
             if xs.len() < LEAST_FOR_PANELS {
-                return self.each(y, |w, r| info.dot(w, xs[r]));
+                return self.each(rows, y, |w, r| info.dot(w, xs[r]));
             }
             let mut panel = FloatPanel::default();
-            return self.in_panels(xs.len(), y, |rows, tile| {
+            return self.in_panels(rows, xs.len(), y, |rows, tile| {
                 if let Some(rows) = rows {
                     panel.fill(info, self.n_in, rows);
                 }
@@ -49,11 +51,10 @@ impl Matrix {
         let mut quantized = levels.rows(self.n_in);
         xs.iter().for_each(|x| quantized.push(x));
         if xs.len() < LEAST_FOR_PANELS {
-            let mut scratch = Unpacked::default();
-            return self.each(y, |w, r| (levels.dot)(w, quantized.row(r), &mut scratch));
+            return self.each_few(rows, y, |w, r| (levels.dots)(w, quantized.row(r)));
         }
         let mut panel = LevelPanel::new(levels, self.n_in);
-        self.in_panels(xs.len(), y, |rows, tile| {
+        self.in_panels(rows, xs.len(), y, |rows, tile| {
             if let Some(rows) = rows {
                 panel.fill(levels, rows);
             }
@@ -62,10 +63,26 @@ impl Matrix {
     }
 
     /// Every row of weights with every row of activations.
-    fn each(&self, y: &mut [f32], mut dot: impl FnMut(&[u8], usize) -> f32) {
-        for i in 0..self.n_out {
-            for (r, y) in y.chunks_exact_mut(self.n_out).enumerate() {
-                y[i] = dot(self.row(i), r);
+    fn each(&self, rows: Range<usize>, y: &mut [f32], mut dot: impl FnMut(&[u8], usize) -> f32) {
+        for (i, row) in rows.clone().enumerate() {
+            for (r, y) in y.chunks_exact_mut(rows.len()).enumerate() {
+                y[i] = dot(self.row(row), r);
+            }
+        }
+    }
+
+    /// The same for [`ABREAST`] rows of weights at a time; the last is repeated where there are fewer.
+    fn each_few(
+        &self,
+        rows: Range<usize>,
+        y: &mut [f32],
+        mut dots: impl FnMut([&[u8]; ABREAST], usize) -> [f32; ABREAST],
+    ) {
+        for first in (0..rows.len()).step_by(ABREAST) {
+            let width = ABREAST.min(rows.len() - first);
+            let few = std::array::from_fn(|i| self.row(rows.start + first + i.min(width - 1)));
+            for (r, y) in y.chunks_exact_mut(rows.len()).enumerate() {
+                y[first..first + width].copy_from_slice(&dots(few, r)[..width]);
             }
         }
     }
@@ -74,18 +91,21 @@ impl Matrix {
     /// the tile it gets the rows' numbers; the last is repeated to make them [`TALL`].
     fn in_panels(
         &self,
+        rows: Range<usize>,
         n: usize,
         y: &mut [f32],
         mut multiply: impl FnMut(Option<&[&[u8]]>, [usize; TALL]) -> Products,
     ) {
-        for first in (0..self.n_out).step_by(WIDE) {
-            let width = WIDE.min(self.n_out - first);
-            let rows: [&[u8]; WIDE] = std::array::from_fn(|i| self.row((first + i).min(self.n_out - 1)));
+        let n_rows = rows.len();
+        for first in (0..n_rows).step_by(WIDE) {
+            let width = WIDE.min(n_rows - first);
+            let panel: [&[u8]; WIDE] =
+                std::array::from_fn(|i| self.row(rows.start + (first + i).min(n_rows - 1)));
             for top in (0..n).step_by(TALL) {
                 let tile = std::array::from_fn(|i| (top + i).min(n - 1));
-                let products = multiply(Some(&rows[..width]).filter(|_| top == 0), tile);
+                let products = multiply(Some(&panel[..width]).filter(|_| top == 0), tile);
                 for (r, products) in (top..n).zip(products) {
-                    y[r * self.n_out + first..][..width].copy_from_slice(&products[..width]);
+                    y[r * n_rows + first..][..width].copy_from_slice(&products[..width]);
                 }
             }
         }

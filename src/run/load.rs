@@ -9,7 +9,12 @@ use super::{
     stream::stream_weights,
 };
 use crate::{
-    backend::{Backend, Kind, cpu::Cpu, gpu, gpu::Gpu},
+    backend::{
+        Backend, Kind,
+        cpu::{Cpu, team::Hire},
+        gpu,
+        gpu::Gpu,
+    },
     error::{Error, Result},
     format::Checkpoint,
     model::{self, Blueprint, Config, Description, Tables, Weights},
@@ -45,6 +50,8 @@ pub struct LoadOptions {
     pub kv_cache: KvCache,
     /// Whether steps of a plan are fused.
     pub fusion: Fusion,
+    /// Finds other threads to work with, should it be the CPU that runs the model; without it one thread does.
+    pub hire: Option<Hire>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
@@ -138,7 +145,7 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let on_gpu = backend.info().kind == Kind::Gpu;
     let loaded = match parts.load_on(backend, reason).await {
         Err(Error::OutOfMemory { .. }) if on_gpu && options.prefer == Prefer::Auto => {
-            parts.load_on(Box::new(Cpu::new()), "the GPU cannot hold this model".into()).await
+            parts.load_on(cpu(options).await?, "the GPU cannot hold this model".into()).await
         }
         result => result,
     };
@@ -242,10 +249,8 @@ fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
 
 /// The device, and why it was chosen.
 async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String)> {
-    let new_cpu = || if options.fusion == Fusion::Always { Cpu::fusing() } else { Cpu::new() };
-    let cpu = |reason: String| (Box::new(new_cpu()) as Box<dyn Backend>, reason);
     if options.prefer == Prefer::Cpu {
-        return Ok(cpu("asked for".into()));
+        return Ok((cpu(options).await?, "asked for".into()));
     }
     let opened = Gpu::open(gpu::Options {
         default_limits: options.default_limits,
@@ -257,10 +262,25 @@ async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String
         (Err(error), Prefer::Gpu) => Err(error),
         (Ok(mut gpu), _) if gpu.is_software() => {
             gpu.destroy();
-            Ok(cpu("WebGPU here is emulated in software, which our CPU code outruns".into()))
+            Ok((
+                cpu(options).await?,
+                "WebGPU here is emulated in software, which our CPU code outruns".into(),
+            ))
         }
         (Ok(gpu), _) => Ok((Box::new(gpu), "WebGPU is available".into())),
-        (Err(Error::NoDevice { problem, .. }), _) => Ok(cpu(problem)),
+        (Err(Error::NoDevice { problem, .. }), _) => Ok((cpu(options).await?, problem)),
         (Err(error), _) => Err(error),
     }
+}
+
+/// This thread, with those that it can get.
+async fn cpu(options: &LoadOptions) -> Result<Box<dyn Backend>> {
+    if options.fusion == Fusion::Always {
+        return Ok(Box::new(Cpu::fusing()));
+    }
+    let team = match &options.hire {
+        Some(hire) => hire().await?,
+        None => None,
+    };
+    Ok(Box::new(Cpu::with_team(team)))
 }

@@ -12,7 +12,7 @@ export let server;
 export let world;
 /** The default model. @type {Buffer} */
 export let file;
-let browser;
+export let browser;
 /** Of the test that runs. */
 export let page;
 export let context;

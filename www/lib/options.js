@@ -71,6 +71,14 @@ const stops = (value) => {
 
 const precision = oneOf(["exact", "fast"]);
 
+const MAX_THREADS = 64;
+
+/** @type {Check} */
+const threads = (value) =>
+  value === "auto" || (Number.isInteger(value) && value >= 1 && value <= MAX_THREADS)
+    ? { value }
+    : { expected: `expected "auto" or an integer from 1 to ${MAX_THREADS}` };
+
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
 
@@ -84,6 +92,7 @@ const loadChecks = {
   quantize: oneOf(["q8_0", "q4_0", "q4_k"]),
   kvCache: oneOf(["f32", "f16"]),
   defaultLimits: boolean,
+  threads,
   onProgress: callback,
   signal,
   workerUrl: url,

@@ -1,5 +1,6 @@
 // What the worker uses of `pkg/intab.js`, the module that wasm-bindgen makes from `src/js`.
 
+import type { Crew } from "./crew.js";
 import type {
   Backend,
   GenerateResult,
@@ -12,8 +13,8 @@ import type {
   WireSource,
 } from "./types.js";
 
-/** Compiles and starts the WebAssembly module; without `input` it is fetched from beside the glue. */
-export default function init(input?: { module_or_path: string }): Promise<unknown>;
+/** Starts the WebAssembly module. */
+export function initSync(input: { module: WebAssembly.Module }): { memory: WebAssembly.Memory };
 
 /** What is held now. */
 export function memoryUse(): MemoryUse;
@@ -31,6 +32,7 @@ export class Model {
     },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
+    hire: () => Promise<Crew | null>,
   ): Promise<Model>;
   info(): ModelInfo;
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Uint32Array;
@@ -49,6 +51,22 @@ export class Model {
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
   free(): void;
+}
+
+/** A worker that multiplies for another: see `crew.js`. */
+export class Helper {
+  constructor();
+  write(id: number, type: number, nOut: number, nIn: number, bytes: Uint8Array): void;
+  multiply(
+    id: number,
+    first: number,
+    end: number,
+    fast: boolean,
+    nIn: number,
+    x: Float32Array,
+    y: Float32Array,
+  ): void;
+  row(id: number, row: number, weights: Float32Array): void;
 }
 
 export class Generation {

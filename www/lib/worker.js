@@ -1,6 +1,7 @@
 // The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
 
-import { UnloadedError } from "./errors.js";
+import { Crew, usualThreads } from "./crew.js";
+import { InputError, UnloadedError } from "./errors.js";
 import { Lane } from "./lane.js";
 import { toWire } from "./wire.js";
 
@@ -19,6 +20,12 @@ const scope = /** @type {{postMessage(message: Reply, transfer?: Transferable[])
 
 /** @type {Promise<Wasm>} */
 let runtime;
+
+/** What the runtime is made of, for helpers to start from. @type {{module: WebAssembly.Module, glueUrl: string}} */
+let code;
+
+/** Helpers of models on the CPU. @type {Set<Crew>} */
+const crews = new Set();
 
 /** Loaded models by the id of the request that loaded them. @type {Map<number, Loaded>} */
 const models = new Map();
@@ -43,12 +50,12 @@ function nextTask() {
 
 /** @type {Record<string, (args: any, call: Call, id: number) => Promise<unknown>>} */
 const operations = {
-  async load({ source, options }, { signal, emit }, id) {
+  async load({ source, options: { threads = "auto", ...options } }, { signal, emit }, id) {
     emit({ stage: "runtime", loaded: 0, total: 0 });
     const { Model } = await runtime;
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
-    const wasm = await Model.load(source, options, onProgress, signal);
+    const wasm = await Model.load(source, options, onProgress, signal, () => hire(threads));
     if (signal.aborted) {
       destroy(wasm);
       throw signal.reason;
@@ -105,9 +112,36 @@ const operations = {
   },
 
   async memory() {
-    return (await runtime).memoryUse();
+    const { wasmBytes, ...rest } = (await runtime).memoryUse();
+    let helpers = 0;
+    for (const { memoryBytes } of crews) helpers += memoryBytes;
+    return { wasmBytes: wasmBytes + helpers, ...rest };
   },
 };
+
+/**
+ * Threads for a model that will run on the CPU.
+ * @param {number | "auto"} threads
+ * @returns {Promise<Crew | null>} Null where this worker does it alone.
+ */
+async function hire(threads) {
+  const isolated = globalThis.crossOriginIsolated;
+  const wanted = threads !== "auto" ? threads : isolated ? usualThreads(navigator.hardwareConcurrency) : 1;
+  if (wanted === 1) return null;
+  if (!isolated) {
+    const problem = "several need a page that is cross-origin isolated: serve it with the headers COOP and COEP";
+    throw new InputError(problem, { what: "threads", problem });
+  }
+  for (const crew of crews) if (crew.nHelpers === 0) crews.delete(crew);
+  try {
+    const crew = await Crew.hire(wanted - 1, code);
+    crews.add(crew);
+    return crew;
+  } catch (error) {
+    if (threads === "auto") return null;
+    throw error;
+  }
+}
 
 /**
  * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
@@ -207,10 +241,21 @@ function abort(id) {
 }
 
 /** @param {{glueUrl?: string, wasmUrl?: string}} urls */
-async function start({ glueUrl, wasmUrl }) {
-  const wasm = /** @type {Wasm} */ (await import(glueUrl ?? new URL("../pkg/intab.js", import.meta.url).href));
-  await wasm.default(wasmUrl === undefined ? undefined : { module_or_path: wasmUrl });
+async function start({ glueUrl = new URL("../pkg/intab.js", import.meta.url).href, wasmUrl }) {
+  const module = await compile(wasmUrl ?? new URL("intab_bg.wasm", glueUrl).href);
+  const wasm = /** @type {Wasm} */ (await import(glueUrl));
+  wasm.initSync({ module });
+  code = { module, glueUrl };
   return wasm;
+}
+
+/** @param {string} url */
+async function compile(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: HTTP status ${response.status}`);
+  const isWasm = response.headers.get("Content-Type")?.startsWith("application/wasm");
+  // Not every server knows the type, without which streaming is refused.
+  return isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
 scope.addEventListener("message", (event) => {

@@ -15,9 +15,9 @@ impl Memory<'_> {
             }
             let mut products = Vec::new();
             for &(w, bias) in layers {
-                let matrix = m.matrix(w);
-                let first = products.len();
-                products.extend((0..matrix.n_out).map(|i| matrix.dtype.info().dot(matrix.row(i), &x)));
+                let (first, n_out) = (products.len(), m.plan[w].rows);
+                products.resize(first + n_out, 0.0);
+                m.multiply(w, 0..n_out, &[&x], &mut products[first..]);
                 if let Some(bias) = bias {
                     products[first..].iter_mut().zip(m.row(bias, 0)).for_each(|(y, b)| *y += b);
                 }

@@ -4,8 +4,10 @@
 mod attention;
 mod experts;
 mod fused;
+mod matrices;
 mod ops;
 mod sample;
+pub mod team;
 
 pub use sample::{penalize, pick};
 
@@ -17,7 +19,8 @@ use crate::{
     format::LocalFuture,
     plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
-use intab_kernels::linear::Matrix;
+use matrices::Matrices;
+use team::Team;
 
 /// The activations of a plan: the slots, and which of them each value has.
 struct Scratch {
@@ -51,7 +54,7 @@ type Cells = Vec<f32>;
 /// Runs plans on the CPU.
 #[derive(Default)]
 pub struct Cpu {
-    matrices: HashMap<String, Matrix>,
+    matrices: Matrices,
     /// Vectors, constants and f32 states, by name.
     floats: HashMap<String, Cells>,
     /// u32 states, by name.
@@ -69,6 +72,11 @@ impl Cpu {
         Self::default()
     }
 
+    /// One that multiplies together with others.
+    pub fn with_team(team: Option<Box<dyn Team>>) -> Self {
+        Cpu { matrices: Matrices::with(team), ..Self::default() }
+    }
+
     /// One that fuses steps as a GPU does. Here that saves nothing: it is for comparing.
     pub fn fusing() -> Self {
         Cpu { fuses: true, ..Self::default() }
@@ -82,7 +90,7 @@ impl Cpu {
     fn declare(&mut self, plan: &Plan, value: Value) -> Result<()> {
         let info = &plan[value];
         match &info.storage {
-            Storage::Matrix { .. } if !self.matrices.contains_key(&info.name) => {
+            Storage::Matrix { .. } if self.matrices.shape(&info.name).is_none() => {
                 return Err(no_such("weight", &info.name));
             }
             Storage::Vector if !self.floats.contains_key(&info.name) => {
@@ -120,12 +128,15 @@ fn out_of_memory(name: &str, bytes: u64) -> Error {
 impl Backend for Cpu {
     fn info(&self) -> Info {
         let simd = cfg!(all(target_arch = "wasm32", target_feature = "simd128"));
-        let features = if simd { vec!["simd128".to_owned()] } else { Vec::new() };
+        let mut features = if simd { vec!["simd128".to_owned()] } else { Vec::new() };
+        if self.matrices.n_threads() > 1 {
+            features.push(format!("{} threads", self.matrices.n_threads()));
+        }
         Info { kind: Kind::Cpu, device: std::env::consts::ARCH.to_owned(), features }
     }
 
     fn counters(&self) -> Counters {
-        let matrices = self.matrices.values().map(|m| m.bytes.len());
+        let matrices = self.matrices.sizes();
         let floats =
             self.floats.values().chain(self.scratch.iter().flat_map(|s| &s.slots)).map(|v| v.len() * 4);
         let words = self.words.values().map(|v| v.len() * 4);
@@ -141,20 +152,7 @@ impl Backend for Cpu {
             self.floats.insert(spec.name.to_owned(), numbers);
             return Ok(());
         }
-        if first_row == 0 {
-            let row_bytes = spec.dtype.info().row_bytes(spec.cols);
-            let none = || out_of_memory(spec.name, spec.rows as u64 * row_bytes as u64);
-            let mut room = Vec::new();
-            let total = spec.rows.checked_mul(row_bytes).ok_or_else(none)?;
-            room.try_reserve_exact(total).map_err(|_| none())?;
-            self.matrices.insert(
-                spec.name.to_owned(),
-                Matrix { dtype: spec.dtype, n_out: spec.rows, n_in: spec.cols, bytes: room },
-            );
-        }
-        let matrix = self.matrices.get_mut(spec.name).ok_or_else(|| no_such("weight", spec.name))?;
-        matrix.bytes.extend_from_slice(bytes);
-        Ok(())
+        self.matrices.write(spec, first_row, bytes)
     }
 
     fn prepare<'a>(&'a mut self, plan: &'a Plan) -> LocalFuture<'a, Result<Prepared>> {
@@ -176,7 +174,7 @@ impl Backend for Cpu {
         for step in plan.steps.iter().take_while(|step| step.stage <= until) {
             memory.step(&step.op, run);
         }
-        Ok(())
+        self.matrices.check()
     }
 
     fn set_precision(&mut self, precision: Precision) {

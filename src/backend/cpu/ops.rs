@@ -1,10 +1,10 @@
 //! One function per operation, written as plainly as its formula.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
-use intab_kernels::{function, linear::Matrix};
+use intab_kernels::function;
 
-use super::{Cells, Scratch, attention, experts, sample};
+use super::{Cells, Scratch, attention, experts, matrices::Matrices, sample};
 use crate::{
     backend::Precision,
     plan::{Function, Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
@@ -13,7 +13,7 @@ use crate::{
 /// All memory that a plan's steps read and write.
 pub(super) struct Memory<'a> {
     pub plan: &'a Plan,
-    pub matrices: &'a HashMap<String, Matrix>,
+    pub matrices: &'a Matrices,
     pub floats: &'a mut HashMap<String, Cells>,
     pub words: &'a mut HashMap<String, Vec<u32>>,
     pub scratch: &'a mut Scratch,
@@ -21,8 +21,9 @@ pub(super) struct Memory<'a> {
 }
 
 impl Memory<'_> {
-    pub fn matrix(&self, value: Value) -> &Matrix {
-        &self.matrices[&self.plan[value].name]
+    /// `y[r, i] = xs[r] · w[rows[i]]`.
+    pub fn multiply(&self, w: Value, rows: Range<usize>, xs: &[&[f32]], y: &mut [f32]) {
+        self.matrices.multiply(&self.plan[w].name, rows, xs, self.precision == Precision::Fast, y);
     }
 
     pub fn floats(&self, value: Value) -> &[f32] {
@@ -105,8 +106,8 @@ impl Memory<'_> {
                         Index::State(ids) => m.place_of(Some(ids), r, run),
                         Index::Position(offset) => m.place_of(None, r, run) + offset,
                     };
-                    let table = m.matrix(table);
-                    table.dtype.info().dequantize_row(table.row(i.min(table.n_out - 1)), &mut unpacked);
+                    let table = &m.plan[table];
+                    m.matrices.unpack_row(&table.name, i.min(table.rows - 1), &mut unpacked);
                     match add {
                         true => row.iter_mut().zip(&unpacked).for_each(|(y, x)| *y += x),
                         false => row.copy_from_slice(&unpacked),
@@ -176,17 +177,16 @@ impl Memory<'_> {
                 experts::route(m.row(scores, r), routing, row);
             }),
             Op::ExpertLinear { x, w, bias, experts, y, n_out } => self.each_row(y, run, |m, r, row| {
-                let matrix = m.matrix(w);
+                let n_in = m.plan[w].cols;
                 let chosen = m.row(experts, r);
                 let x = m.row(x, r);
-                let shared = x.len() == matrix.n_in;
+                let shared = x.len() == n_in;
                 for (j, y) in row.chunks_exact_mut(padded(n_out)).enumerate() {
-                    let start = if shared { 0 } else { j * padded(matrix.n_in) };
-                    let x = &x[start..start + matrix.n_in];
-                    let first = chosen[j] as usize * n_out;
-                    for (i, y) in y[..n_out].iter_mut().enumerate() {
-                        let product = matrix.dtype.info().dot(matrix.row(first + i), x);
-                        *y = product + bias.map_or(0.0, |bias| m.row(bias, 0)[first + i]);
+                    let start = if shared { 0 } else { j * padded(n_in) };
+                    let rows = chosen[j] as usize * n_out..(chosen[j] as usize + 1) * n_out;
+                    m.multiply(w, rows.clone(), &[&x[start..start + n_in]], &mut y[..n_out]);
+                    if let Some(bias) = bias {
+                        y.iter_mut().zip(&m.row(bias, 0)[rows]).for_each(|(y, bias)| *y += bias);
                     }
                     y[n_out..].fill(0.0);
                 }
@@ -222,7 +222,7 @@ impl Memory<'_> {
         let rows: Vec<&[f32]> = (0..self.n_rows(y, run)).map(|r| self.row(x, r)).collect();
         let n_out = self.plan[y].cols;
         let mut products = vec![0.0; rows.len() * n_out];
-        self.matrix(w).multiply(&rows, self.precision == Precision::Fast, &mut products);
+        self.multiply(w, 0..n_out, &rows, &mut products);
         self.each_row(y, run, |m, r, row| {
             let products = &products[r * n_out..][..n_out];
             match add {

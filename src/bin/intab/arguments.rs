@@ -12,6 +12,11 @@ pub fn whole<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     number.and_then(|n| T::try_from(n).ok()).ok_or_else(wrong)
 }
 
+/// Threads that work together.
+pub fn threads(text: &str) -> Result<usize, String> {
+    whole(text).ok().filter(|n| (1..=64).contains(n)).ok_or_else(|| "not a whole number from 1 to 64".into())
+}
+
 /// A number with a fraction. Its range is the engine's to check.
 pub fn number(text: &str) -> Result<f32, String> {
     text.trim().parse().map_err(|_| "not a number".into())

@@ -42,6 +42,9 @@ pub struct BenchArgs {
     /// The precision in which keys and values are kept
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     kv_cache: KvCacheArg,
+    /// Threads that compute on the CPU [default: half of the cores, at most 8, but both of two]
+    #[arg(long, value_name = "N", value_parser = arguments::threads, allow_negative_numbers = true)]
+    threads: Option<usize>,
     /// Positions at which decoding is timed as well, as far as the context holds them
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [128, 2048], value_parser = arguments::whole::<usize>)]
     depth: Vec<usize>,
@@ -77,7 +80,13 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     };
     for backend in backends {
         let checkpoint = format::open_path(&args.model).await?;
-        let device = DeviceArgs { backend, context: None, quantize: args.quantize, kv_cache: args.kv_cache };
+        let device = DeviceArgs {
+            backend,
+            context: None,
+            threads: args.threads,
+            quantize: args.quantize,
+            kv_cache: args.kv_cache,
+        };
         let fusion = if args.unfused { Fusion::Never } else { Fusion::default() };
         match device.load_checkpoint(&checkpoint, fusion).await {
             Ok(mut engine) => {
@@ -143,6 +152,7 @@ async fn measure(engine: &mut Engine, args: &BenchArgs) -> Result<serde_json::Va
         "model": facts.name,
         "backend": facts.backend.name(),
         "device": facts.device,
+        "features": facts.features,
         "prompt_tokens": args.prompt_tokens,
         "new_tokens": args.new_tokens,
         "prefill_tokens_per_second": prefill,

@@ -5,7 +5,10 @@ use std::{path::Path, rc::Rc};
 use clap::{Args, ValueEnum};
 use intab::{
     Error,
-    backend::Precision,
+    backend::{
+        Precision,
+        cpu::team::{Hire, Team, Threads},
+    },
     format::{self, Checkpoint},
     model,
     quant::DType,
@@ -29,8 +32,22 @@ pub struct DeviceArgs {
     /// The precision in which keys and values are kept; f16 takes half the memory of a GPU
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     pub kv_cache: KvCacheArg,
+    /// Threads that compute where the CPU runs the model [default: half of the cores, at most 8, but both of two]
+    #[arg(long, value_name = "N", value_parser = arguments::threads, allow_negative_numbers = true)]
+    pub threads: Option<usize>,
     #[command(flatten)]
     pub quantize: QuantizeArg,
+}
+
+/// So many threads in all.
+fn team_of(threads: Option<usize>) -> Hire {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = if cores <= 2 { cores } else { cores.div_ceil(2).min(8) };
+    let n = threads.unwrap_or(usual);
+    Rc::new(move || {
+        let team = Threads::new(n - 1).map(|team| Some(Box::new(team) as Box<dyn Team>));
+        Box::pin(std::future::ready(team))
+    })
 }
 
 /// How weights are stored.
@@ -104,6 +121,7 @@ impl DeviceArgs {
                 KvCacheArg::F16 => KvCache::F16,
             },
             fusion,
+            hire: Some(team_of(self.threads)),
             progress: Some(Rc::new(|progress| show(&progress))),
             ..LoadOptions::default()
         };

@@ -1,15 +1,20 @@
-//! Vectors of 128 bits, for kernels that are written once: wasm's instructions where there are any (`wasm.rs`), elsewhere
-//! plain arrays that compilers turn into those of the platform (`portable.rs`).
+//! Vectors of 128 bits, for kernels that are written once: wasm's instructions where there are any (`wasm.rs`), SSE2 on
+//! x86-64 (`x86.rs`), elsewhere plain arrays that compilers turn into those of the platform (`portable.rs`).
 
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-mod portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
-#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
-pub use portable::*;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::*;
+#[cfg(target_arch = "x86_64")]
+pub use x86::*;
+
+#[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
+mod portable;
+#[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
+pub use portable::*;
 
 impl F32x4 {
     /// The sum of the four.

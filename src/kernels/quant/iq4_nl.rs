@@ -5,7 +5,7 @@ use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
     fit,
-    levels::{self, Grouped, Levels},
+    levels::{self, Grouped, Levels, PerGroup},
 };
 use crate::lanes::look_up;
 use bytemuck::{Pod, Zeroable};
@@ -63,6 +63,11 @@ impl Grouped<32, 32> for Iq4Nl {
     #[inline(always)]
     fn scale(&self, _: usize) -> (f32, f32) {
         (self.d.to_f32(), 0.0)
+    }
+
+    #[inline(always)]
+    fn scales(blocks: &[Self], scales: &mut PerGroup, _: &mut PerGroup) {
+        levels::widen(blocks, |block| block.d, scales);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Weights as small integers: what most quantized types are, so that products with activations can be integers too.
 
+use std::array::from_fn;
+
 use super::{
     CHUNK,
-    block::blocks,
+    block::{Half, blocks},
     rows::{QuantizedRow, Rows},
 };
 use crate::lanes::{F32x4, I16x8, I32x4};
@@ -15,8 +17,42 @@ pub trait Grouped<const LEN: usize, const G: usize>: AnyBitPattern {
     const MINS: bool = false;
     /// The levels in order.
     fn levels(&self, levels: &mut [i8; LEN]);
+    /// The same where the block has them as they are.
+    #[inline(always)]
+    fn plain_levels(&self) -> Option<&[i8; LEN]> {
+        None
+    }
     /// Scale and minimum of group `g`.
     fn scale(&self, g: usize) -> (f32, f32);
+    /// Scales and minima of all groups of a few blocks.
+    #[inline(always)]
+    fn scales(blocks: &[Self], scales: &mut PerGroup, mins: &mut PerGroup) {
+        let places = scales.chunks_exact_mut(LEN / G).zip(mins.chunks_exact_mut(LEN / G));
+        for (block, (scales, mins)) in blocks.iter().zip(places) {
+            for (g, (scale, min)) in scales.iter_mut().zip(mins).enumerate() {
+                let group = block.scale(g);
+                *scale = group.0;
+                if Self::MINS {
+                    *min = group.1;
+                }
+            }
+        }
+    }
+}
+
+/// A number for each group of [`CHUNK`] weights.
+pub type PerGroup = [f32; CHUNK / 16];
+
+/// One half of each block as floats; of a whole [`CHUNK`] of blocks with 32 weights all at once.
+#[inline(always)]
+pub fn widen<B>(blocks: &[B], half: impl Fn(&B) -> Half, floats: &mut PerGroup) {
+    match <&[B; CHUNK / 32]>::try_from(blocks) {
+        Ok(blocks) => {
+            let halves: [Half; CHUNK / 32] = from_fn(|i| half(&blocks[i]));
+            floats[..CHUNK / 32].copy_from_slice(&halves.map(Half::to_f32));
+        }
+        Err(_) => floats.iter_mut().zip(blocks).for_each(|(x, block)| *x = half(block).to_f32()),
+    }
 }
 
 /// Up to [`CHUNK`] weights of a row.
@@ -24,9 +60,9 @@ pub struct Unpacked {
     /// The levels.
     pub levels: [i8; CHUNK],
     /// The groups' scales.
-    pub scales: [f32; CHUNK / 16],
+    pub scales: PerGroup,
     /// The groups' minima.
-    pub mins: [f32; CHUNK / 16],
+    pub mins: PerGroup,
 }
 
 impl Default for Unpacked {
@@ -34,6 +70,9 @@ impl Default for Unpacked {
         Unpacked { levels: [0; CHUNK], scales: [0.0; CHUNK / 16], mins: [0.0; CHUNK / 16] }
     }
 }
+
+/// Rows of weights that share the loads of activations.
+pub const ABREAST: usize = 4;
 
 /// How a type is [`Grouped`], for code that knows the types by [`super::TypeInfo`] alone.
 #[derive(Debug)]
@@ -44,15 +83,14 @@ pub struct Levels {
     pub has_mins: bool,
     /// Whole blocks, at most [`CHUNK`] weights of them.
     pub unpack: fn(bytes: &[u8], unpacked: &mut Unpacked),
-    /// The dot product of one packed row with a row of activations, which was quantized for this type. `scratch` is memory
-    /// to work in.
-    pub dot: fn(row: &[u8], x: QuantizedRow, scratch: &mut Unpacked) -> f32,
+    /// The dot products of packed rows with a row of activations, which was quantized for this type.
+    pub dots: fn(rows: [&[u8]; ABREAST], x: QuantizedRow) -> [f32; ABREAST],
 }
 
 impl Levels {
     /// Of a block.
     pub const fn of<B: Grouped<LEN, G>, const LEN: usize, const G: usize>() -> Levels {
-        Levels { group: G, has_mins: B::MINS, unpack: unpack::<B, LEN, G>, dot: dot::<B, LEN, G> }
+        Levels { group: G, has_mins: B::MINS, unpack: unpack::<B, LEN, G>, dots: dots::<B, LEN, G> }
     }
 
     /// Room for rows of activations of `n_in` numbers, made for this type.
@@ -75,45 +113,66 @@ pub fn dequantize<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(bytes: &
     }
 }
 
-#[inline(always)]
 fn unpack<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(bytes: &[u8], unpacked: &mut Unpacked) {
-    let levels = unpacked.levels.as_chunks_mut().0;
-    let scales = unpacked.scales.chunks_exact_mut(LEN / G).zip(unpacked.mins.chunks_exact_mut(LEN / G));
-    for ((block, levels), (scales, mins)) in blocks::<B>(bytes).zip(levels).zip(scales) {
+    for (block, levels) in blocks::<B>(bytes).zip(unpacked.levels.as_chunks_mut().0) {
         block.levels(levels);
-        for (g, (scale, min)) in scales.iter_mut().zip(mins).enumerate() {
-            let group = block.scale(g);
-            *scale = group.0;
-            if B::MINS {
-                *min = group.1;
-            }
-        }
     }
+    B::scales(bytemuck::cast_slice(bytes), &mut unpacked.scales, &mut unpacked.mins);
 }
 
-fn dot<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
-    row: &[u8],
+fn dots<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
+    rows: [&[u8]; ABREAST],
     x: QuantizedRow,
-    unpacked: &mut Unpacked,
-) -> f32 {
-    let (mut sum, mut mins) = (F32x4::splat(0.0), 0.0);
-    let chunks = row.chunks(CHUNK / LEN * size_of::<B>()).zip(x.levels.chunks(CHUNK));
-    for (c, (bytes, x_levels)) in chunks.enumerate() {
-        unpack::<B, LEN, G>(bytes, unpacked);
-        let mut part = F32x4::splat(0.0);
-        let groups = unpacked.levels.as_chunks::<G>().0.iter().zip(x_levels.as_chunks::<G>().0);
-        for ((levels, x), scale) in groups.zip(&unpacked.scales) {
-            let mut products = I32x4::zero();
-            for (w, x) in levels.as_chunks().0.iter().zip(x.as_chunks().0) {
-                products = products + I16x8::load_i8(w).dot(I16x8::load(x));
-            }
-            part = part + products.to_f32() * F32x4::splat(*scale);
+) -> [f32; ABREAST] {
+    let mut sums = [F32x4::splat(0.0); ABREAST];
+    let mut mins = [0.0; ABREAST];
+    let (mut scales, mut minima) = ([PerGroup::default(); ABREAST], [PerGroup::default(); ABREAST]);
+    let mut room = [[0; LEN]; ABREAST];
+    let rows = rows.map(bytemuck::cast_slice::<u8, B>);
+    for (c, xs) in x.levels.chunks(CHUNK).enumerate() {
+        let blocks = rows.map(|row| &row[c * (CHUNK / LEN)..][..xs.len() / LEN]);
+        for ((blocks, scales), minima) in blocks.iter().zip(&mut scales).zip(&mut minima) {
+            B::scales(blocks, scales, minima);
         }
-        sum = sum + part * F32x4::splat(x.scales[c]);
+        let mut parts = [F32x4::splat(0.0); ABREAST];
+        for (b, xs) in xs.as_chunks::<LEN>().0.iter().enumerate() {
+            let mut rooms = room.iter_mut();
+            let levels = blocks.map(|blocks| levels_in(&blocks[b], rooms.next()));
+            for (g, xs) in xs.as_chunks::<G>().0.iter().enumerate() {
+                let levels = levels.map(|levels| levels.as_chunks::<G>().0[g].as_chunks::<8>().0);
+                let mut products = [I32x4::zero(); ABREAST];
+                for (j, x) in xs.as_chunks().0.iter().enumerate() {
+                    let x = I16x8::load(x);
+                    products = from_fn(|r| products[r] + I16x8::load_i8(&levels[r][j]).dot(x));
+                }
+                let group = b * (LEN / G) + g;
+                parts = from_fn(|r| parts[r] + products[r].to_f32() * F32x4::splat(scales[r][group]));
+            }
+        }
+        let scale = F32x4::splat(x.scales[c]);
+        sums = from_fn(|r| sums[r] + parts[r] * scale);
         if B::MINS {
-            let sums = &x.sums[c * (CHUNK / G)..];
-            mins += unpacked.mins.iter().zip(sums).take(CHUNK / G).map(|(min, sum)| min * sum).sum::<f32>();
+            let x_sums = &x.sums[c * (CHUNK / G)..];
+            for (sum, minima) in mins.iter_mut().zip(&minima) {
+                *sum += minima.iter().zip(x_sums).take(xs.len() / G).map(|(min, x)| min * x).sum::<f32>();
+            }
         }
     }
-    sum.total() - mins
+    from_fn(|r| sums[r].total() - mins[r])
+}
+
+/// A block's levels, put into `room` if they lie nowhere else.
+#[inline(always)]
+fn levels_in<'a, B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
+    block: &'a B,
+    room: Option<&'a mut [i8; LEN]>,
+) -> &'a [i8; LEN] {
+    match (block.plain_levels(), room) {
+        (Some(levels), _) => levels,
+        (None, Some(room)) => {
+            block.levels(room);
+            room
+        }
+        (None, None) => unreachable!("each row has room"),
+    }
 }

@@ -45,7 +45,7 @@ use std::fmt;
 
 pub use dot::dot_f32;
 pub use info::{GpuLayout, Quantizer, TypeInfo};
-pub use levels::{Levels, Unpacked};
+pub use levels::{ABREAST, Levels, Unpacked};
 pub use rows::{QuantizedRow, Rows};
 
 /// Weights that kernels on the CPU unpack at a time: a multiple of every block's length.

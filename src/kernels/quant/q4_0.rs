@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    levels::{self, Grouped, Levels},
+    levels::{self, Grouped, Levels, PerGroup},
 };
 use bytemuck::{Pod, Zeroable};
 
@@ -49,6 +49,11 @@ impl Grouped<32, 32> for Q4_0 {
     #[inline(always)]
     fn scale(&self, _: usize) -> (f32, f32) {
         (self.d.to_f32(), 0.0)
+    }
+
+    #[inline(always)]
+    fn scales(blocks: &[Self], scales: &mut PerGroup, _: &mut PerGroup) {
+        levels::widen(blocks, |block| block.d, scales);
     }
 }
 

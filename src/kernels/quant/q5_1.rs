@@ -3,7 +3,7 @@
 use super::{
     DType, GpuLayout, TypeInfo,
     block::{self, Half},
-    levels::{self, Grouped, Levels},
+    levels::{self, Grouped, Levels, PerGroup},
     q5_0::{join, split},
 };
 use bytemuck::{Pod, Zeroable};
@@ -53,6 +53,13 @@ impl Grouped<32, 32> for Q5_1 {
     #[inline(always)]
     fn scale(&self, _: usize) -> (f32, f32) {
         (self.d.to_f32(), -self.m.to_f32())
+    }
+
+    #[inline(always)]
+    fn scales(blocks: &[Self], scales: &mut PerGroup, mins: &mut PerGroup) {
+        levels::widen(blocks, |block| block.d, scales);
+        levels::widen(blocks, |block| block.m, mins);
+        mins.iter_mut().for_each(|min| *min = -*min);
     }
 }
 

@@ -1,0 +1,170 @@
+//! All matrices of a model, dealt out among this thread and its helpers.
+
+use std::{cell::RefCell, collections::HashMap, ops::Range};
+
+use super::team::{Job, Member, Shape, Team};
+use crate::{
+    backend::{WeightSpec, no_such},
+    error::{Error, Result},
+};
+
+/// Rows go to the threads by turns, so many at a time: two panels of the kernels. So every part of a matrix, as an expert's,
+/// is spread over all.
+const BLOCK: usize = 16;
+
+/// The matrices by name.
+#[derive(Default)]
+pub(super) struct Matrices {
+    known: HashMap<String, (u32, Shape)>,
+    own: Member,
+    team: Option<Box<dyn Team>>,
+    /// What a helper failed with. Products are zeros from then on, and no run succeeds.
+    fault: RefCell<Option<Error>>,
+}
+
+impl Matrices {
+    pub fn with(team: Option<Box<dyn Team>>) -> Matrices {
+        Matrices { team: team.filter(|team| team.n_helpers() > 0), ..Matrices::default() }
+    }
+
+    /// This thread among them, as number 0.
+    pub fn n_threads(&self) -> usize {
+        1 + self.team.as_ref().map_or(0, |team| team.n_helpers())
+    }
+
+    /// Bytes of each matrix, wherever its rows are.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.known.values().map(|(_, shape)| shape.n_out * shape.dtype.info().row_bytes(shape.n_in))
+    }
+
+    /// The shape of a matrix that was written.
+    pub fn shape(&self, name: &str) -> Option<Shape> {
+        self.known.get(name).map(|(_, shape)| *shape)
+    }
+
+    /// See [`crate::backend::Backend::write_weight`].
+    pub fn write(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()> {
+        if first_row == 0 {
+            let shape = Shape { dtype: spec.dtype, n_out: spec.rows, n_in: spec.cols };
+            self.known.insert(spec.name.to_owned(), (self.known.len() as u32, shape));
+        }
+        let (id, shape) = self.known.get(spec.name).copied().ok_or_else(|| no_such("weight", spec.name))?;
+        if self.team.is_none() {
+            return self.own.write(id, shape, bytes);
+        }
+        let row_bytes = spec.dtype.info().row_bytes(spec.cols);
+        let rows = first_row..first_row + bytes.len() / row_bytes;
+        for thread in 0..self.n_threads() {
+            let part = Shape { n_out: self.before(thread, spec.rows), ..shape };
+            let helper = match (thread.checked_sub(1), &self.team) {
+                (Some(helper), Some(team)) => Some((helper, team)),
+                _ => None,
+            };
+            let mut own = Vec::new();
+            for block in self.blocks(thread, rows.clone()) {
+                let block = (block.start - first_row) * row_bytes..(block.end - first_row) * row_bytes;
+                own.extend_from_slice(&bytes[block]);
+            }
+            match helper {
+                _ if own.is_empty() => {}
+                None => self.own.write(id, part, &own)?,
+                Some((helper, team)) => {
+                    let most =
+                        (team.most_numbers().saturating_mul(4) / row_bytes).max(1).saturating_mul(row_bytes);
+                    own.chunks(most).try_for_each(|own| team.write(helper, id, part, own))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The weights of a row.
+    pub fn unpack_row(&self, name: &str, row: usize, weights: &mut [f32]) {
+        let (id, _) = self.known[name];
+        let thread = row / BLOCK % self.n_threads();
+        let row = self.before(thread, row);
+        self.noting(|| match (thread.checked_sub(1), &self.team) {
+            (Some(helper), Some(team)) => team.unpack_row(helper, id, row, weights),
+            _ => self.own.unpack_row(id, row, weights),
+        });
+    }
+
+    /// `y[r, i] = xs[r] · w[rows[i]]`; `y` is `[xs.len(), rows.len()]`.
+    pub fn multiply(&self, name: &str, rows: Range<usize>, xs: &[&[f32]], fast: bool, y: &mut [f32]) {
+        let (id, shape) = self.known[name];
+        let Some(team) = &self.team else {
+            return self.noting(|| self.own.multiply(&Job { id, rows, fast }, xs, y));
+        };
+        let at_a_time = (team.most_numbers() / shape.n_in.max(rows.len())).max(1);
+        let width = rows.len();
+        for (xs, y) in xs.chunks(at_a_time).zip(y.chunks_mut(at_a_time.saturating_mul(width))) {
+            self.noting(|| {
+                self.multiply_together(team.as_ref(), Job { id, rows: rows.clone(), fast }, xs, y)
+            });
+        }
+    }
+
+    fn multiply_together(&self, team: &dyn Team, whole: Job, xs: &[&[f32]], y: &mut [f32]) -> Result<()> {
+        let own = |thread| Job {
+            rows: self.before(thread, whole.rows.start)..self.before(thread, whole.rows.end),
+            ..whole
+        };
+        let jobs: Vec<Option<Job>> =
+            (0..team.n_helpers()).map(|i| Some(own(i + 1)).filter(|job| !job.rows.is_empty())).collect();
+        team.start(&jobs, xs);
+        let mut part = Vec::new();
+        let mine = own(0);
+        if !mine.rows.is_empty() {
+            part.resize(xs.len() * mine.rows.len(), 0.0);
+            self.own.multiply(&mine, xs, &mut part)?;
+            self.put(0, &whole.rows, &part, y);
+        }
+        for (i, job) in jobs.iter().enumerate() {
+            if let Some(job) = job {
+                part.resize(xs.len() * job.rows.len(), 0.0);
+                team.finish(i, &mut part)?;
+                self.put(i + 1, &whole.rows, &part, y);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a thread's products where they belong among those of `rows`.
+    fn put(&self, thread: usize, rows: &Range<usize>, mut part: &[f32], y: &mut [f32]) {
+        for y in y.chunks_exact_mut(rows.len()) {
+            for block in self.blocks(thread, rows.clone()) {
+                let (products, rest) = part.split_at(block.len());
+                y[block.start - rows.start..block.end - rows.start].copy_from_slice(products);
+                part = rest;
+            }
+        }
+    }
+
+    /// How many of the rows below `row` a thread has.
+    fn before(&self, thread: usize, row: usize) -> usize {
+        let round = BLOCK * self.n_threads();
+        row / round * BLOCK + (row % round).saturating_sub(thread * BLOCK).min(BLOCK)
+    }
+
+    /// Which of `rows` a thread has.
+    fn blocks(&self, thread: usize, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let round = BLOCK * self.n_threads();
+        let first = rows.start / round * round + thread * BLOCK;
+        let block = move |start: usize| start.max(rows.start)..(start + BLOCK).min(rows.end);
+        (first..rows.end).step_by(round).map(block).filter(|block| !block.is_empty())
+    }
+
+    /// Runs `f` unless a helper has failed, and notes it if one does.
+    fn noting(&self, f: impl FnOnce() -> Result<()>) {
+        let mut fault = self.fault.borrow_mut();
+        if fault.is_none() {
+            *fault = f().err();
+        }
+    }
+
+    /// # Errors
+    /// What a helper failed with.
+    pub fn check(&self) -> Result<()> {
+        self.fault.borrow().clone().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,111 @@
+//! Threads that multiply together. Each has memory of its own, as workers of a page do, and in it a part of every matrix's
+//! rows: so none waits for another's memory, and together they may hold more than one of them could.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod threads;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use threads::Threads;
+
+use std::{collections::HashMap, ops::Range, rc::Rc};
+
+use intab_kernels::linear::Matrix;
+
+use super::out_of_memory;
+use crate::{
+    error::{Error, Result},
+    format::LocalFuture,
+    quant::DType,
+};
+
+/// A matrix, or a part of its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// The type of its weights.
+    pub dtype: DType,
+    /// Rows.
+    pub n_out: usize,
+    /// Weights in a row.
+    pub n_in: usize,
+}
+
+/// The products that are wanted of a thread.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The matrix.
+    pub id: u32,
+    /// Which of the thread's own rows.
+    pub rows: Range<usize>,
+    /// Whether activations may be quantized.
+    pub fast: bool,
+}
+
+/// Helpers on other threads, numbered from 0. Each does what it is told in that order.
+pub trait Team {
+    /// How many there are.
+    fn n_helpers(&self) -> usize;
+
+    /// The most numbers that can be sent or got back at a time.
+    fn most_numbers(&self) -> usize;
+
+    /// The next whole rows of a helper's part of a matrix, whose shape is that of the part.
+    fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()>;
+
+    /// Lets the helpers that have a job begin with it. `xs` are rows of equal length.
+    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]);
+
+    /// Waits for a helper to end its job: `y` is `[xs.len(), job.rows.len()]`.
+    fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()>;
+
+    /// The weights of one of a helper's rows.
+    fn unpack_row(&self, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<()>;
+}
+
+/// How a load gets its team, once it is known that the CPU will run a model; `None` where it is to work alone.
+pub type Hire = Rc<dyn Fn() -> LocalFuture<'static, Result<Option<Box<dyn Team>>>>>;
+
+/// What one thread has.
+#[derive(Default)]
+pub struct Member {
+    matrices: HashMap<u32, Matrix>,
+}
+
+impl Member {
+    /// The next whole rows; the first makes room for all.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn write(&mut self, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
+        let Shape { dtype, n_out, n_in } = part;
+        let matrix =
+            self.matrices.entry(id).or_insert_with(|| Matrix { dtype, n_out, n_in, bytes: Vec::new() });
+        if matrix.bytes.is_empty() {
+            let row_bytes = dtype.info().row_bytes(n_in);
+            let none = || out_of_memory("weights", n_out as u64 * row_bytes as u64);
+            let total = n_out.checked_mul(row_bytes).ok_or_else(none)?;
+            matrix.bytes.try_reserve_exact(total).map_err(|_| none())?;
+        }
+        matrix.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// `y[r, i] = xs[r] · w[job.rows[i]]`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a matrix that was never written, here and below.
+    pub fn multiply(&self, job: &Job, xs: &[&[f32]], y: &mut [f32]) -> Result<()> {
+        self.matrix(job.id)?.multiply(job.rows.clone(), xs, job.fast, y);
+        Ok(())
+    }
+
+    /// The weights of a row.
+    pub fn unpack_row(&self, id: u32, row: usize, weights: &mut [f32]) -> Result<()> {
+        let matrix = self.matrix(id)?;
+        matrix.dtype.info().dequantize_row(matrix.row(row), weights);
+        Ok(())
+    }
+
+    fn matrix(&self, id: u32) -> Result<&Matrix> {
+        self.matrices.get(&id).ok_or_else(|| Error::input("matrix", format!("{id} was never written")))
+    }
+}

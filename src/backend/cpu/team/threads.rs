@@ -1,0 +1,131 @@
+//! A team of threads of this process.
+
+use std::{
+    hint::spin_loop,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvError, Sender, TryRecvError, channel},
+    },
+    thread,
+};
+
+use super::{Job, Member, Shape, Team};
+use crate::error::{Error, Result};
+
+/// How often a thread looks for work before it sleeps: waking takes longer than most steps of a model.
+const LOOKS: usize = 20_000;
+
+enum Order {
+    Write { id: u32, part: Shape, bytes: Vec<u8> },
+    Multiply { job: Job, xs: Arc<[Vec<f32>]> },
+    Row { id: u32, row: usize, n_in: usize },
+}
+
+struct Helper {
+    orders: Sender<Order>,
+    answers: Receiver<Result<Vec<f32>>>,
+}
+
+/// They end when this is dropped.
+pub struct Threads {
+    helpers: Vec<Helper>,
+}
+
+impl Threads {
+    /// So many helpers.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the system gives no more threads.
+    pub fn new(n: usize) -> Result<Threads> {
+        let start = |_| {
+            let (orders, inbox) = channel();
+            let (outbox, answers) = channel();
+            let work = move || serve(&inbox, &outbox);
+            let spawned = thread::Builder::new().name("intab".into()).spawn(work);
+            spawned.map_err(|error| broken(error.to_string()))?;
+            Ok(Helper { orders, answers })
+        };
+        Ok(Threads { helpers: (0..n).map(start).collect::<Result<_>>()? })
+    }
+
+    fn answer(&self, helper: usize) -> Result<Vec<f32>> {
+        receive(&self.helpers[helper].answers).unwrap_or_else(|_| Err(broken("it has ended".into())))
+    }
+
+    /// A helper that is gone is found out when its answer is asked for.
+    fn order(&self, helper: usize, order: Order) {
+        let _ = self.helpers[helper].orders.send(order);
+    }
+}
+
+fn broken(problem: String) -> Error {
+    Error::Device { what: "a thread of the CPU".into(), problem }
+}
+
+fn receive<T>(channel: &Receiver<T>) -> Result<T, RecvError> {
+    for _ in 0..LOOKS {
+        match channel.try_recv() {
+            Ok(value) => return Ok(value),
+            Err(TryRecvError::Empty) => spin_loop(),
+            Err(TryRecvError::Disconnected) => return Err(RecvError),
+        }
+    }
+    channel.recv()
+}
+
+/// A helper's life.
+fn serve(inbox: &Receiver<Order>, outbox: &Sender<Result<Vec<f32>>>) {
+    let mut member = Member::default();
+    while let Ok(order) = receive(inbox) {
+        let answer = match order {
+            Order::Write { id, part, bytes } => member.write(id, part, &bytes).map(|()| Vec::new()),
+            Order::Multiply { job, xs } => {
+                let xs: Vec<&[f32]> = xs.iter().map(Vec::as_slice).collect();
+                let mut y = vec![0.0; xs.len() * job.rows.len()];
+                member.multiply(&job, &xs, &mut y).map(|()| y)
+            }
+            Order::Row { id, row, n_in } => {
+                let mut weights = vec![0.0; n_in];
+                member.unpack_row(id, row, &mut weights).map(|()| weights)
+            }
+        };
+        if outbox.send(answer).is_err() {
+            return;
+        }
+    }
+}
+
+impl Team for Threads {
+    fn n_helpers(&self) -> usize {
+        self.helpers.len()
+    }
+
+    fn most_numbers(&self) -> usize {
+        usize::MAX
+    }
+
+    fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
+        self.order(helper, Order::Write { id, part, bytes: bytes.to_vec() });
+        self.answer(helper).map(drop)
+    }
+
+    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]) {
+        let xs: Arc<[Vec<f32>]> = xs.iter().map(|x| x.to_vec()).collect();
+        for (helper, job) in jobs.iter().enumerate() {
+            if let Some(job) = job {
+                self.order(helper, Order::Multiply { job: job.clone(), xs: xs.clone() });
+            }
+        }
+    }
+
+    fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
+        y.copy_from_slice(&self.answer(helper)?);
+        Ok(())
+    }
+
+    fn unpack_row(&self, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<()> {
+        self.order(helper, Order::Row { id, row, n_in: weights.len() });
+        weights.copy_from_slice(&self.answer(helper)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! A team of a page's workers, as `www/lib/crew.js` runs it, and what each of them does.
+
+use js_sys::{Float32Array, Function, Promise};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use super::convert::throw;
+use crate::{
+    backend::cpu::team::{Job, Member, Shape, Team},
+    error::{Error, Result},
+    quant::DType,
+};
+
+#[wasm_bindgen]
+extern "C" {
+    /// `Crew` of `www/lib/crew.js`.
+    pub type Crew;
+    #[wasm_bindgen(method, getter, js_name = nHelpers)]
+    fn n_helpers(this: &Crew) -> usize;
+    #[wasm_bindgen(method, getter, js_name = mostNumbers)]
+    fn most_numbers(this: &Crew) -> usize;
+    #[wasm_bindgen(method, catch)]
+    fn write(
+        this: &Crew,
+        helper: usize,
+        id: u32,
+        dtype: u32,
+        n_out: usize,
+        n_in: usize,
+        bytes: &[u8],
+    ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn input(this: &Crew, x: &[f32], at: usize);
+    #[wasm_bindgen(method)]
+    fn multiply(
+        this: &Crew,
+        helper: usize,
+        id: u32,
+        first: usize,
+        end: usize,
+        n_rows: usize,
+        n_in: usize,
+        fast: bool,
+    );
+    #[wasm_bindgen(method, catch)]
+    fn output(this: &Crew, helper: usize, y: &mut [f32]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn row(this: &Crew, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn dismiss(this: &Crew);
+}
+
+/// See [`crate::backend::cpu::team::Hire`].
+pub async fn hire(hire: Function) -> Result<Option<Box<dyn Team>>> {
+    let promised = hire.call0(&JsValue::NULL).map_err(thrown)?.unchecked_into::<Promise>();
+    let crew = JsFuture::from(promised).await.map_err(thrown)?;
+    Ok(if crew.is_null() { None } else { Some(Box::new(Workers(crew.unchecked_into()))) })
+}
+
+/// A crew at work. Its workers end when this is dropped.
+struct Workers(Crew);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.0.dismiss();
+    }
+}
+
+/// What a worker threw.
+fn thrown(value: JsValue) -> Error {
+    let error = value.unchecked_into::<js_sys::Error>();
+    let problem = String::from(error.message());
+    match String::from(error.name()).as_str() {
+        "InputError" => Error::input("threads", problem),
+        "OutOfMemoryError" => {
+            Error::OutOfMemory { device: "CPU", what: "weights of a worker".into(), bytes: 0 }
+        }
+        _ => Error::Device { what: "a worker".into(), problem },
+    }
+}
+
+impl Team for Workers {
+    fn n_helpers(&self) -> usize {
+        self.0.n_helpers()
+    }
+
+    fn most_numbers(&self) -> usize {
+        self.0.most_numbers()
+    }
+
+    fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
+        let Shape { dtype, n_out, n_in } = part;
+        self.0.write(helper, id, dtype.info().ggml_id, n_out, n_in, bytes).map_err(thrown)
+    }
+
+    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]) {
+        let n_in = xs.first().map_or(0, |x| x.len());
+        xs.iter().enumerate().for_each(|(r, x)| self.0.input(x, r * n_in));
+        for (helper, job) in jobs.iter().enumerate() {
+            if let Some(Job { id, rows, fast }) = job {
+                self.0.multiply(helper, *id, rows.start, rows.end, xs.len(), n_in, *fast);
+            }
+        }
+    }
+
+    fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
+        self.0.output(helper, y).map_err(thrown)
+    }
+
+    fn unpack_row(&self, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<()> {
+        self.0.row(helper, id, row, weights).map_err(thrown)
+    }
+}
+
+/// A worker's side. What it throws is an `Error` whose `name` is one of intab's.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Helper {
+    member: Member,
+    x: Vec<f32>,
+    y: Vec<f32>,
+}
+
+#[wasm_bindgen]
+impl Helper {
+    /// With no weights.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Helper {
+        Helper::default()
+    }
+
+    /// The next rows of this worker's part of a matrix, of the type with this number in GGUF.
+    pub fn write(
+        &mut self,
+        id: u32,
+        dtype: u32,
+        n_out: usize,
+        n_in: usize,
+        bytes: &[u8],
+    ) -> Result<(), JsValue> {
+        let dtype = DType::from_ggml_id(dtype);
+        let dtype = dtype.ok_or_else(|| throw(Error::input("type", "it is not known")))?;
+        self.member.write(id, Shape { dtype, n_out, n_in }, bytes).map_err(throw)
+    }
+
+    /// `y[r, i] = x[r] · w[first + i]`: `x` is `[n_rows, n_in]`, `y` is `[n_rows, end - first]`.
+    pub fn multiply(
+        &mut self,
+        id: u32,
+        first: usize,
+        end: usize,
+        fast: bool,
+        n_in: usize,
+        x: &Float32Array,
+        y: &Float32Array,
+    ) -> Result<(), JsValue> {
+        self.x.resize(x.length() as usize, 0.0);
+        x.copy_to(&mut self.x);
+        self.y.resize(y.length() as usize, 0.0);
+        let xs: Vec<&[f32]> = self.x.chunks_exact(n_in).collect();
+        let job = Job { id, rows: first..end, fast };
+        self.member.multiply(&job, &xs, &mut self.y).map_err(throw)?;
+        y.copy_from(&self.y);
+        Ok(())
+    }
+
+    /// The weights of a row.
+    pub fn row(&mut self, id: u32, row: usize, weights: &Float32Array) -> Result<(), JsValue> {
+        self.y.resize(weights.length() as usize, 0.0);
+        self.member.unpack_row(id, row, &mut self.y).map_err(throw)?;
+        weights.copy_from(&self.y);
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Models whose matrices are dealt out among threads compute what they do on one, to the last bit.
+
+mod common;
+
+use std::{path::Path, rc::Rc};
+
+use intab::{
+    Error, Result,
+    backend::{
+        Precision,
+        cpu::team::{Job, Shape, Team, Threads},
+    },
+    format,
+    run::{Engine, Event, GenerateOptions, LoadOptions, Prefer, load},
+};
+use pollster::block_on;
+
+/// A model on the CPU with the threads that `team` gives.
+fn engine(model: &Path, team: impl Fn() -> Option<Box<dyn Team>> + 'static) -> Engine {
+    let hire = move || -> format::LocalFuture<'static, _> { Box::pin(std::future::ready(Ok(team()))) };
+    let options = LoadOptions { prefer: Prefer::Cpu, hire: Some(Rc::new(hire)), ..LoadOptions::default() };
+    let checkpoint = block_on(format::open_path(model)).unwrap();
+    block_on(load(&checkpoint, &options)).unwrap()
+}
+
+fn threads(n: usize) -> Option<Box<dyn Team>> {
+    Some(Box::new(Threads::new(n - 1).unwrap()))
+}
+
+fn generate(engine: &mut Engine, ids: &[u32], precision: Precision) -> Result<Vec<u32>> {
+    let options = GenerateOptions {
+        max_new_tokens: Some(8),
+        ignore_eos: true,
+        precision,
+        temperature: 0.0,
+        ..GenerateOptions::default()
+    };
+    let mut generation = engine.generate(ids, options)?;
+    loop {
+        if let Event::Done { output, .. } = block_on(generation.step(engine))? {
+            return Ok(output.tokens);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_numbers_of_one() {
+    let models =
+        ["models/intab-stories.gguf", "tests/data/models/qwen3_moe.gguf", "tests/data/models/qwen3.gguf"];
+    for model in models.map(common::repo) {
+        let mut alone = engine(&model, || None);
+        let held = alone.counters();
+        let n_vocab = alone.facts().config.n_vocab as u32;
+        let mut rng = common::rng();
+        let ids: Vec<u32> = (0..21).map(|_| rng.u32(..n_vocab)).collect();
+        for n in [2, 3, 5] {
+            let mut together = engine(&model, move || threads(n));
+            assert!(together.facts().features.contains(&format!("{n} threads")));
+            assert_eq!(together.counters(), held, "{}: the same memory, elsewhere", model.display());
+            for precision in [Precision::Exact, Precision::Fast] {
+                for engine in [&mut alone, &mut together] {
+                    engine.set_precision(precision);
+                }
+                let [expected, found] =
+                    [&mut alone, &mut together].map(|engine| block_on(engine.logits(&ids)).unwrap());
+                assert_eq!(expected, found, "{} with {n} threads", model.display());
+                let [expected, found] =
+                    [&mut alone, &mut together].map(|engine| generate(engine, &ids[..5], precision).unwrap());
+                assert_eq!(expected, found, "{} with {n} threads", model.display());
+            }
+        }
+    }
+}
+
+/// A team that can take few numbers at a time.
+struct Narrow(Threads);
+
+impl Team for Narrow {
+    fn n_helpers(&self) -> usize {
+        self.0.n_helpers()
+    }
+
+    fn most_numbers(&self) -> usize {
+        1200
+    }
+
+    fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
+        assert!(bytes.len() <= 4 * 1200);
+        self.0.write(helper, id, part, bytes)
+    }
+
+    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]) {
+        assert!(xs.iter().map(|x| x.len()).sum::<usize>() <= 1200);
+        self.0.start(jobs, xs);
+    }
+
+    fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
+        assert!(y.len() <= 1200);
+        self.0.finish(helper, y)
+    }
+
+    fn unpack_row(&self, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<()> {
+        self.0.unpack_row(helper, id, row, weights)
+    }
+}
+
+#[test]
+fn what_is_too_much_for_one_message_goes_in_several() {
+    let model = common::repo("tests/data/models/qwen3.gguf");
+    let ids: Vec<u32> = (0..40).collect();
+    let mut alone = engine(&model, || None);
+    let mut narrow = engine(&model, || Some(Box::new(Narrow(Threads::new(1).unwrap()))));
+    assert_eq!(block_on(alone.logits(&ids)), block_on(narrow.logits(&ids)));
+}
+
+/// A team whose only helper breaks once it has to multiply.
+struct Broken;
+
+impl Team for Broken {
+    fn n_helpers(&self) -> usize {
+        1
+    }
+
+    fn most_numbers(&self) -> usize {
+        1 << 20
+    }
+
+    fn write(&self, _: usize, _: u32, _: Shape, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn start(&self, _: &[Option<Job>], _: &[&[f32]]) {}
+
+    fn finish(&self, _: usize, _: &mut [f32]) -> Result<()> {
+        Err(Error::Device { what: "a worker".into(), problem: "it is gone".into() })
+    }
+
+    fn unpack_row(&self, _: usize, _: u32, _: usize, _: &mut [f32]) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_helper_that_fails_is_an_error_then_and_later() {
+    let mut engine = engine(&common::repo("tests/data/models/qwen3.gguf"), || Some(Box::new(Broken)));
+    for _ in 0..2 {
+        let error = generate(&mut engine, &[1, 2, 3], Precision::Exact).unwrap_err();
+        assert_eq!(error, Error::Device { what: "a worker".into(), problem: "it is gone".into() });
+    }
+}

@@ -1,0 +1,186 @@
+// Workers that multiply together on the CPU. Each has a WebAssembly instance of its own, with a part of every matrix's
+// rows; orders and numbers go through shared memory, since messages would take longer than most steps of a model.
+
+import { DeviceError } from "./errors.js";
+
+/** Words of `control` that belong to one helper. */
+export const WORDS = 16;
+/** In them: orders given and orders done, what to do, the length of an error's text, pages of memory, and operands. */
+export const [GIVEN, DONE, ORDER, FAILED, PAGES, ID, FIRST, END, ROWS, N_IN, FAST, TYPE] = Array(12).keys();
+/** Values of `ORDER`. */
+export const [WRITE, MULTIPLY, ROW] = [1, 2, 3];
+/** Looks for a change before sleeping: some tens of microseconds, less than waking takes. */
+const LOOKS = 10_000;
+/** Bytes that can be sent, or got back from each helper, at a time. */
+const AREA = 16 * 2 ** 20;
+/** No step takes as long, in ms. */
+const PATIENCE = 60_000;
+
+/**
+ * Waits until a word is no longer what it was.
+ * @param {Int32Array} control @param {number} at @param {number} was @param {number} [patience] In ms.
+ * @returns {boolean} Whether it changed in time.
+ */
+export function waitForChange(control, at, was, patience = Infinity) {
+  for (let look = 0; look < LOOKS; look++) if (Atomics.load(control, at) !== was) return true;
+  while (Atomics.load(control, at) === was) if (Atomics.wait(control, at, was, patience) === "timed-out") return false;
+  return true;
+}
+
+/** @typedef {{control: SharedArrayBuffer, input: SharedArrayBuffer, output: SharedArrayBuffer}} Shared */
+
+/**
+ * How many threads are worth their while: more than some eight wait for memory, and of two that share a core one is enough.
+ * @param {number} cores As the browser counts them.
+ */
+export function usualThreads(cores) {
+  return cores <= 2 ? cores : Math.min(8, Math.ceil(cores / 2));
+}
+
+export class Crew {
+  /** @type {Worker[]} */
+  #workers = [];
+  /** @type {Int32Array} */
+  #control = new Int32Array(0);
+  /** @type {Float32Array} */
+  #input = new Float32Array(0);
+  /** @type {Float32Array[]} */
+  #outputs = [];
+
+  /**
+   * @param {number} n Helpers.
+   * @param {{module: WebAssembly.Module, glueUrl: string}} code
+   * @returns {Promise<Crew>} Rejects where workers or memory cannot be had; nothing of it is left then.
+   */
+  static async hire(n, code) {
+    const crew = new Crew();
+    try {
+      await crew.#start(n, code);
+      return crew;
+    } catch (error) {
+      crew.dismiss();
+      throw error;
+    }
+  }
+
+  /** @param {number} n @param {{module: WebAssembly.Module, glueUrl: string}} code */
+  async #start(n, code) {
+    const control = new SharedArrayBuffer(4 * WORDS * n);
+    const input = new SharedArrayBuffer(AREA);
+    this.#control = new Int32Array(control);
+    this.#input = new Float32Array(input);
+    const started = [];
+    for (let index = 0; index < n; index++) {
+      const output = new SharedArrayBuffer(AREA);
+      this.#outputs.push(new Float32Array(output));
+      const worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module", name: `intab-${index + 1}` });
+      this.#workers.push(worker);
+      const ready = new Promise((resolve, reject) => {
+        worker.onmessage = ({ data }) => (data.error === undefined ? resolve(null) : reject(problem(data.error)));
+        worker.onerror = ({ message }) => reject(problem(message || "its script could not be loaded"));
+      });
+      worker.postMessage({ ...code, index, control, input, output });
+      started.push(ready);
+    }
+    await Promise.all(started);
+  }
+
+  get nHelpers() {
+    return this.#workers.length;
+  }
+
+  get mostNumbers() {
+    return AREA / 4;
+  }
+
+  /** Bytes of the helpers' own memory. */
+  get memoryBytes() {
+    let pages = 0;
+    for (let helper = 0; helper < this.nHelpers; helper++) pages += this.#control[WORDS * helper + PAGES];
+    return 65_536 * pages;
+  }
+
+  /**
+   * The next rows of a helper's part of a matrix.
+   * @param {number} helper @param {number} id @param {number} type @param {number} nOut @param {number} nIn
+   * @param {Uint8Array} bytes
+   */
+  write(helper, id, type, nOut, nIn, bytes) {
+    new Uint8Array(this.#input.buffer).set(bytes);
+    this.#order(helper, { [ORDER]: WRITE, [ID]: id, [TYPE]: type, [ROWS]: nOut, [N_IN]: nIn, [END]: bytes.length });
+    this.#finish(helper);
+  }
+
+  /** @param {Float32Array} x A row for the products that follow. @param {number} at Where it goes. */
+  input(x, at) {
+    this.#input.set(x, at);
+  }
+
+  /**
+   * Lets a helper begin: its rows `first` to `end` by all rows of the input.
+   * @param {number} helper @param {number} id @param {number} first @param {number} end
+   * @param {number} nRows @param {number} nIn @param {boolean} fast
+   */
+  multiply(helper, id, first, end, nRows, nIn, fast) {
+    const control = this.#control;
+    const at = WORDS * helper;
+    control[at + ORDER] = MULTIPLY;
+    control[at + ID] = id;
+    control[at + FIRST] = first;
+    control[at + END] = end;
+    control[at + ROWS] = nRows;
+    control[at + N_IN] = nIn;
+    control[at + FAST] = Number(fast);
+    this.#give(at);
+  }
+
+  /** @param {number} helper @param {Float32Array} y Gets what the helper was told to make. */
+  output(helper, y) {
+    this.#finish(helper);
+    y.set(this.#outputs[helper].subarray(0, y.length));
+  }
+
+  /** @param {number} helper @param {number} id @param {number} row @param {Float32Array} weights */
+  row(helper, id, row, weights) {
+    this.#order(helper, { [ORDER]: ROW, [ID]: id, [FIRST]: row, [N_IN]: weights.length });
+    this.output(helper, weights);
+  }
+
+  /** Ends the workers; their memory goes with them. */
+  dismiss() {
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
+  }
+
+  /** @param {number} helper @param {Record<number, number>} words */
+  #order(helper, words) {
+    const at = WORDS * helper;
+    for (const [word, value] of Object.entries(words)) this.#control[at + Number(word)] = value;
+    this.#give(at);
+  }
+
+  /** @param {number} at */
+  #give(at) {
+    Atomics.add(this.#control, at + GIVEN, 1);
+    Atomics.notify(this.#control, at + GIVEN);
+  }
+
+  /** @param {number} helper */
+  #finish(helper) {
+    const control = this.#control;
+    const at = WORDS * helper;
+    const before = (control[at + GIVEN] - 1) | 0;
+    if (!waitForChange(control, at + DONE, before, PATIENCE)) {
+      throw problem(`it did not answer within ${PATIENCE / 1000} s`);
+    }
+    if (control[at + FAILED] === 0) return;
+    const text = new Uint8Array(this.#outputs[helper].buffer, 0, control[at + FAILED]).slice();
+    const { name, message } = JSON.parse(new TextDecoder().decode(text));
+    throw Object.assign(new Error(message), { name });
+  }
+}
+
+/** @param {string} problem */
+function problem(problem) {
+  return new DeviceError(`a worker of the CPU backend failed: ${problem}`, { what: "a worker", problem });
+}

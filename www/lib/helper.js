@@ -1,0 +1,76 @@
+// A helper of `crew.js`: multiplies its part of the matrices when told through shared memory. It ends by being terminated.
+
+import {
+  DONE,
+  END,
+  FAILED,
+  FAST,
+  FIRST,
+  GIVEN,
+  ID,
+  MULTIPLY,
+  N_IN,
+  ORDER,
+  PAGES,
+  ROW,
+  ROWS,
+  TYPE,
+  WORDS,
+  WRITE,
+  waitForChange,
+} from "./crew.js";
+
+// Typed by hand: the DOM and the worker type libraries cannot be used in one program.
+const scope = /** @type {{postMessage(message: unknown): void} & EventTarget} */ (/** @type {unknown} */ (globalThis));
+
+/**
+ * @param {import("./crew.js").Shared & {module: WebAssembly.Module, glueUrl: string, index: number}} start
+ */
+async function begin({ module, glueUrl, index, control, input, output }) {
+  const wasm = /** @type {typeof import("./wasm.js")} */ (await import(glueUrl));
+  const { memory } = wasm.initSync({ module });
+  const helper = new wasm.Helper();
+  const words = new Int32Array(control, 4 * WORDS * index, WORDS);
+  const [bytes, x, y] = [new Uint8Array(input), new Float32Array(input), new Float32Array(output)];
+
+  /** @type {Record<number, () => void>} */
+  const orders = {
+    [WRITE]() {
+      helper.write(words[ID], words[TYPE], words[ROWS], words[N_IN], bytes.subarray(0, words[END]));
+      words[PAGES] = memory.buffer.byteLength / 65_536;
+    },
+    [MULTIPLY]() {
+      const n = words[ROWS];
+      const xs = x.subarray(0, n * words[N_IN]);
+      const ys = y.subarray(0, n * (words[END] - words[FIRST]));
+      helper.multiply(words[ID], words[FIRST], words[END], words[FAST] === 1, words[N_IN], xs, ys);
+    },
+    [ROW]() {
+      helper.row(words[ID], words[FIRST], y.subarray(0, words[N_IN]));
+    },
+  };
+
+  scope.postMessage({});
+  for (let done = 0; ; ) {
+    waitForChange(words, GIVEN, done);
+    done = (done + 1) | 0;
+    try {
+      orders[words[ORDER]]();
+      words[FAILED] = 0;
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : { name: "Error", message: String(error) };
+      const text = new TextEncoder().encode(JSON.stringify({ name, message }));
+      new Uint8Array(output).set(text);
+      words[FAILED] = text.length;
+    }
+    Atomics.store(words, DONE, done);
+    Atomics.notify(words, DONE);
+  }
+}
+
+scope.addEventListener(
+  "message",
+  (event) =>
+    begin(/** @type {MessageEvent} */ (event).data).catch((error) => scope.postMessage({ error: String(error) })),
+  { once: true },
+);
