@@ -48,7 +48,7 @@ impl Matrix {
                 panel.multiply(tile.map(|r| xs[r]))
             });
         };
-        let mut quantized = levels.rows(self.n_in);
+        let mut quantized = levels.rows(xs.len(), self.n_in);
         xs.iter().for_each(|x| quantized.push(x));
         if xs.len() < LEAST_FOR_PANELS {
             return self.each_few(rows, y, |w, r| (levels.dots)(w, quantized.row(r)));

@@ -36,8 +36,12 @@ test("an abort gets in while threads work, and the model goes on", async () => {
     const model = await loadStories({ threads: 2 });
     const abort = new AbortController();
     const generation = model.generate("Once", { maxNewTokens: 1000, ignoreEos: true, signal: abort.signal });
-    setTimeout(() => abort.abort(), 100);
-    const name = await nameOf(generation.result);
+    const name = await nameOf(
+      (async () => {
+        let n = 0;
+        for await (const piece of generation) if (piece !== "" && ++n === 5) abort.abort();
+      })(),
+    );
     const { text } = await model.generate("Once", { maxNewTokens: 5 }).result;
     return { name, length: text.length };
   });

@@ -9,9 +9,12 @@ const ort = (name, model, o) => ({ name, module: 'ort.js', model, opts: o });
 const PKG = '/nm/onnxruntime-web/dist/';
 const intab = (name, file, opts) => ({ name, module: 'intab.js', model: `gguf/model-${file}.gguf`, opts });
 export const peers = [
-  intab('intab-q8_0-1t', 'q8_0', { backend: 'cpu' }),
-  intab('intab-q4_0-1t', 'q4_0', { backend: 'cpu' }),
-  intab('intab-q4_k_m-1t', 'q4_k_m', { backend: 'cpu' }),
+  intab('intab-q8_0-1t', 'q8_0', { backend: 'cpu', threads: 1 }),
+  intab('intab-q8_0-2t', 'q8_0', { backend: 'cpu', threads: 2 }),
+  intab('intab-q4_0-1t', 'q4_0', { backend: 'cpu', threads: 1 }),
+  intab('intab-q4_0-2t', 'q4_0', { backend: 'cpu', threads: 2 }),
+  intab('intab-q4_k_m-1t', 'q4_k_m', { backend: 'cpu', threads: 1 }),
+  intab('intab-q4_k_m-2t', 'q4_k_m', { backend: 'cpu', threads: 2 }),
   intab('intab-q4_0-webgpu', 'q4_0', { backend: 'gpu' }),
   wllama('wllama-q8_0-1t', 'q8_0', { n_threads: 1 }),
   wllama('wllama-q8_0-2t', 'q8_0', { n_threads: 2 }),

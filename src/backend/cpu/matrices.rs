@@ -2,7 +2,10 @@
 
 use std::{cell::RefCell, collections::HashMap, ops::Range};
 
-use super::team::{Job, Member, Shape, Team};
+use super::{
+    ops::room,
+    team::{Job, Member, Shape, Team},
+};
 use crate::{
     backend::{WeightSpec, no_such},
     error::{Error, Result},
@@ -18,6 +21,8 @@ pub(super) struct Matrices {
     known: HashMap<String, (u32, Shape)>,
     own: Member,
     team: Option<Box<dyn Team>>,
+    /// Memory for a thread's products.
+    spare: RefCell<Vec<f32>>,
     /// What a helper failed with. Products are zeros from then on, and no run succeeds.
     fault: RefCell<Option<Error>>,
 }
@@ -112,18 +117,18 @@ impl Matrices {
         let jobs: Vec<Option<Job>> =
             (0..team.n_helpers()).map(|i| Some(own(i + 1)).filter(|job| !job.rows.is_empty())).collect();
         team.start(&jobs, xs);
-        let mut part = Vec::new();
+        let mut spare = self.spare.borrow_mut();
         let mine = own(0);
         if !mine.rows.is_empty() {
-            part.resize(xs.len() * mine.rows.len(), 0.0);
-            self.own.multiply(&mine, xs, &mut part)?;
-            self.put(0, &whole.rows, &part, y);
+            let part = room(&mut spare, xs.len() * mine.rows.len());
+            self.own.multiply(&mine, xs, part)?;
+            self.put(0, &whole.rows, part, y);
         }
         for (i, job) in jobs.iter().enumerate() {
             if let Some(job) = job {
-                part.resize(xs.len() * job.rows.len(), 0.0);
-                team.finish(i, &mut part)?;
-                self.put(i + 1, &whole.rows, &part, y);
+                let part = room(&mut spare, xs.len() * job.rows.len());
+                team.finish(i, part)?;
+                self.put(i + 1, &whole.rows, part, y);
             }
         }
         Ok(())

@@ -61,6 +61,8 @@ pub struct Cpu {
     words: HashMap<String, Vec<u32>>,
     plans: Vec<Plan>,
     scratch: Vec<Scratch>,
+    /// Memory for products on their way.
+    spare: Vec<f32>,
     precision: Precision,
     fuses: bool,
     destroyed: bool,
@@ -169,6 +171,7 @@ impl Backend for Cpu {
             floats: &mut self.floats,
             words: &mut self.words,
             scratch,
+            spare: &mut self.spare,
             precision: self.precision,
         };
         for step in plan.steps.iter().take_while(|step| step.stage <= until) {

@@ -17,6 +17,8 @@ pub(super) struct Memory<'a> {
     pub floats: &'a mut HashMap<String, Cells>,
     pub words: &'a mut HashMap<String, Vec<u32>>,
     pub scratch: &'a mut Scratch,
+    /// Memory for products on their way.
+    pub spare: &'a mut Vec<f32>,
     pub precision: Precision,
 }
 
@@ -219,10 +221,11 @@ impl Memory<'_> {
 
     /// `y = x wᵀ (+ bias)` or `y += …`.
     fn linear(&mut self, x: Value, w: Value, bias: Option<Value>, y: Value, add: bool, run: &Run) {
+        let mut spare = std::mem::take(self.spare);
         let rows: Vec<&[f32]> = (0..self.n_rows(y, run)).map(|r| self.row(x, r)).collect();
         let n_out = self.plan[y].cols;
-        let mut products = vec![0.0; rows.len() * n_out];
-        self.multiply(w, 0..n_out, &rows, &mut products);
+        let products = room(&mut spare, rows.len() * n_out);
+        self.multiply(w, 0..n_out, &rows, products);
         self.each_row(y, run, |m, r, row| {
             let products = &products[r * n_out..][..n_out];
             match add {
@@ -233,11 +236,20 @@ impl Memory<'_> {
                 row.iter_mut().zip(m.row(bias, 0)).for_each(|(y, bias)| *y += bias);
             }
         });
+        *self.spare = spare;
     }
 
     fn words_mut(&mut self, value: Value) -> &mut [u32] {
         self.words.get_mut(&self.plan[value].name).expect("prepared state")
     }
+}
+
+/// The first numbers of `spare`, whatever they are, which grows to have them.
+pub(super) fn room(spare: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if spare.len() < len {
+        spare.resize(len, 0.0);
+    }
+    &mut spare[..len]
 }
 
 /// To a mean square of one; [`NormKind::Layer`] also to a mean of zero.

@@ -62,12 +62,6 @@ impl F32x4 {
         F32x4(self.0.map(|x| (x + LARGE) - LARGE))
     }
 
-    /// Rounded toward zero to integers.
-    #[inline(always)]
-    pub fn to_i32(self) -> I32x4 {
-        I32x4(self.0.map(|x| x as i32))
-    }
-
     /// The quotients.
     #[inline(always)]
     pub fn over(self, other: Self) -> Self {
@@ -119,7 +113,7 @@ impl I32x4 {
     }
 
     /// The numbers.
-    #[inline(always)]
+    #[cfg(test)]
     pub fn to_array(self) -> [i32; 4] {
         self.0
     }
@@ -150,6 +144,13 @@ impl I16x8 {
     #[inline(always)]
     pub fn load_i8(x: &[i8; 8]) -> Self {
         I16x8(x.map(i16::from))
+    }
+
+    /// The nearest integers of eight numbers, within the range of 16 bits.
+    #[inline(always)]
+    pub fn rounded(low: F32x4, high: F32x4) -> Self {
+        let integers = [low.nearest().0, high.nearest().0];
+        I16x8(from_fn(|i| integers[i / 4][i % 4] as i16))
     }
 
     /// Four times the same pair.

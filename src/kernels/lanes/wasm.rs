@@ -68,12 +68,6 @@ impl F32x4 {
         F32x4(f32x4_nearest(self.0))
     }
 
-    /// Rounded toward zero to integers.
-    #[inline(always)]
-    pub fn to_i32(self) -> I32x4 {
-        I32x4(i32x4_trunc_sat_f32x4(self.0))
-    }
-
     /// The quotients.
     #[inline(always)]
     pub fn over(self, other: Self) -> Self {
@@ -126,7 +120,7 @@ impl I32x4 {
     }
 
     /// The numbers.
-    #[inline(always)]
+    #[cfg(test)]
     pub fn to_array(self) -> [i32; 4] {
         let mut x = [0; 4];
         // SAFETY: the reference covers the 16 bytes, and the instruction takes any alignment.
@@ -162,6 +156,13 @@ impl I16x8 {
     pub fn load_i8(x: &[i8; 8]) -> Self {
         // SAFETY: the reference covers the 8 bytes, and the instruction takes any alignment.
         I16x8(unsafe { i16x8_load_extend_i8x8(x.as_ptr()) })
+    }
+
+    /// The nearest integers of eight numbers, within the range of 16 bits.
+    #[inline(always)]
+    pub fn rounded(low: F32x4, high: F32x4) -> Self {
+        let integers = |x: F32x4| i32x4_trunc_sat_f32x4(f32x4_nearest(x.0));
+        I16x8(i16x8_narrow_i32x4(integers(low), integers(high)))
     }
 
     /// Four times the same pair.

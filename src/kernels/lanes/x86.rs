@@ -69,12 +69,6 @@ impl F32x4 {
         sse!(F32x4(_mm_cvtepi32_ps(_mm_cvtps_epi32(self.0))))
     }
 
-    /// Rounded toward zero to integers, of magnitudes below 2^31.
-    #[inline(always)]
-    pub fn to_i32(self) -> I32x4 {
-        sse!(I32x4(_mm_cvttps_epi32(self.0)))
-    }
-
     /// The quotients.
     #[inline(always)]
     pub fn over(self, other: Self) -> Self {
@@ -127,7 +121,7 @@ impl I32x4 {
     }
 
     /// The numbers.
-    #[inline(always)]
+    #[cfg(test)]
     pub fn to_array(self) -> [i32; 4] {
         let mut x = [0; 4];
         sse!(_mm_storeu_si128(x.as_mut_ptr().cast(), self.0));
@@ -162,6 +156,12 @@ impl I16x8 {
         let x = sse!(_mm_loadl_epi64(x.as_ptr().cast()));
         // Each byte in the upper half of its place, shifted down with its sign.
         sse!(I16x8(_mm_srai_epi16::<8>(_mm_unpacklo_epi8(x, x))))
+    }
+
+    /// The nearest integers of eight numbers, within the range of 16 bits.
+    #[inline(always)]
+    pub fn rounded(low: F32x4, high: F32x4) -> Self {
+        I16x8(sse!(_mm_packs_epi32(_mm_cvtps_epi32(low.0), _mm_cvtps_epi32(high.0))))
     }
 
     /// Four times the same pair.

@@ -93,9 +93,9 @@ impl Levels {
         Levels { group: G, has_mins: B::MINS, unpack: unpack::<B, LEN, G>, dots: dots::<B, LEN, G> }
     }
 
-    /// Room for rows of activations of `n_in` numbers, made for this type.
-    pub fn rows(&self, n_in: usize) -> Rows {
-        Rows::new(n_in, self.group)
+    /// Room for `n` rows of activations of `n_in` numbers, made for this type.
+    pub fn rows(&self, n: usize, n_in: usize) -> Rows {
+        Rows::new(n, n_in, self.group)
     }
 }
 

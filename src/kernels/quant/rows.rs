@@ -1,7 +1,7 @@
 //! Activations as integers of 16 bits, for products with weights that are [`super::Levels`].
 
 use super::CHUNK;
-use crate::lanes::{self, F32x4};
+use crate::lanes::{self, F32x4, I16x8};
 
 /// Rows of activations. Every [`CHUNK`] numbers of a row share a scale: what a scale for the whole row would lose beside
 /// one large number, as the inputs of feed-forward layers have, costs only its own chunk. 15 bits and a sign are left of
@@ -26,9 +26,15 @@ pub struct QuantizedRow<'a> {
 }
 
 impl Rows {
-    /// Room for rows of `n_in` numbers, a multiple of `group`.
-    pub fn new(n_in: usize, group: usize) -> Rows {
-        Rows { n_in, group, levels: Vec::new(), scales: Vec::new(), sums: Vec::new() }
+    /// Room for `n` rows of `n_in` numbers, a multiple of `group`, which is one of 8.
+    pub fn new(n: usize, n_in: usize, group: usize) -> Rows {
+        Rows {
+            n_in,
+            group,
+            levels: Vec::with_capacity(n * n_in),
+            scales: Vec::with_capacity(n * n_in.div_ceil(CHUNK)),
+            sums: Vec::with_capacity(n * n_in / group),
+        }
     }
 
     /// Adds a row. Where a chunk holds NaN or infinity its scale is NaN, and so is every product.
@@ -43,10 +49,10 @@ impl Rows {
             self.scales.push(if finite { max / LIMIT } else { f32::NAN });
             let first = self.levels.len();
             self.levels.resize(first + chunk.len(), 0);
-            let levels = self.levels[first..].as_chunks_mut::<4>().0;
-            for (levels, x) in levels.iter_mut().zip(chunk.as_chunks().0) {
-                let x = (F32x4::load(x) * F32x4::splat(inverse)).nearest().to_i32();
-                *levels = x.to_array().map(|level| level as i16);
+            let levels = self.levels[first..].as_chunks_mut::<8>().0;
+            for (levels, x) in levels.iter_mut().zip(chunk.as_chunks::<8>().0) {
+                let level = |i: usize| F32x4::load(&x.as_chunks().0[i]) * F32x4::splat(inverse);
+                I16x8::rounded(level(0), level(1)).store(levels);
             }
         }
     }
