@@ -8,23 +8,32 @@ use intab::{
     Error, Result,
     backend::{
         Precision,
-        cpu::team::{Job, Shape, Team, Threads},
+        cpu::team::{Hire, Job, Shape, Team, Threads},
     },
     format,
     run::{Engine, Event, GenerateOptions, LoadOptions, Prefer, load},
 };
 use pollster::block_on;
 
-/// A model on the CPU with the threads that `team` gives.
-fn engine(model: &Path, team: impl Fn() -> Option<Box<dyn Team>> + 'static) -> Engine {
-    let hire = move || -> format::LocalFuture<'static, _> { Box::pin(std::future::ready(Ok(team()))) };
-    let options = LoadOptions { prefer: Prefer::Cpu, hire: Some(Rc::new(hire)), ..LoadOptions::default() };
+/// A model on the CPU, with so many threads that `team` gives.
+fn engine(model: &Path, threads: usize, team: impl Fn(usize) -> Result<Box<dyn Team>> + 'static) -> Engine {
+    let options = LoadOptions {
+        prefer: Prefer::Cpu,
+        threads: Some(threads),
+        hire: Some(hire(2, team)),
+        ..LoadOptions::default()
+    };
     let checkpoint = block_on(format::open_path(model)).unwrap();
     block_on(load(&checkpoint, &options)).unwrap()
 }
 
-fn threads(n: usize) -> Option<Box<dyn Team>> {
-    Some(Box::new(Threads::new(n - 1).unwrap()))
+fn hire(cores: usize, team: impl Fn(usize) -> Result<Box<dyn Team>> + 'static) -> Hire {
+    let start = move |n| -> format::LocalFuture<'static, _> { Box::pin(std::future::ready(team(n))) };
+    Hire { cores, start: Rc::new(start) }
+}
+
+fn helpers(n: usize) -> Result<Box<dyn Team>> {
+    Ok(Box::new(Threads::new(n)?))
 }
 
 fn generate(engine: &mut Engine, ids: &[u32], precision: Precision) -> Result<Vec<u32>> {
@@ -48,13 +57,13 @@ fn any_number_of_threads_gives_the_numbers_of_one() {
     let models =
         ["models/intab-stories.gguf", "tests/data/models/qwen3_moe.gguf", "tests/data/models/qwen3.gguf"];
     for model in models.map(common::repo) {
-        let mut alone = engine(&model, || None);
+        let mut alone = engine(&model, 1, helpers);
         let held = alone.counters();
         let n_vocab = alone.facts().config.n_vocab as u32;
         let mut rng = common::rng();
         let ids: Vec<u32> = (0..21).map(|_| rng.u32(..n_vocab)).collect();
         for n in [2, 3, 5] {
-            let mut together = engine(&model, move || threads(n));
+            let mut together = engine(&model, n, helpers);
             assert!(together.facts().features.contains(&format!("{n} threads")));
             assert_eq!(together.counters(), held, "{}: the same memory, elsewhere", model.display());
             for precision in [Precision::Exact, Precision::Fast] {
@@ -108,8 +117,8 @@ impl Team for Narrow {
 fn what_is_too_much_for_one_message_goes_in_several() {
     let model = common::repo("tests/data/models/qwen3.gguf");
     let ids: Vec<u32> = (0..40).collect();
-    let mut alone = engine(&model, || None);
-    let mut narrow = engine(&model, || Some(Box::new(Narrow(Threads::new(1).unwrap()))));
+    let mut alone = engine(&model, 1, helpers);
+    let mut narrow = engine(&model, 2, |n| Ok(Box::new(Narrow(Threads::new(n)?))));
     assert_eq!(block_on(alone.logits(&ids)), block_on(narrow.logits(&ids)));
 }
 
@@ -142,9 +151,33 @@ impl Team for Broken {
 
 #[test]
 fn a_helper_that_fails_is_an_error_then_and_later() {
-    let mut engine = engine(&common::repo("tests/data/models/qwen3.gguf"), || Some(Box::new(Broken)));
+    let mut engine = engine(&common::repo("tests/data/models/qwen3.gguf"), 2, |_| Ok(Box::new(Broken)));
     for _ in 0..2 {
         let error = generate(&mut engine, &[1, 2, 3], Precision::Exact).unwrap_err();
         assert_eq!(error, Error::Device { what: "a worker".into(), problem: "it is gone".into() });
     }
+}
+
+#[test]
+fn threads_that_are_not_asked_for_are_as_many_as_pay() {
+    let usual = |cores, bytes| hire(cores, helpers).usual(bytes);
+    assert_eq!([1, 2, 4, 8, 16, 64].map(|cores| usual(cores, 1 << 30)), [1, 1, 2, 4, 8, 8]);
+    assert_eq!(usual(64, 10 << 20), 1, "a small model is done before threads have agreed");
+}
+
+#[test]
+fn threads_that_cannot_be_had_are_missed_by_those_who_asked_for_them() {
+    let load_with = |threads, hire: Option<Hire>| {
+        let options = LoadOptions { prefer: Prefer::Cpu, threads, hire, ..LoadOptions::default() };
+        let checkpoint = block_on(format::open_path(&common::repo("tests/data/models/qwen3.gguf"))).unwrap();
+        block_on(load(&checkpoint, &options)).map(|engine| engine.facts().features.clone())
+    };
+    let none = || {
+        let error = Error::Device { what: "a thread".into(), problem: "there is none".into() };
+        Some(hire(8, move |_| Err(error.clone())))
+    };
+    assert_eq!(load_with(None, none()), Ok(Vec::new()));
+    assert!(matches!(load_with(Some(2), none()), Err(Error::Device { .. })));
+    assert!(matches!(load_with(Some(2), None), Err(Error::Input { what: "threads", .. })));
+    assert!(matches!(load_with(Some(0), none()), Err(Error::Input { what: "threads", .. })));
 }

@@ -23,6 +23,8 @@ pub struct LoadArguments {
     quantize: Option<String>,
     kv_cache: Option<String>,
     pub default_limits: bool,
+    pub threads: Option<usize>,
+    pub cores: Option<usize>,
 }
 
 impl LoadArguments {

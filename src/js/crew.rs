@@ -50,11 +50,11 @@ extern "C" {
     fn dismiss(this: &Crew);
 }
 
-/// See [`crate::backend::cpu::team::Hire`].
-pub async fn hire(hire: Function) -> Result<Option<Box<dyn Team>>> {
-    let promised = hire.call0(&JsValue::NULL).map_err(thrown)?.unchecked_into::<Promise>();
+/// So many helpers, by a function that promises a [`Crew`].
+pub async fn start(hire: Function, n: usize) -> Result<Box<dyn Team>> {
+    let promised = hire.call1(&JsValue::NULL, &n.into()).map_err(thrown)?.unchecked_into::<Promise>();
     let crew = JsFuture::from(promised).await.map_err(thrown)?;
-    Ok(if crew.is_null() { None } else { Some(Box::new(Workers(crew.unchecked_into()))) })
+    Ok(Box::new(Workers(crew.unchecked_into())))
 }
 
 /// A crew at work. Its workers end when this is dropped.

@@ -19,7 +19,7 @@ use super::{
     crew, source,
 };
 use crate::{
-    backend::Precision,
+    backend::{Precision, cpu::team::Hire},
     error::{Error, Result},
     run::{self, Engine, Event, LoadOptions, Progress, Text},
 };
@@ -46,7 +46,8 @@ fn lock(engine: &RefCell<Engine>) -> Result<std::cell::RefMut<'_, Engine>> {
 
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model from a `WireSource`: see `www/lib/types.js`. `hire` gives a promise of a `Crew` or of null.
+    /// Loads a model from a `WireSource`: see `www/lib/types.js`. `hire` promises a `Crew` of
+    /// so many.
     pub async fn load(
         source: JsValue,
         options: JsValue,
@@ -271,7 +272,11 @@ async fn load(
         default_limits: arguments.default_limits,
         kv_cache: arguments.kv_cache()?,
         fusion: run::Fusion::default(),
-        hire: Some(Rc::new(move || Box::pin(crew::hire(hire.clone())))),
+        threads: arguments.threads,
+        hire: Some(Hire {
+            cores: arguments.cores.unwrap_or(1),
+            start: Rc::new(move |n| Box::pin(crew::start(hire.clone(), n))),
+        }),
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

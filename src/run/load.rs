@@ -50,7 +50,9 @@ pub struct LoadOptions {
     pub kv_cache: KvCache,
     /// Whether steps of a plan are fused.
     pub fusion: Fusion,
-    /// Finds other threads to work with, should it be the CPU that runs the model; without it one thread does.
+    /// Threads that compute, should it be the CPU that runs the model; `None` takes as many as pay.
+    pub threads: Option<usize>,
+    /// Where they come from; without it there is one.
     pub hire: Option<Hire>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
@@ -141,11 +143,12 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let tokenizer = tokenizer(checkpoint)?;
     let template = ChatTemplate::of(checkpoint)?;
 
-    let (backend, reason) = open_backend(options).await?;
+    let bytes = checkpoint.tensors.values().map(|tensor| tensor.n_bytes).sum();
+    let (backend, reason) = open_backend(options, bytes).await?;
     let on_gpu = backend.info().kind == Kind::Gpu;
     let loaded = match parts.load_on(backend, reason).await {
         Err(Error::OutOfMemory { .. }) if on_gpu && options.prefer == Prefer::Auto => {
-            parts.load_on(cpu(options).await?, "the GPU cannot hold this model".into()).await
+            parts.load_on(cpu(options, bytes).await?, "the GPU cannot hold this model".into()).await
         }
         result => result,
     };
@@ -247,10 +250,10 @@ fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
     }
 }
 
-/// The device, and why it was chosen.
-async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String)> {
+/// The device for so many bytes of weights, and why it was chosen.
+async fn open_backend(options: &LoadOptions, bytes: u64) -> Result<(Box<dyn Backend>, String)> {
     if options.prefer == Prefer::Cpu {
-        return Ok((cpu(options).await?, "asked for".into()));
+        return Ok((cpu(options, bytes).await?, "asked for".into()));
     }
     let opened = Gpu::open(gpu::Options {
         default_limits: options.default_limits,
@@ -263,24 +266,32 @@ async fn open_backend(options: &LoadOptions) -> Result<(Box<dyn Backend>, String
         (Ok(mut gpu), _) if gpu.is_software() => {
             gpu.destroy();
             Ok((
-                cpu(options).await?,
+                cpu(options, bytes).await?,
                 "WebGPU here is emulated in software, which our CPU code outruns".into(),
             ))
         }
         (Ok(gpu), _) => Ok((Box::new(gpu), "WebGPU is available".into())),
-        (Err(Error::NoDevice { problem, .. }), _) => Ok((cpu(options).await?, problem)),
+        (Err(Error::NoDevice { problem, .. }), _) => Ok((cpu(options, bytes).await?, problem)),
         (Err(error), _) => Err(error),
     }
 }
 
-/// This thread, with those that it can get.
-async fn cpu(options: &LoadOptions) -> Result<Box<dyn Backend>> {
+/// This thread, with those that it is to work with.
+async fn cpu(options: &LoadOptions, bytes: u64) -> Result<Box<dyn Backend>> {
     if options.fusion == Fusion::Always {
         return Ok(Box::new(Cpu::fusing()));
     }
-    let team = match &options.hire {
-        Some(hire) => hire().await?,
-        None => None,
+    let n = match (&options.hire, options.threads) {
+        (_, Some(0)) => return Err(Error::input("threads", "0 is too few; at least 1 is needed")),
+        (None, Some(n)) if n > 1 => return Err(Error::input("threads", "this program has no more than one")),
+        (Some(hire), None) => hire.usual(bytes),
+        (_, n) => n.unwrap_or(1),
     };
+    let team = match &options.hire {
+        Some(hire) if n > 1 => (hire.start)(n - 1).await.map(Some),
+        _ => Ok(None),
+    };
+    // Whoever did not ask for threads does without them.
+    let team = team.or_else(|error| if options.threads.is_some() { Err(error) } else { Ok(None) })?;
     Ok(Box::new(Cpu::with_team(team)))
 }

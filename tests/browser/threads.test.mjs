@@ -57,7 +57,7 @@ test("threads that are no number of threads are refused, and so are several with
   });
   for (const { name, message } of wrong) {
     assert.equal(name, "InputError");
-    assert.match(message, /^threads: expected "auto" or an integer from 1 to 64/);
+    assert.match(message, /^threads: expected an integer from 1 to 64/);
   }
   const { page: plain, context } = await openPage(browser, `${server.insecureUrl}lib/errors.js`);
   try {

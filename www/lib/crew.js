@@ -29,14 +29,6 @@ export function waitForChange(control, at, was, patience = Infinity) {
 
 /** @typedef {{control: SharedArrayBuffer, input: SharedArrayBuffer, output: SharedArrayBuffer}} Shared */
 
-/**
- * How many threads are worth their while: more than some eight wait for memory, and of two that share a core one is enough.
- * @param {number} cores As the browser counts them.
- */
-export function usualThreads(cores) {
-  return cores <= 2 ? cores : Math.min(8, Math.ceil(cores / 2));
-}
-
 export class Crew {
   /** @type {Worker[]} */
   #workers = [];

@@ -71,16 +71,9 @@ const stops = (value) => {
 
 const precision = oneOf(["exact", "fast"]);
 
-const MAX_THREADS = 64;
-
-/** @type {Check} */
-const threads = (value) =>
-  value === "auto" || (Number.isInteger(value) && value >= 1 && value <= MAX_THREADS)
-    ? { value }
-    : { expected: `expected "auto" or an integer from 1 to ${MAX_THREADS}` };
-
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
+const MAX_THREADS = 64;
 
 /** As a count: all that there are. */
 export const ALL = MAX_U32;
@@ -92,7 +85,7 @@ const loadChecks = {
   quantize: oneOf(["q8_0", "q4_0", "q4_k"]),
   kvCache: oneOf(["f32", "f16"]),
   defaultLimits: boolean,
-  threads,
+  threads: number(1, MAX_THREADS, { integer: true }),
   onProgress: callback,
   signal,
   workerUrl: url,

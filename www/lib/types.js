@@ -45,9 +45,9 @@
  *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
  * @property {"f32" | "f16"} [kvCache] The precision in which keys and values of the text are kept; `"f16"` takes half the memory
  *   of a GPU. Default `"f32"`.
- * @property {number | "auto"} [threads] How many threads compute where the CPU runs the model: from 1 to 64. Each is a worker with
- *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default `"auto"`:
- *   there, half of the cores, at most 8, but both of two; elsewhere one.
+ * @property {number} [threads] How many threads compute where the CPU runs the model: from 1 to 64. Each is a worker with
+ *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default: there,
+ *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.

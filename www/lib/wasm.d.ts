@@ -29,10 +29,13 @@ export class Model {
       quantize?: Quantize;
       kvCache?: "f32" | "f16";
       defaultLimits?: boolean;
+      threads?: number;
+      /** Threads that may run at the same time. */
+      cores: number;
     },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
-    hire: () => Promise<Crew | null>,
+    hire: (n: number) => Promise<Crew>,
   ): Promise<Model>;
   info(): ModelInfo;
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Uint32Array;

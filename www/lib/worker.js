@@ -1,6 +1,6 @@
 // The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
 
-import { Crew, usualThreads } from "./crew.js";
+import { Crew } from "./crew.js";
 import { InputError, UnloadedError } from "./errors.js";
 import { Lane } from "./lane.js";
 import { toWire } from "./wire.js";
@@ -50,12 +50,13 @@ function nextTask() {
 
 /** @type {Record<string, (args: any, call: Call, id: number) => Promise<unknown>>} */
 const operations = {
-  async load({ source, options: { threads = "auto", ...options } }, { signal, emit }, id) {
+  async load({ source, options }, { signal, emit }, id) {
     emit({ stage: "runtime", loaded: 0, total: 0 });
     const { Model } = await runtime;
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
-    const wasm = await Model.load(source, options, onProgress, signal, () => hire(threads));
+    const cores = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+    const wasm = await Model.load(source, { ...options, cores }, onProgress, signal, hire);
     if (signal.aborted) {
       destroy(wasm);
       throw signal.reason;
@@ -120,27 +121,18 @@ const operations = {
 };
 
 /**
- * Threads for a model that will run on the CPU.
- * @param {number | "auto"} threads
- * @returns {Promise<Crew | null>} Null where this worker does it alone.
+ * Helpers for a model that the CPU will run.
+ * @param {number} n
  */
-async function hire(threads) {
-  const isolated = globalThis.crossOriginIsolated;
-  const wanted = threads !== "auto" ? threads : isolated ? usualThreads(navigator.hardwareConcurrency) : 1;
-  if (wanted === 1) return null;
-  if (!isolated) {
+async function hire(n) {
+  if (!globalThis.crossOriginIsolated) {
     const problem = "several need a page that is cross-origin isolated: serve it with the headers COOP and COEP";
     throw new InputError(problem, { what: "threads", problem });
   }
   for (const crew of crews) if (crew.nHelpers === 0) crews.delete(crew);
-  try {
-    const crew = await Crew.hire(wanted - 1, code);
-    crews.add(crew);
-    return crew;
-  } catch (error) {
-    if (threads === "auto") return null;
-    throw error;
-  }
+  const crew = await Crew.hire(n, code);
+  crews.add(crew);
+  return crew;
 }
 
 /**

@@ -61,8 +61,26 @@ pub trait Team {
     fn unpack_row(&self, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<()>;
 }
 
-/// How a load gets its team, once it is known that the CPU will run a model; `None` where it is to work alone.
-pub type Hire = Rc<dyn Fn() -> LocalFuture<'static, Result<Option<Box<dyn Team>>>>>;
+/// Where a team comes from, once it is known that the CPU will run a model.
+#[derive(Clone)]
+pub struct Hire {
+    /// Threads that run at the same time, this one among them.
+    pub cores: usize,
+    /// So many helpers.
+    #[expect(clippy::type_complexity, reason = "it is named here alone")]
+    pub start: Rc<dyn Fn(usize) -> LocalFuture<'static, Result<Box<dyn Team>>>>,
+}
+
+/// Weights below so many bytes are multiplied sooner than threads can agree on it.
+const WORTH_SHARING: u64 = 32 << 20;
+
+impl Hire {
+    /// How many threads are worth their while for so many bytes of weights: half of the cores, since two often share what
+    /// multiplies, and the page wants some too; and no more than eight, which wait for memory by then.
+    pub fn usual(&self, bytes: u64) -> usize {
+        if bytes < WORTH_SHARING { 1 } else { (self.cores / 2).clamp(1, 8) }
+    }
+}
 
 /// What one thread has.
 #[derive(Default)]

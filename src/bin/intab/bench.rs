@@ -42,7 +42,7 @@ pub struct BenchArgs {
     /// The precision in which keys and values are kept
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     kv_cache: KvCacheArg,
-    /// Threads that compute on the CPU [default: half of the cores, at most 8, but both of two]
+    /// Threads that compute on the CPU [default: half of the cores, at most 8; one for a small model]
     #[arg(long, value_name = "N", value_parser = arguments::threads, allow_negative_numbers = true)]
     threads: Option<usize>,
     /// Positions at which decoding is timed as well, as far as the context holds them

@@ -9,7 +9,7 @@ use intab::{
         Precision,
         cpu::team::{Hire, Team, Threads},
     },
-    format::{self, Checkpoint},
+    format::{self, Checkpoint, LocalFuture},
     model,
     quant::DType,
     run::{Engine, Fusion, KvCache, LoadOptions, Prefer, Progress, load, quantize_to},
@@ -32,22 +32,21 @@ pub struct DeviceArgs {
     /// The precision in which keys and values are kept; f16 takes half the memory of a GPU
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     pub kv_cache: KvCacheArg,
-    /// Threads that compute where the CPU runs the model [default: half of the cores, at most 8, but both of two]
+    /// Threads that compute where the CPU runs the model [default: half of the cores, at most 8; one for a small model]
     #[arg(long, value_name = "N", value_parser = arguments::threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
     #[command(flatten)]
     pub quantize: QuantizeArg,
 }
 
-/// So many threads in all.
-fn team_of(threads: Option<usize>) -> Hire {
+/// Threads of this process.
+fn hire() -> Hire {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let usual = if cores <= 2 { cores } else { cores.div_ceil(2).min(8) };
-    let n = threads.unwrap_or(usual);
-    Rc::new(move || {
-        let team = Threads::new(n - 1).map(|team| Some(Box::new(team) as Box<dyn Team>));
+    let start = |n| -> LocalFuture<'static, _> {
+        let team = Threads::new(n).map(|team| Box::new(team) as Box<dyn Team>);
         Box::pin(std::future::ready(team))
-    })
+    };
+    Hire { cores, start: Rc::new(start) }
 }
 
 /// How weights are stored.
@@ -121,7 +120,8 @@ impl DeviceArgs {
                 KvCacheArg::F16 => KvCache::F16,
             },
             fusion,
-            hire: Some(team_of(self.threads)),
+            threads: self.threads,
+            hire: Some(hire()),
             progress: Some(Rc::new(|progress| show(&progress))),
             ..LoadOptions::default()
         };

@@ -116,6 +116,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_rounded_to_the_nearest_integers() {
+        let mut integers = [0; 8];
+        let (low, high) = ([1.4, -1.4, 1.6, -1.6], [32767.0, -32767.0, 0.0, 2.5]);
+        I16x8::rounded(F32x4::load(&low), F32x4::load(&high)).store(&mut integers);
+        assert_eq!(integers, [1, -1, 2, -2, 32767, -32767, 0, 2]);
+    }
+
+    #[test]
     fn pairs_are_transposed() {
         let rows = [0, 10, 20, 30].map(|i| I16x8::load(&std::array::from_fn(|j| i + j as i16)));
         let mut columns = [[0; 8]; 4];
