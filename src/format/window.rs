@@ -1,6 +1,7 @@
-//! Many small reads of a file as few large ones, each asked for while the one before is being used.
+//! Many small reads of a file as few large ones, the next few of which are asked for while one is being used.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     pin::pin,
     task::{Context, Poll},
@@ -11,17 +12,20 @@ use crate::error::Result;
 
 /// Bytes of a read, unless more are asked for at once.
 const READ: usize = 4 << 20;
+/// Reads under way at a time: one answer seldom fills a connection, and browsers open no more than six to a server.
+const AHEAD: usize = 4;
 
-/// A stretch of a file in memory and, once the caller is seen to go on from it, the next one on its way. For reads of
-/// up to [`READ`] bytes it holds three times as many at the most: the two, and a read that reached over their border.
+/// A stretch of a file in memory and, once the caller is seen to go on from it, the next ones on their way. For reads of up to
+/// [`READ`] bytes it holds as many for each that is ahead, and twice as many besides: the stretch that is used, and a read
+/// that reached over a border.
 #[derive(Default)]
 pub struct Window {
     source: usize,
     /// Where `here` begins in the file.
     start: u64,
     here: Vec<u8>,
-    /// The stretch that follows `here`.
-    ahead: Option<Ahead>,
+    /// The stretches that follow `here`, in order.
+    ahead: VecDeque<Ahead>,
     /// The last read, if it began before `here`.
     joined: Vec<u8>,
 }
@@ -65,8 +69,7 @@ impl Window {
         len: usize,
     ) -> Result<&[u8]> {
         let end = start + len as u64;
-        let reach = self.end() + self.ahead.as_ref().map_or(0, |ahead| ahead.len as u64);
-        let goes_on = self.source == source && (self.start..=reach).contains(&start);
+        let goes_on = self.source == source && (self.start..=self.reach()).contains(&start);
         if !goes_on {
             *self = Window { source, start, ..Window::default() };
         }
@@ -79,14 +82,15 @@ impl Window {
             }
             self.start = self.end();
             self.here = Vec::new(); // goes before new bytes come
-            let next = self.ahead.take().unwrap_or_else(|| self.ask(checkpoint, (end - self.start) as usize));
-            self.here = next.wait().await?;
+            let next = self.ahead.pop_front();
+            let next = next.unwrap_or_else(|| self.ask(checkpoint, (end - self.start) as usize));
+            self.here = self.meanwhile(next.wait()).await?;
         }
-        if goes_on && self.ahead.is_none() && self.end() < checkpoint.sources[source].len() {
+        while goes_on && self.ahead.len() < AHEAD && self.reach() < checkpoint.sources[source].len() {
             let mut ahead = self.ask(checkpoint, 0);
             // A future does nothing before it is polled.
             poll_fn(|context| Poll::Ready(_ = ahead.poll(context))).await;
-            self.ahead = Some(ahead);
+            self.ahead.push_back(ahead);
         }
         if self.joined.is_empty() {
             let at = (start - self.start) as usize;
@@ -101,7 +105,7 @@ impl Window {
     pub async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
         let mut other = pin!(other);
         poll_fn(|context| {
-            if let Some(ahead) = &mut self.ahead {
+            for ahead in &mut self.ahead {
                 _ = ahead.poll(context);
             }
             other.as_mut().poll(context)
@@ -113,9 +117,14 @@ impl Window {
         self.start + self.here.len() as u64
     }
 
-    /// What follows `here`: at least `least` bytes, and a whole [`READ`] if the file has it.
+    /// The end of what is here or on its way.
+    fn reach(&self) -> u64 {
+        self.end() + self.ahead.iter().map(|ahead| ahead.len as u64).sum::<u64>()
+    }
+
+    /// What follows: at least `least` bytes, and a whole [`READ`] if the file has it.
     fn ask(&self, checkpoint: &Checkpoint, least: usize) -> Ahead {
-        let (file, from) = (checkpoint.sources[self.source].clone(), self.end());
+        let (file, from) = (checkpoint.sources[self.source].clone(), self.reach());
         let left = file.len().saturating_sub(from).min(READ as u64) as usize;
         let len = least.max(left);
         Ahead { len, read: Box::pin(async move { file.read(from, len).await }), done: None }
@@ -216,21 +225,25 @@ mod tests {
     }
 
     #[test]
-    fn the_next_stretch_is_on_its_way_while_the_first_is_used() {
-        let (file, checkpoint) = slow(3 * STEP, u64::MAX);
+    fn the_next_stretches_are_on_their_way_while_the_first_is_used() {
+        let (file, checkpoint) = slow(9 * STEP, u64::MAX);
         let mut window = Window::default();
         block_on(window.read(&checkpoint, 0, 0, 10)).unwrap();
         block_on(window.read(&checkpoint, 0, 10, 10)).unwrap();
-        assert_eq!(*file.asked.borrow(), [(0, READ), (STEP, READ)]);
+        let asked: Vec<_> = (0..=AHEAD as u64).map(|i| (i * STEP, READ)).collect();
+        assert_eq!(*file.asked.borrow(), asked);
         assert_eq!(*file.answered.borrow(), 1);
-        // Whatever else the caller waits for, it gets on, and one at a time.
+        // Whatever else the caller waits for, they get on, and no more of them.
         let mut polls = 0;
         block_on(window.meanwhile(poll_fn(|context| {
             context.waker().wake_by_ref();
             polls += 1;
             if polls < 9 { Poll::Pending } else { Poll::Ready(()) }
         })));
-        assert_eq!((file.asked.borrow().len(), *file.answered.borrow()), (2, 2));
+        assert_eq!((file.asked.borrow().len(), *file.answered.borrow()), (1 + AHEAD, 1 + AHEAD));
+        // Each that is used up makes room for another.
+        assert!(block_on(window.read(&checkpoint, 0, STEP + 5, 10)).unwrap() == bytes(STEP + 5, 10));
+        assert_eq!(file.asked.borrow().len(), 2 + AHEAD);
     }
 
     #[test]

@@ -64,6 +64,7 @@ async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS }) {
     prompt_tokens: PROMPT_TOKENS,
     new_tokens: NEW_TOKENS,
     load_ms: loadMs,
+    load_bytes_per_second: (1e3 * info.fileBytes) / loadMs,
     prefill_tokens_per_second: best.promptTokensPerSecond,
     decode_tokens_per_second: best.tokensPerSecond,
     first_token_ms: best.firstTokenMs,
