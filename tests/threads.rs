@@ -98,9 +98,9 @@ impl Team for Narrow {
         self.0.write(helper, id, part, bytes)
     }
 
-    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]) {
+    fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
         assert!(xs.iter().map(|x| x.len()).sum::<usize>() <= 1200);
-        self.0.start(jobs, xs);
+        self.0.start(jobs, xs, fast);
     }
 
     fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
@@ -119,7 +119,9 @@ fn what_is_too_much_for_one_message_goes_in_several() {
     let ids: Vec<u32> = (0..40).collect();
     let mut alone = engine(&model, 1, helpers);
     let mut narrow = engine(&model, 2, |n| Ok(Box::new(Narrow(Threads::new(n)?))));
-    assert_eq!(block_on(alone.logits(&ids)), block_on(narrow.logits(&ids)));
+    let [expected, found] = [&mut alone, &mut narrow].map(|engine| block_on(engine.logits(&ids)).unwrap());
+    // Few rows at a time are added up in another order than many.
+    assert!(common::nmse(&expected, &found) < 1e-11);
 }
 
 /// A team whose only helper breaks once it has to multiply.
@@ -138,7 +140,7 @@ impl Team for Broken {
         Ok(())
     }
 
-    fn start(&self, _: &[Option<Job>], _: &[&[f32]]) {}
+    fn start(&self, _: &[Vec<Job>], _: &[&[f32]], _: bool) {}
 
     fn finish(&self, _: usize, _: &mut [f32]) -> Result<()> {
         Err(Error::Device { what: "a worker".into(), problem: "it is gone".into() })

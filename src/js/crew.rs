@@ -32,16 +32,7 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn input(this: &Crew, x: &[f32], at: usize);
     #[wasm_bindgen(method)]
-    fn multiply(
-        this: &Crew,
-        helper: usize,
-        id: u32,
-        first: usize,
-        end: usize,
-        n_rows: usize,
-        n_in: usize,
-        fast: bool,
-    );
+    fn multiply(this: &Crew, helper: usize, n_rows: usize, n_in: usize, fast: bool, jobs: &[u32]);
     #[wasm_bindgen(method, catch)]
     fn output(this: &Crew, helper: usize, y: &mut [f32]) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -93,13 +84,13 @@ impl Team for Workers {
         self.0.write(helper, id, dtype.info().ggml_id, n_out, n_in, bytes).map_err(thrown)
     }
 
-    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]) {
+    fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
         let n_in = xs.first().map_or(0, |x| x.len());
         xs.iter().enumerate().for_each(|(r, x)| self.0.input(x, r * n_in));
-        for (helper, job) in jobs.iter().enumerate() {
-            if let Some(Job { id, rows, fast }) = job {
-                self.0.multiply(helper, *id, rows.start, rows.end, xs.len(), n_in, *fast);
-            }
+        for (helper, jobs) in jobs.iter().enumerate().filter(|(_, jobs)| !jobs.is_empty()) {
+            let words = |Job { id, rows }: &Job| [*id, rows.start as u32, rows.end as u32];
+            let words: Vec<u32> = jobs.iter().flat_map(words).collect();
+            self.0.multiply(helper, xs.len(), n_in, fast, &words);
         }
     }
 
@@ -143,12 +134,11 @@ impl Helper {
         self.member.write(id, Shape { dtype, n_out, n_in }, bytes).map_err(throw)
     }
 
-    /// `y[r, i] = x[r] · w[first + i]`: `x` is `[n_rows, n_in]`, `y` is `[n_rows, end - first]`.
+    /// `y[r, i] = x[r] · w[first + i]` for each job, which is a matrix and the first and the end of its rows: `x` is
+    /// `[n_rows, n_in]`, `y` is `[n_rows, end - first]` for one job after the other.
     pub fn multiply(
         &mut self,
-        id: u32,
-        first: usize,
-        end: usize,
+        jobs: &[u32],
         fast: bool,
         n_in: usize,
         x: &Float32Array,
@@ -158,8 +148,9 @@ impl Helper {
         x.copy_to(&mut self.x);
         self.y.resize(y.length() as usize, 0.0);
         let xs: Vec<&[f32]> = self.x.chunks_exact(n_in).collect();
-        let job = Job { id, rows: first..end, fast };
-        self.member.multiply(&job, &xs, &mut self.y).map_err(throw)?;
+        let job = |&[id, first, end]: &[u32; 3]| Job { id, rows: first as usize..end as usize };
+        let jobs: Vec<Job> = jobs.as_chunks().0.iter().map(job).collect();
+        self.member.multiply(&jobs, &xs, fast, &mut self.y).map_err(throw)?;
         y.copy_from(&self.y);
         Ok(())
     }

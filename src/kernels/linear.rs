@@ -5,11 +5,37 @@ use std::ops::Range;
 
 use crate::{
     panel::{FloatPanel, LevelPanel, Products, TALL, WIDE},
-    quant::{ABREAST, DType},
+    quant::{ABREAST, DType, Levels, Rows},
 };
 
 /// From so many rows on, unpacking a panel pays.
 const LEAST_FOR_PANELS: usize = 3;
+
+/// Rows of activations that several matrices are multiplied with.
+pub struct Inputs<'a> {
+    rows: &'a [&'a [f32]],
+    /// As integers, for weights with groups of so many.
+    quantized: Option<(usize, Rows)>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Rows of one length.
+    pub fn new(rows: &'a [&'a [f32]]) -> Self {
+        Inputs { rows, quantized: None }
+    }
+
+    fn quantized(&mut self, levels: &Levels) -> &Rows {
+        if self.quantized.as_ref().is_none_or(|(group, _)| *group != levels.group) {
+            self.quantized = None;
+        }
+        let (_, rows) = self.quantized.get_or_insert_with(|| {
+            let mut rows = levels.rows(self.rows.len(), self.rows.first().map_or(0, |x| x.len()));
+            self.rows.iter().for_each(|x| rows.push(x));
+            (levels.group, rows)
+        });
+        rows
+    }
+}
 
 /// A weight matrix as its file has it: rows of blocks.
 pub struct Matrix {
@@ -34,27 +60,28 @@ impl Matrix {
     ///
     /// # Panics
     /// With `xs` that are not `n_in` long, `rows` that are not there, or `y` that is not `[xs.len(), rows.len()]`.
-    pub fn multiply(&self, rows: Range<usize>, xs: &[&[f32]], fast: bool, y: &mut [f32]) {
+    pub fn multiply(&self, rows: Range<usize>, xs: &mut Inputs, fast: bool, y: &mut [f32]) {
         let info = self.dtype.info();
+        let n = xs.rows.len();
         let Some(levels) = info.levels.as_ref().filter(|_| fast) else {
-            if xs.len() < LEAST_FOR_PANELS {
+            let xs = xs.rows;
+            if n < LEAST_FOR_PANELS {
                 return self.each(rows, y, |w, r| info.dot(w, xs[r]));
             }
             let mut panel = FloatPanel::default();
-            return self.in_panels(rows, xs.len(), y, |rows, tile| {
+            return self.in_panels(rows, n, y, |rows, tile| {
                 if let Some(rows) = rows {
                     panel.fill(info, self.n_in, rows);
                 }
                 panel.multiply(tile.map(|r| xs[r]))
             });
         };
-        let mut quantized = levels.rows(xs.len(), self.n_in);
-        xs.iter().for_each(|x| quantized.push(x));
-        if xs.len() < LEAST_FOR_PANELS {
+        let quantized = xs.quantized(levels);
+        if n < LEAST_FOR_PANELS {
             return self.each_few(rows, y, |w, r| (levels.dots)(w, quantized.row(r)));
         }
         let mut panel = LevelPanel::new(levels, self.n_in);
-        self.in_panels(rows, xs.len(), y, |rows, tile| {
+        self.in_panels(rows, n, y, |rows, tile| {
             if let Some(rows) = rows {
                 panel.fill(levels, rows);
             }

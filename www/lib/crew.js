@@ -4,9 +4,12 @@
 import { DeviceError } from "./errors.js";
 
 /** Words of `control` that belong to one helper. */
-export const WORDS = 16;
-/** In them: orders given and orders done, what to do, the length of an error's text, pages of memory, and operands. */
-export const [GIVEN, DONE, ORDER, FAILED, PAGES, ID, FIRST, END, ROWS, N_IN, FAST, TYPE] = Array(12).keys();
+export const WORDS = 64;
+/**
+ * In them: orders given and orders done, what to do, the length of an error's text, pages of memory, operands, and behind
+ * `JOBS` three words for each job: a matrix, and the first and the end of its rows.
+ */
+export const [GIVEN, DONE, ORDER, FAILED, PAGES, ID, FIRST, END, ROWS, N_IN, FAST, TYPE, JOBS] = Array(13).keys();
 /** Values of `ORDER`. */
 export const [WRITE, MULTIPLY, ROW] = [1, 2, 3];
 /** Looks for a change before sleeping: some tens of microseconds, less than waking takes. */
@@ -109,20 +112,18 @@ export class Crew {
   }
 
   /**
-   * Lets a helper begin: its rows `first` to `end` by all rows of the input.
-   * @param {number} helper @param {number} id @param {number} first @param {number} end
-   * @param {number} nRows @param {number} nIn @param {boolean} fast
+   * Lets a helper begin with its jobs: their rows by all rows of the input.
+   * @param {number} helper @param {number} nRows @param {number} nIn @param {boolean} fast @param {Uint32Array} jobs
    */
-  multiply(helper, id, first, end, nRows, nIn, fast) {
+  multiply(helper, nRows, nIn, fast, jobs) {
     const control = this.#control;
     const at = WORDS * helper;
     control[at + ORDER] = MULTIPLY;
-    control[at + ID] = id;
-    control[at + FIRST] = first;
-    control[at + END] = end;
     control[at + ROWS] = nRows;
     control[at + N_IN] = nIn;
     control[at + FAST] = Number(fast);
+    control[at + END] = jobs.length;
+    control.set(jobs, at + JOBS);
     this.#give(at);
   }
 

@@ -8,6 +8,7 @@ import {
   FIRST,
   GIVEN,
   ID,
+  JOBS,
   MULTIPLY,
   N_IN,
   ORDER,
@@ -40,10 +41,11 @@ async function begin({ module, glueUrl, index, control, input, output }) {
       words[PAGES] = memory.buffer.byteLength / 65_536;
     },
     [MULTIPLY]() {
-      const n = words[ROWS];
-      const xs = x.subarray(0, n * words[N_IN]);
-      const ys = y.subarray(0, n * (words[END] - words[FIRST]));
-      helper.multiply(words[ID], words[FIRST], words[END], words[FAST] === 1, words[N_IN], xs, ys);
+      const jobs = Uint32Array.from(words.subarray(JOBS, JOBS + words[END]));
+      let rows = 0;
+      for (let at = 0; at < jobs.length; at += 3) rows += jobs[at + 2] - jobs[at + 1];
+      const xs = x.subarray(0, words[ROWS] * words[N_IN]);
+      helper.multiply(jobs, words[FAST] === 1, words[N_IN], xs, y.subarray(0, words[ROWS] * rows));
     },
     [ROW]() {
       helper.row(words[ID], words[FIRST], y.subarray(0, words[N_IN]));

@@ -60,15 +60,7 @@ export class Model {
 export class Helper {
   constructor();
   write(id: number, type: number, nOut: number, nIn: number, bytes: Uint8Array): void;
-  multiply(
-    id: number,
-    first: number,
-    end: number,
-    fast: boolean,
-    nIn: number,
-    x: Float32Array,
-    y: Float32Array,
-  ): void;
+  multiply(jobs: Uint32Array, fast: boolean, nIn: number, x: Float32Array, y: Float32Array): void;
   row(id: number, row: number, weights: Float32Array): void;
 }
 

@@ -13,14 +13,15 @@ impl Memory<'_> {
                 normalize(&mut x, norm.kind, norm.eps);
                 norm.weight.iter().for_each(|weight| scale(&mut x, m.row(*weight, 0)));
             }
-            let mut products = Vec::new();
-            for &(w, bias) in layers {
-                let (first, n_out) = (products.len(), m.plan[w].rows);
-                products.resize(first + n_out, 0.0);
-                m.multiply(w, 0..n_out, &[&x], &mut products[first..]);
+            let parts: Vec<_> = layers.iter().map(|(w, _)| (*w, 0..m.plan[*w].rows)).collect();
+            let mut products = vec![0.0; parts.iter().map(|(_, rows)| rows.len()).sum()];
+            m.multiply(&parts, &[&x], &mut products);
+            let mut first = 0;
+            for ((_, rows), (_, bias)) in parts.iter().zip(layers) {
                 if let Some(bias) = bias {
-                    products[first..].iter_mut().zip(m.row(bias, 0)).for_each(|(y, b)| *y += b);
+                    products[first..].iter_mut().zip(m.row(*bias, 0)).for_each(|(y, b)| *y += b);
                 }
+                first += rows.len();
             }
             let (first, second) = products.split_at(row.len());
             for (i, (y, p)) in row.iter_mut().zip(first).enumerate() {

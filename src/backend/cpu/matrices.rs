@@ -2,9 +2,11 @@
 
 use std::{cell::RefCell, collections::HashMap, ops::Range};
 
+use intab_kernels::linear::Inputs;
+
 use super::{
     ops::room,
-    team::{Job, Member, Shape, Team},
+    team::{Job, MOST_JOBS, Member, Shape, Team},
 };
 use crate::{
     backend::{WeightSpec, no_such},
@@ -14,6 +16,14 @@ use crate::{
 /// Rows go to the threads by turns, so many at a time: two panels of the kernels. So every part of a matrix, as an expert's,
 /// is spread over all.
 const BLOCK: usize = 16;
+
+/// `y[r, i] = xs[r] · w[rows[i]]`; `y` is `[xs.len(), rows.len()]`.
+pub(super) struct Product<'a> {
+    /// The matrix's name.
+    pub w: &'a str,
+    pub rows: Range<usize>,
+    pub y: &'a mut [f32],
+}
 
 /// The matrices by name.
 #[derive(Default)]
@@ -94,41 +104,54 @@ impl Matrices {
         });
     }
 
-    /// `y[r, i] = xs[r] · w[rows[i]]`; `y` is `[xs.len(), rows.len()]`.
-    pub fn multiply(&self, name: &str, rows: Range<usize>, xs: &[&[f32]], fast: bool, y: &mut [f32]) {
-        let (id, shape) = self.known[name];
-        let Some(team) = &self.team else {
-            return self.noting(|| self.own.multiply(&Job { id, rows, fast }, xs, y));
-        };
-        let at_a_time = (team.most_numbers() / shape.n_in.max(rows.len())).max(1);
-        let width = rows.len();
-        for (xs, y) in xs.chunks(at_a_time).zip(y.chunks_mut(at_a_time.saturating_mul(width))) {
-            self.noting(|| {
-                self.multiply_together(team.as_ref(), Job { id, rows: rows.clone(), fast }, xs, y)
-            });
-        }
+    /// See [`Product`]: all of them by the same rows, which may be quantized if `fast`.
+    pub fn multiply(&self, products: &mut [Product], xs: &[&[f32]], fast: bool) {
+        self.noting(|| match &self.team {
+            Some(team) => {
+                products.chunks_mut(MOST_JOBS).try_for_each(|few| self.together(team.as_ref(), few, xs, fast))
+            }
+            None => {
+                let mut inputs = Inputs::new(xs);
+                products.iter_mut().try_for_each(|Product { w, rows, y }| {
+                    let job = Job { id: self.known[*w].0, rows: rows.clone() };
+                    self.own.product(&job, &mut inputs, fast, y)
+                })
+            }
+        });
     }
 
-    fn multiply_together(&self, team: &dyn Team, whole: Job, xs: &[&[f32]], y: &mut [f32]) -> Result<()> {
-        let own = |thread| Job {
-            rows: self.before(thread, whole.rows.start)..self.before(thread, whole.rows.end),
-            ..whole
-        };
-        let jobs: Vec<Option<Job>> =
-            (0..team.n_helpers()).map(|i| Some(own(i + 1)).filter(|job| !job.rows.is_empty())).collect();
-        team.start(&jobs, xs);
+    /// As many rows at a time as the team takes.
+    fn together(&self, team: &dyn Team, products: &mut [Product], xs: &[&[f32]], fast: bool) -> Result<()> {
+        let n_in = xs.first().map_or(0, |x| x.len());
+        let n_out = products.iter().map(|product| product.rows.len()).sum::<usize>();
+        let at_a_time = (team.most_numbers() / n_in.max(n_out)).max(1);
         let mut spare = self.spare.borrow_mut();
-        let mine = own(0);
-        if !mine.rows.is_empty() {
-            let part = room(&mut spare, xs.len() * mine.rows.len());
-            self.own.multiply(&mine, xs, part)?;
-            self.put(0, &whole.rows, part, y);
-        }
-        for (i, job) in jobs.iter().enumerate() {
-            if let Some(job) = job {
-                let part = room(&mut spare, xs.len() * job.rows.len());
-                team.finish(i, part)?;
-                self.put(i + 1, &whole.rows, part, y);
+        for (c, xs) in xs.chunks(at_a_time).enumerate() {
+            let jobs_of = |thread| -> Vec<Job> {
+                let own =
+                    |rows: &Range<usize>| self.before(thread, rows.start)..self.before(thread, rows.end);
+                let job = |product: &Product| Job { id: self.known[product.w].0, rows: own(&product.rows) };
+                products.iter().map(job).filter(|job| !job.rows.is_empty()).collect()
+            };
+            let own = jobs_of(0);
+            let jobs: Vec<Vec<Job>> = (1..self.n_threads()).map(jobs_of).collect();
+            team.start(&jobs, xs, fast);
+            for (thread, jobs) in std::iter::once(&own).chain(&jobs).enumerate() {
+                let n_rows: usize = jobs.iter().map(|job| job.rows.len()).sum();
+                let mut part = room(&mut spare, xs.len() * n_rows);
+                match thread.checked_sub(1) {
+                    _ if n_rows == 0 => continue,
+                    None => self.own.multiply(jobs, xs, fast, part)?,
+                    Some(helper) => team.finish(helper, part)?,
+                }
+                for Product { rows, y, .. } in products.iter_mut() {
+                    let n =
+                        xs.len() * self.blocks(thread, rows.clone()).map(|block| block.len()).sum::<usize>();
+                    let (own, rest) = part.split_at_mut(n);
+                    let first = c * at_a_time * rows.len();
+                    self.put(thread, rows, own, &mut y[first..][..xs.len() * rows.len()]);
+                    part = rest;
+                }
             }
         }
         Ok(())

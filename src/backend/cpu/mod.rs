@@ -174,8 +174,10 @@ impl Backend for Cpu {
             spare: &mut self.spare,
             precision: self.precision,
         };
-        for step in plan.steps.iter().take_while(|step| step.stage <= until) {
-            memory.step(&step.op, run);
+        let n = plan.steps.iter().take_while(|step| step.stage <= until).count();
+        let mut done = 0;
+        while done < n {
+            done += memory.steps(&plan.steps[done..n], run);
         }
         self.matrices.check()
     }

@@ -4,10 +4,14 @@ use std::{collections::HashMap, ops::Range};
 
 use intab_kernels::function;
 
-use super::{Cells, Scratch, attention, experts, matrices::Matrices, sample};
+use super::{
+    Cells, Scratch, attention, experts,
+    matrices::{Matrices, Product},
+    sample,
+};
 use crate::{
     backend::Precision,
-    plan::{Function, Index, NormKind, Op, Plan, RopeStyle, Run, Storage, Value, padded},
+    plan::{Function, Index, NormKind, Op, Plan, RopeStyle, Run, Step, Storage, Value, padded},
 };
 
 /// All memory that a plan's steps read and write.
@@ -23,9 +27,15 @@ pub(super) struct Memory<'a> {
 }
 
 impl Memory<'_> {
-    /// `y[r, i] = xs[r] · w[rows[i]]`.
-    pub fn multiply(&self, w: Value, rows: Range<usize>, xs: &[&[f32]], y: &mut [f32]) {
-        self.matrices.multiply(&self.plan[w].name, rows, xs, self.precision == Precision::Fast, y);
+    /// All products of the same rows, one after the other: see [`Product`].
+    pub fn multiply(&self, parts: &[(Value, Range<usize>)], xs: &[&[f32]], mut y: &mut [f32]) {
+        let mut products = Vec::with_capacity(parts.len());
+        for (w, rows) in parts {
+            let (own, rest) = y.split_at_mut(xs.len() * rows.len());
+            products.push(Product { w: &self.plan[*w].name, rows: rows.clone(), y: own });
+            y = rest;
+        }
+        self.matrices.multiply(&mut products, xs, self.precision == Precision::Fast);
     }
 
     pub fn floats(&self, value: Value) -> &[f32] {
@@ -99,7 +109,19 @@ impl Memory<'_> {
         self.put(y, cells);
     }
 
-    pub fn step(&mut self, op: &Op, run: &Run) {
+    /// Runs the first of these steps, and the products that follow it if they are of the same rows; tells how many.
+    pub fn steps(&mut self, steps: &[Step], run: &Run) -> usize {
+        let Op::Linear { x, .. } = steps[0].op else {
+            self.step(&steps[0].op, run);
+            return 1;
+        };
+        let of_x = |step: &&Step| matches!(step.op, Op::Linear { x: other, y, .. } if other == x && y != x);
+        let n = steps.iter().take_while(of_x).count().max(1);
+        self.linear(x, &steps[..n], run);
+        n
+    }
+
+    fn step(&mut self, op: &Op, run: &Run) {
         match *op {
             Op::Embed { index, table, y, add } => {
                 let mut unpacked = vec![0.0; self.plan[table].cols];
@@ -133,7 +155,7 @@ impl Memory<'_> {
                     }
                 });
             }
-            Op::Linear { x, w, bias, y, add } => self.linear(x, w, bias, y, add, run),
+            Op::Linear { .. } => unreachable!("products are run together"),
             Op::Rope { x, table, positions, head_dim, style } => self.each_row(x, run, |m, r, row| {
                 let angles = m.row(table, run.rope_start as usize + m.place_of(positions, r, run));
                 row.chunks_exact_mut(head_dim).for_each(|head| rotate(head, angles, style));
@@ -186,7 +208,7 @@ impl Memory<'_> {
                 for (j, y) in row.chunks_exact_mut(padded(n_out)).enumerate() {
                     let start = if shared { 0 } else { j * padded(n_in) };
                     let rows = chosen[j] as usize * n_out..(chosen[j] as usize + 1) * n_out;
-                    m.multiply(w, rows.clone(), &[&x[start..start + n_in]], &mut y[..n_out]);
+                    m.multiply(&[(w, rows.clone())], &[&x[start..start + n_in]], &mut y[..n_out]);
                     if let Some(bias) = bias {
                         y.iter_mut().zip(&m.row(bias, 0)[rows]).for_each(|(y, bias)| *y += bias);
                     }
@@ -219,23 +241,39 @@ impl Memory<'_> {
         }
     }
 
-    /// `y = x wᵀ (+ bias)` or `y += …`.
-    fn linear(&mut self, x: Value, w: Value, bias: Option<Value>, y: Value, add: bool, run: &Run) {
+    /// `y = x wᵀ (+ bias)` or `y += …` for each of the steps.
+    fn linear(&mut self, x: Value, steps: &[Step], run: &Run) {
         let mut spare = std::mem::take(self.spare);
-        let rows: Vec<&[f32]> = (0..self.n_rows(y, run)).map(|r| self.row(x, r)).collect();
-        let n_out = self.plan[y].cols;
-        let products = room(&mut spare, rows.len() * n_out);
-        self.multiply(w, 0..n_out, &rows, products);
-        self.each_row(y, run, |m, r, row| {
-            let products = &products[r * n_out..][..n_out];
-            match add {
-                true => row.iter_mut().zip(products).for_each(|(y, product)| *y += product),
-                false => row.copy_from_slice(products),
-            }
-            if let Some(bias) = bias {
-                row.iter_mut().zip(m.row(bias, 0)).for_each(|(y, bias)| *y += bias);
-            }
-        });
+        let n = match steps[0].op {
+            Op::Linear { y, .. } => self.n_rows(y, run),
+            _ => 0,
+        };
+        let rows: Vec<&[f32]> = (0..n).map(|r| self.row(x, r)).collect();
+        let parts: Vec<(Value, Range<usize>)> = steps
+            .iter()
+            .filter_map(|step| match step.op {
+                Op::Linear { w, y, .. } => Some((w, 0..self.plan[y].cols)),
+                _ => None,
+            })
+            .collect();
+        let n_out: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
+        self.multiply(&parts, &rows, room(&mut spare, n * n_out));
+        let mut products = &spare[..n * n_out];
+        for step in steps {
+            let Op::Linear { bias, y, add, .. } = step.op else { continue };
+            let n_out = self.plan[y].cols;
+            self.each_row(y, run, |m, r, row| {
+                let products = &products[r * n_out..][..n_out];
+                match add {
+                    true => row.iter_mut().zip(products).for_each(|(y, product)| *y += product),
+                    false => row.copy_from_slice(products),
+                }
+                if let Some(bias) = bias {
+                    row.iter_mut().zip(m.row(bias, 0)).for_each(|(y, bias)| *y += bias);
+                }
+            });
+            products = &products[n * n_out..];
+        }
         *self.spare = spare;
     }
 

@@ -9,7 +9,7 @@ pub use threads::Threads;
 
 use std::{collections::HashMap, ops::Range, rc::Rc};
 
-use intab_kernels::linear::Matrix;
+use intab_kernels::linear::{Inputs, Matrix};
 
 use super::out_of_memory;
 use crate::{
@@ -29,16 +29,17 @@ pub struct Shape {
     pub n_in: usize,
 }
 
-/// The products that are wanted of a thread.
+/// Rows of a matrix that a thread is to multiply.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// The matrix.
     pub id: u32,
     /// Which of the thread's own rows.
     pub rows: Range<usize>,
-    /// Whether activations may be quantized.
-    pub fast: bool,
 }
+
+/// The most jobs that a thread gets at a time.
+pub const MOST_JOBS: usize = 8;
 
 /// Helpers on other threads, numbered from 0. Each does what it is told in that order.
 pub trait Team {
@@ -51,10 +52,11 @@ pub trait Team {
     /// The next whole rows of a helper's part of a matrix, whose shape is that of the part.
     fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()>;
 
-    /// Lets the helpers that have a job begin with it. `xs` are rows of equal length.
-    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]);
+    /// Lets each helper that has any jobs, at most [`MOST_JOBS`], begin with them. `xs` are rows of equal length; if `fast`, they
+    /// may be quantized.
+    fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool);
 
-    /// Waits for a helper to end its job: `y` is `[xs.len(), job.rows.len()]`.
+    /// Waits for a helper to end: `y` is `[xs.len(), job.rows.len()]` for one job after the other.
     fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()>;
 
     /// The weights of one of a helper's rows.
@@ -107,12 +109,24 @@ impl Member {
         Ok(())
     }
 
-    /// `y[r, i] = xs[r] · w[job.rows[i]]`.
+    /// `y[r, i] = xs[r] · w[job.rows[i]]`, one job after the other.
     ///
     /// # Errors
     /// [`Error::Input`] for a matrix that was never written, here and below.
-    pub fn multiply(&self, job: &Job, xs: &[&[f32]], y: &mut [f32]) -> Result<()> {
-        self.matrix(job.id)?.multiply(job.rows.clone(), xs, job.fast, y);
+    pub fn multiply(&self, jobs: &[Job], xs: &[&[f32]], fast: bool, y: &mut [f32]) -> Result<()> {
+        let mut inputs = Inputs::new(xs);
+        let mut y = y;
+        for job in jobs {
+            let (own, rest) = y.split_at_mut(xs.len() * job.rows.len());
+            self.product(job, &mut inputs, fast, own)?;
+            y = rest;
+        }
+        Ok(())
+    }
+
+    /// The same for one of several jobs.
+    pub fn product(&self, job: &Job, xs: &mut Inputs, fast: bool, y: &mut [f32]) -> Result<()> {
+        self.matrix(job.id)?.multiply(job.rows.clone(), xs, fast, y);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ pub mod shader;
 
 use std::cell::RefCell;
 
-use linear::Matrix;
+use linear::{Inputs, Matrix};
 use quant::{TYPES, TypeInfo};
 use random::Random;
 use shader::{Texts, Variant};
@@ -40,7 +40,7 @@ pub extern "C" fn dot_error(index: usize, n: usize, seed: u64, way: u32) -> f64 
     let xs = vec![&x[..]; if way.is_multiple_of(2) { 1 } else { 4 }];
     let mut products = vec![0.0; xs.len()];
     let matrix = Matrix { dtype: info.dtype, n_out: 1, n_in: n, bytes: row };
-    matrix.multiply(0..1, &xs, way >= 2, &mut products);
+    matrix.multiply(0..1, &mut Inputs::new(&xs), way >= 2, &mut products);
     let product = products[xs.len() - 1];
     let terms = weights.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x));
     let error = (f64::from(product) - terms.clone().sum::<f64>()).abs();

@@ -17,7 +17,7 @@ const LOOKS: usize = 20_000;
 
 enum Order {
     Write { id: u32, part: Shape, bytes: Vec<u8> },
-    Multiply { job: Job, xs: Arc<[Vec<f32>]> },
+    Multiply { jobs: Vec<Job>, xs: Arc<[Vec<f32>]>, fast: bool },
     Row { id: u32, row: usize, n_in: usize },
 }
 
@@ -79,10 +79,11 @@ fn serve(inbox: &Receiver<Order>, outbox: &Sender<Result<Vec<f32>>>) {
     while let Ok(order) = receive(inbox) {
         let answer = match order {
             Order::Write { id, part, bytes } => member.write(id, part, &bytes).map(|()| Vec::new()),
-            Order::Multiply { job, xs } => {
+            Order::Multiply { jobs, xs, fast } => {
                 let xs: Vec<&[f32]> = xs.iter().map(Vec::as_slice).collect();
-                let mut y = vec![0.0; xs.len() * job.rows.len()];
-                member.multiply(&job, &xs, &mut y).map(|()| y)
+                let n_rows: usize = jobs.iter().map(|job| job.rows.len()).sum();
+                let mut y = vec![0.0; xs.len() * n_rows];
+                member.multiply(&jobs, &xs, fast, &mut y).map(|()| y)
             }
             Order::Row { id, row, n_in } => {
                 let mut weights = vec![0.0; n_in];
@@ -109,12 +110,10 @@ impl Team for Threads {
         self.answer(helper).map(drop)
     }
 
-    fn start(&self, jobs: &[Option<Job>], xs: &[&[f32]]) {
+    fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
         let xs: Arc<[Vec<f32>]> = xs.iter().map(|x| x.to_vec()).collect();
-        for (helper, job) in jobs.iter().enumerate() {
-            if let Some(job) = job {
-                self.order(helper, Order::Multiply { job: job.clone(), xs: xs.clone() });
-            }
+        for (helper, jobs) in jobs.iter().enumerate().filter(|(_, jobs)| !jobs.is_empty()) {
+            self.order(helper, Order::Multiply { jobs: jobs.clone(), xs: xs.clone(), fast });
         }
     }
 
