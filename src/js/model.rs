@@ -77,6 +77,7 @@ impl Model {
             "backendReason": facts.backend_reason,
             "device": facts.device,
             "features": facts.features,
+            "tuning": facts.tuning,
             "parameters": facts.n_parameters,
             "bytes": engine.counters().bytes,
             "fileBytes": facts.weight_bytes,
@@ -269,6 +270,8 @@ async fn load(
         default_limits: arguments.default_limits,
         kv_cache: arguments.kv_cache()?,
         fusion: run::Fusion::default(),
+        autotune: arguments.autotune(),
+        tuning: arguments.tuning,
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

@@ -2,6 +2,8 @@
 
 import { UnloadedError } from "./errors.js";
 import { Lane } from "./lane.js";
+import { askForSubgroups } from "./subgroups.js";
+import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
 
 /**
@@ -48,13 +50,16 @@ const operations = {
     const { Model } = await runtime;
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
-    const wasm = await Model.load(source, options, onProgress, signal);
+    const tuning = options.autotune === false ? undefined : await keptTuning();
+    const wasm = await Model.load(source, { ...options, tuning }, onProgress, signal);
     if (signal.aborted) {
       destroy(wasm);
       throw signal.reason;
     }
     models.set(id, { wasm, lane: new Lane(nextTask) });
-    return wasm.info();
+    const info = wasm.info();
+    if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
+    return info;
   },
 
   async unload({ model }) {
@@ -208,6 +213,7 @@ function abort(id) {
 
 /** @param {{glueUrl?: string, wasmUrl?: string}} urls */
 async function start({ glueUrl, wasmUrl }) {
+  askForSubgroups();
   const wasm = /** @type {Wasm} */ (await import(glueUrl ?? new URL("../pkg/intab.js", import.meta.url).href));
   await wasm.default(wasmUrl === undefined ? undefined : { module_or_path: wasmUrl });
   return wasm;

@@ -91,7 +91,7 @@ impl Cpu {
             Storage::Constant(numbers) if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), numbers.to_vec());
             }
-            Storage::State | Storage::Halves if !self.floats.contains_key(&info.name) => {
+            Storage::State | Storage::Halves | Storage::Bytes if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), zeros(&info.name, info.rows, info.cols)?);
             }
             Storage::StateU32 if !self.words.contains_key(&info.name) => {
@@ -121,7 +121,7 @@ impl Backend for Cpu {
     fn info(&self) -> Info {
         let simd = cfg!(all(target_arch = "wasm32", target_feature = "simd128"));
         let features = if simd { vec!["simd128".to_owned()] } else { Vec::new() };
-        Info { kind: Kind::Cpu, device: std::env::consts::ARCH.to_owned(), features }
+        Info { kind: Kind::Cpu, device: std::env::consts::ARCH.to_owned(), features, tuning: None }
     }
 
     fn counters(&self) -> Counters {
@@ -183,6 +183,10 @@ impl Backend for Cpu {
         self.precision = precision;
     }
 
+    fn is_faster_less_exact(&self) -> bool {
+        true
+    }
+
     fn dispatches(&self, prepared: Prepared) -> usize {
         self.plans[prepared.0].steps.len()
     }
@@ -240,6 +244,10 @@ impl Backend for Cpu {
 
     fn prefill_rows(&self) -> usize {
         64
+    }
+
+    fn next_rows(&self) -> usize {
+        self.prefill_rows()
     }
 
     fn depth(&self) -> usize {
