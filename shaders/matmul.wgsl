@@ -22,10 +22,8 @@ fn dot_16(a: vec4<u32>, b: vec4<u32>) -> i32 {
 fn product(w: array<vec4<u32>, 3>, x: array<vec4<u32>, 3>) -> f32 {
     let scales = bitcast<vec4<f32>>(w[2]);
     let numbers = bitcast<vec4<f32>>(x[2]);
-    if (RUNS == 1u) {
-        return scales.x * numbers.x * f32(dot_16(w[0], x[0]) + dot_16(w[1], x[1])) - scales.z * numbers.y;
-    }
-    return numbers.x * (scales.x * f32(dot_16(w[0], x[0])) + scales.y * f32(dot_16(w[1], x[1])));
+    let sums = vec2<f32>(vec2<i32>(dot_16(w[0], x[0]), dot_16(w[1], x[1])));
+    return dot(scales.xy * numbers.xy, sums) - scales.z * numbers.z;
 }
 {%- else %}
 // A group of 32 numbers a row, as 8 vec4. Where they lie turns with the row, so that threads meet in different banks.

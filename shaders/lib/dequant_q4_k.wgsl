@@ -32,7 +32,6 @@ fn load_block(b: u32) -> array<vec4<f32>, 8> {
 
 // The same unit as integers, as matmul.wgsl multiplies them: 32 signed bytes in order; then, as bits of f32, the scale of the
 // first 16 and of the others, and what is taken off.
-const RUNS = 1u; // scales in 32 weights
 fn load_levels(b: u32) -> array<vec4<u32>, 3> {
     let s = scale_and_least(b);
     let at = (b >> 3u) * 8u + ((b & 7u) >> 1u) * 2u;

@@ -15,7 +15,6 @@ fn load_block(b: u32) -> array<vec4<f32>, 8> {
 
 // The same unit as integers, as matmul.wgsl multiplies them: 32 signed bytes in order; then, as bits of f32, the scale of the
 // first 16 and of the others, and what is taken off.
-const RUNS = 1u; // scales in 32 weights
 fn load_levels(b: u32) -> array<vec4<u32>, 3> {
     let d = unpack2x16float(w_scales[b >> 1u] >> ((b & 1u) * 16u)).x;
     let scales = vec4<f32>(d, d, 0.0, 0.0);

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     backend::Precision,
-    plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Storage, Value, padded},
+    plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Stage, Step, Storage, Value, padded},
 };
 use weights::{Part, Product, integers, linears};
 
@@ -193,7 +193,9 @@ impl Shapes<'_> {
 
 /// Dispatches of one step. `parts` tells how a weight matrix was split.
 pub fn lower(plan: &Plan, step: &Step, how: How, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
-    let s = &Shapes { plan, how };
+    // What the head puts out is compared as it is; of a prompt it has one row, which costs nothing to compute exactly.
+    let precision = if step.stage == Stage::Body { how.precision } else { Precision::Exact };
+    let s = &Shapes { plan, how: How { precision, ..how } };
     let (cols, stride) = (|v| s.cols(v), |v| s.stride(v));
     let each = |w| parts(w).into_iter().zip(0..).map(move |(shape, i)| Part { s, w, i, shape });
     let dispatch = match step.op {

@@ -61,6 +61,9 @@ pub struct BenchArgs {
     /// Run every step of a plan by itself, where a GPU would fuse them
     #[arg(long)]
     unfused: bool,
+    /// Take no more from a GPU than every WebGPU device offers, to compare
+    #[arg(long)]
+    default_limits: bool,
     /// Whether a GPU measures first how it works best; auto does where it is no software
     #[arg(long, value_enum, default_value_t = AutotuneArg::Auto)]
     autotune: AutotuneArg,
@@ -85,12 +88,12 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     };
     for backend in backends {
         let checkpoint = format::open_path(&args.model).await?;
-        let BenchArgs { context, quantize, kv_cache, autotune, .. } = *args;
-        let device = DeviceArgs { backend, context, quantize, kv_cache, autotune };
+        let BenchArgs { context, quantize, kv_cache, autotune, default_limits, .. } = *args;
+        let device = DeviceArgs { backend, context, quantize, kv_cache, autotune, default_limits };
         let fusion = if args.unfused { Fusion::Never } else { Fusion::default() };
         match device.load_checkpoint(&checkpoint, fusion).await {
             Ok(mut engine) => {
-                let best = measure_device(&engine).await?;
+                let best = measure_device(&engine, args).await?;
                 if args.ceilings {
                     report.print(device_line(&engine, &best))?;
                 }
@@ -197,10 +200,13 @@ async fn measure(engine: &mut Engine, args: &BenchArgs, best: &Ceilings) -> Resu
 }
 
 /// What the engine's kind of device does at best.
-async fn measure_device(engine: &Engine) -> Result<Ceilings> {
+async fn measure_device(engine: &Engine, args: &BenchArgs) -> Result<Ceilings> {
     let mut backend: Box<dyn Backend> = match engine.facts().backend {
         Kind::Cpu => Box::new(Cpu::new()),
-        Kind::Gpu => Box::new(Gpu::open(gpu::Options::default()).await?),
+        Kind::Gpu => {
+            let default_limits = args.default_limits;
+            Box::new(Gpu::open(gpu::Options { default_limits, ..Default::default() }).await?)
+        }
     };
     Ok(ceilings(backend.as_mut()).await?)
 }

@@ -29,6 +29,9 @@ pub struct DeviceArgs {
     /// The precision in which keys and values are kept; of a GPU's memory f16 takes half, q8_0 little more than a quarter
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     pub kv_cache: KvCacheArg,
+    /// Take no more from a GPU than every WebGPU device offers
+    #[arg(long)]
+    pub default_limits: bool,
     /// Whether a GPU measures how it works best, in a second or less; auto does where it is no software
     #[arg(long, value_enum, default_value_t = AutotuneArg::Auto)]
     pub autotune: AutotuneArg,
@@ -118,6 +121,7 @@ impl DeviceArgs {
                 KvCacheArg::Q8_0 => KvCache::Q8_0,
             },
             fusion,
+            default_limits: self.default_limits,
             autotune: match self.autotune {
                 AutotuneArg::Auto => Autotune::WhereItPays,
                 AutotuneArg::On => Autotune::Always,
