@@ -13,7 +13,7 @@ struct Kernel {
     text: &'static str,
     /// Whether it unpacks weights, so that there is a text for each of their types.
     weights: bool,
-    /// Conditions that its text asks for. Of each group one holds; `""` stands for none of the group.
+    /// Conditions that its text asks for. Of each group one holds, or several that stand together; `""` stands for none.
     conditions: &'static [&'static [&'static str]],
     /// A group more, of which these each need one of [`ACTIVATIONS`]; the last group of `conditions` is part of it.
     applied: &'static [&'static str],
@@ -70,14 +70,11 @@ static KERNELS: &[Kernel] = &[
         "attention",
         false,
         [
-            &["causal", "table", "spans", "all"],
-            &["", "softcap"],
-            &["", "bias"],
-            &["", "sinks"],
+            &["causal split", "all split", "table", "spans"],
+            &["", "softcap", "bias", "sinks", "softcap bias sinks"],
             &["", "several"],
             &["", "parts2", "parts4"],
             &["", "f16", "q8"],
-            &["", "split"],
             &["", SUBGROUPS]
         ]
     ),
@@ -87,9 +84,7 @@ static KERNELS: &[Kernel] = &[
         false,
         [
             &["causal", "spans", "all"],
-            &["", "softcap"],
-            &["", "bias"],
-            &["", "sinks"],
+            &["", "softcap", "bias", "sinks", "softcap bias sinks"],
             &["", "parts2", "parts4"],
             &["", "f16", "q8"]
         ]
@@ -195,15 +190,13 @@ impl Kernel {
     /// Whether it lists a condition.
     fn knows(&self, condition: &&str) -> bool {
         let functions = if self.applied.is_empty() { &[] } else { FUNCTIONS };
-        self.conditions.iter().chain([&self.applied, &functions]).any(|group| group.contains(condition))
+        let mut listed = self.conditions.iter().chain([&self.applied, &functions]).copied().flatten();
+        listed.any(|together| together.split(' ').any(|one| one == *condition))
     }
 
     /// The conditions of each group, those of functions with the function.
     fn groups(&self) -> Vec<Vec<Vec<&'static str>>> {
-        let option = |condition: &&'static str| match condition.is_empty() {
-            true => vec![],
-            false => vec![*condition],
-        };
+        let option = |together: &&'static str| together.split_whitespace().collect::<Vec<_>>();
         let mut groups: Vec<Vec<_>> =
             self.conditions.iter().map(|group| group.iter().map(option).collect()).collect();
         if let Some(last) = groups.last_mut() {
@@ -303,7 +296,8 @@ impl Texts {
         let unknown = variant.conditions.iter().find(|condition| !kernel.knows(condition));
         assert!(unknown.is_none(), "{} has no condition {unknown:?}", variant.kernel);
         // Pieces that several kernels include may ask for what only some of those have.
-        let known = KERNELS.iter().flat_map(|kernel| kernel.conditions).copied().flatten().copied();
+        let listed = KERNELS.iter().flat_map(|kernel| kernel.conditions).copied().flatten();
+        let known = listed.flat_map(|together| together.split_whitespace());
         let dequant = variant.dtype.map(|dtype| ("dequant", minijinja::Value::from(dtype.info().name)));
         let holds = |condition| (condition, variant.conditions.contains(&condition).into());
         let context: HashMap<&str, minijinja::Value> =
