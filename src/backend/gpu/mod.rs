@@ -113,6 +113,7 @@ impl Gpu {
         let allocator = Allocator::new(device.clone());
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let run = allocator.buffer("run", size_of::<Run>() as u64, usage)?;
+        let pace = Rc::new(Pace::new(device.is_software()));
         let readback = Readback::new(device.clone(), allocator.clone());
         Ok(Gpu {
             options,
@@ -126,7 +127,7 @@ impl Gpu {
             pipelines: Pipelines::default(),
             readback,
             precision: Precision::Exact,
-            pace: Rc::default(),
+            pace,
             choice: options.choice,
             is_tuned: false,
             destroyed: false,

@@ -13,6 +13,8 @@ pub const MOST: usize = 512;
 const LEAST: usize = 8;
 /// Rows of the first run, on a device that nothing is known of.
 const FIRST: usize = 32;
+/// Rows of every run on software, which no screen waits for: of few rows it unpacks weights as long as it multiplies them.
+const SOFTWARE: usize = 128;
 /// How much more the next run may take than the last.
 const GROWTH: usize = 4;
 
@@ -20,17 +22,19 @@ const GROWTH: usize = 4;
 #[derive(Debug)]
 pub struct Pace {
     rows: Cell<usize>,
+    /// Whether rows follow from what was measured.
+    adapts: bool,
     /// Rows that were submitted since this moment and are not known to be done.
     pending: Cell<Option<(usize, Instant)>>,
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Pace { rows: Cell::new(FIRST), pending: Cell::default() }
-    }
-}
-
 impl Pace {
+    /// Of a device that nothing is known of, or of software.
+    pub fn new(is_software: bool) -> Pace {
+        let rows = if is_software { SOFTWARE } else { FIRST };
+        Pace { rows: Cell::new(rows), adapts: !is_software, pending: Cell::default() }
+    }
+
     /// The rows of the next run.
     pub fn rows(&self) -> usize {
         self.rows.get()
@@ -55,6 +59,9 @@ impl Pace {
     }
 
     fn learn(&self, n_rows: usize, seconds: f64) {
+        if !self.adapts {
+            return;
+        }
         let fitting = (n_rows as f64 * TARGET / seconds.max(1e-6)) as usize;
         // A run that was cut short by the end of its text tells that more rows would fit, not that fewer do.
         let most = (n_rows.max(self.rows()) * GROWTH).min(MOST);
@@ -70,7 +77,7 @@ mod tests {
 
     /// The rows of runs that follow each other where one takes a fixed time and so much for each row.
     fn settled(fixed: f64, each: f64) -> Vec<usize> {
-        let pace = Pace::default();
+        let pace = Pace::new(false);
         (0..8)
             .map(|_| {
                 let rows = pace.rows();
@@ -99,8 +106,15 @@ mod tests {
     }
 
     #[test]
+    fn software_always_gets_the_same() {
+        let pace = Pace::new(true);
+        pace.learn(SOFTWARE, 10.0);
+        assert_eq!(pace.rows(), SOFTWARE);
+    }
+
+    #[test]
     fn a_pause_between_two_runs_is_not_counted() {
-        let pace = Pace::default();
+        let pace = Pace::new(false);
         pace.start(32);
         pace.forget();
         pace.end();

@@ -153,7 +153,6 @@ impl Gpu {
         self.shared.clear();
         self.between = None;
         self.precision = Precision::default();
-        self.pace = Default::default();
     }
 }
 
