@@ -15,13 +15,21 @@ const TILE = 64u;
 const PARTS = {{ parts }}u; // of a head, a number of each for every thread
 const LOWEST = -3.0e38; // WGSL need not keep infinities
 var<workgroup> asked: array<vec4<f32>, QUERIES * PARTS * TILE / 4u>;
+{%- if subgroups %}
+{% include "lib/subgroups.wgsl" %}
+var<workgroup> peaks: array<f32, QUERIES * TILE>; // of each query, a subgroup's
+{%- else %}
 var<workgroup> scores: array<f32, QUERIES * TILE>;
 var<workgroup> peaks: array<f32, TILE>;
+{%- endif %}
 var<workgroup> weights: array<f32, QUERIES * TILE>;
-var<workgroup> places: array<u32, TILE>; // where a key's values begin
+var<workgroup> places: array<u32, TILE>; // the row of a key and its values
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+{%- if subgroups %}
+    let who = draw();
+{%- endif %}
     let kv_offset = wg.x % N_KV_HEADS * HEAD_DIM;
     for (var i = t; i < QUERIES * HEAD_DIM / 4u; i += TILE) {
         let one = query(wg, i / (HEAD_DIM / 4u));
@@ -62,9 +70,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 {%- for j in range(queries) %}
         var score{{ j }} = 0.0;
 {%- endfor %}
-        let k_at = (slot * K_STRIDE + kv_offset) / 4u;
         for (var i = 0u; i < HEAD_DIM / 4u; i++) {
-            let numbers = {{ "vec4<f32>(unpack2x16float(k[k_at + i].x), unpack2x16float(k[k_at + i].y))" if f16 else "k[k_at + i]" }};
+            let numbers = k_four(slot, kv_offset / 4u + i);
 {%- for j in range(queries) %}
             score{{ j }} += dot(asked[{{ j }}u * (HEAD_DIM / 4u) + i], numbers);
 {%- endfor %}
@@ -84,27 +91,39 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         } else {
             score{{ j }} = LOWEST;
         }
+{%- if subgroups %}
+        let peak{{ j }} = subgroupMax(score{{ j }});
+        if (who.y == 0u) {
+            peaks[{{ j }}u * TILE + who.x] = peak{{ j }};
+        }
+{%- else %}
         scores[{{ j }}u * TILE + t] = score{{ j }};
+{%- endif %}
 {%- endfor %}
         workgroupBarrier();
+{%- if subgroups %}
+        let n_peaks = atomicLoad(&n_drawn);
+{%- else %}
+        let n_peaks = TILE / QUERIES;
         var peak = scores[t * QUERIES];
         for (var c = 1u; c < QUERIES; c++) {
             peak = max(peak, scores[t * QUERIES + c]);
         }
         peaks[t] = peak;
         workgroupBarrier();
+{%- endif %}
 {%- for j in range(queries) %}
         // Every thread finds the maximum itself: so many reads cost less than more barriers.
         var new_max{{ j }} = max{{ j }};
-        for (var i = 0u; i < TILE / QUERIES; i++) {
-            new_max{{ j }} = max(new_max{{ j }}, peaks[{{ j }}u * (TILE / QUERIES) + i]);
+        for (var i = 0u; i < n_peaks; i++) {
+            new_max{{ j }} = max(new_max{{ j }}, peaks[{{ j }}u * {{ "TILE" if subgroups else "n_peaks" }} + i]);
         }
         weights[t * QUERIES + {{ j }}u] = select(0.0, exp(score{{ j }} - new_max{{ j }}), sees{{ j }});
         let correction{{ j }} = exp(max{{ j }} - new_max{{ j }});
         max{{ j }} = new_max{{ j }};
         sum{{ j }} *= correction{{ j }};
 {%- endfor %}
-        places[t] = slot * V_STRIDE + kv_offset;
+        places[t] = slot;
         workgroupBarrier();
 {%- for part in range(parts) %}
         if (t + {{ part }}u * TILE < HEAD_DIM) {
@@ -112,8 +131,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
             acc{{ j }}_{{ part }} *= correction{{ j }};
 {%- endfor %}
             for (var i = 0u; i < n; i++) {
-                let at = places[i] + t + {{ part }}u * TILE;
-                let number = {{ "unpack2x16float(v[at / 2u])[at % 2u]" if f16 else "v[at]" }};
+                let number = v_one(places[i], kv_offset + t + {{ part }}u * TILE);
 {%- for j in range(queries) %}
                 let weight{{ j }} = weights[i * QUERIES + {{ j }}u];
                 acc{{ j }}_{{ part }} += weight{{ j }} * number;

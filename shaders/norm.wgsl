@@ -30,20 +30,21 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     let start = group_index(wg) * N; // in the row
     let x_at = wg.y * X_STRIDE + start;
     let y_at = wg.y * Y_STRIDE + start;
+    let who = {{ "draw()" if subgroups else "t" }};
     var mean = 0.0;
 {%- if layer %}
     var sum = 0.0;
     for (var i = t; i < N; i += THREADS) {
         sum += {{ x }}[x_at + i];
     }
-    mean = reduce_sum(t, sum) / f32(N);
+    mean = reduce_sum(who, sum) / f32(N);
 {%- endif %}
     var squares = 0.0;
     for (var i = t; i < N; i += THREADS) {
         let v = {{ x }}[x_at + i] - mean;
         squares += v * v;
     }
-    let scale = inverseSqrt(reduce_sum(t, squares) / f32(N) + EPS);
+    let scale = inverseSqrt(reduce_sum(who, squares) / f32(N) + EPS);
     for (var i = t; i < N; i += THREADS) {
         let v = ({{ x }}[x_at + i] - mean) * scale;
         y[y_at + i] = v{{ " * weight[(start + i) % WEIGHTS]" if weight }}{{ " + bias[(start + i) % BIASES]" if bias }};

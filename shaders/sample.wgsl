@@ -23,6 +23,7 @@ var<workgroup> bad: atomic<u32>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32) {
+    let who = {{ "draw()" if subgroups else "t" }};
     var own = vec2<u32>(0u, NOT_FINITE);
     for (var i = t; i < N; i += THREADS) {
         let key = order_key(scores[i]);
@@ -49,7 +50,7 @@ fn main(@builtin(local_invocation_index) t: u32) {
             for (var i = t; i < N; i += THREADS) {
                 part += select(0.0, exp((scores[i] - top) / run.temperature), order_key(scores[i]) >= floor);
             }
-            let total = reduce_sum(t, part);
+            let total = reduce_sum(who, part);
             floor = threshold(t, floor, max(u32(run.top_p * WHOLE), 1u), top, WHOLE / total);
         }
         var lead = vec2<u32>(0u, NOT_FINITE);

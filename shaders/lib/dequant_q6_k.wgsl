@@ -30,3 +30,28 @@ fn load_block(b: u32) -> array<vec4<f32>, 8> {
         s.x * numbers(q.x, t.x), s.x * numbers(q.y, t.y), s.x * numbers(q.z, t.z), s.x * numbers(q.w, t.w),
         s.y * numbers(r.x, u.x), s.y * numbers(r.y, u.y), s.y * numbers(r.z, u.z), s.y * numbers(r.w, u.w));
 }
+
+// The same unit as integers, as matmul.wgsl multiplies them: 32 signed bytes in order; then, as bits of f32, the scale of the
+// first 16 and of the others, and what is taken off.
+fn load_levels(b: u32) -> array<vec4<u32>, 3> {
+    let unit = b >> 3u;
+    let g = b & 7u;
+    let half = g >> 2u;
+    let j = g & 3u;
+    let runs = scale_half(unit * 9u + g);
+    let d = unpack2x16float(scale_half(unit * 9u + 8u)).x;
+    let s = d * vec2<f32>(bitcast<vec2<i32>>(vec2<u32>(runs << 24u, runs << 16u)) >> vec2<u32>(24u));
+    let low = unit * 12u + half * 4u + (j & 1u) * 2u;
+    let high = unit * 12u + 8u + half * 2u;
+    let shift = vec4<u32>((j >> 1u) * 4u);
+    let scales = vec4<f32>(s, 0.0, 0.0);
+    return array<vec4<u32>, 3>(
+        centred(w_quants[low] >> shift, w_quants[high] >> vec4<u32>(j * 2u)),
+        centred(w_quants[low + 1u] >> shift, w_quants[high + 1u] >> vec4<u32>(j * 2u)), bitcast<vec4<u32>>(scales));
+}
+
+// Six bits less 32, byte by byte: none borrows from the next.
+fn centred(low: vec4<u32>, high: vec4<u32>) -> vec4<u32> {
+    let six = (low & vec4<u32>(0x0f0f0f0fu)) | ((high & vec4<u32>(0x03030303u)) << vec4<u32>(4u));
+    return (six + vec4<u32>(0x60606060u)) ^ vec4<u32>(0x80808080u);
+}

@@ -3,7 +3,7 @@
 {% include "lib/run.wgsl" %}
 @group(0) @binding(1) var<storage, read> w_quants: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> w_scales: array<u32>;
-@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> x: array<vec4<{{ "u32" if dots else "f32" }}>>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {%- if bias %}
 @group(0) @binding(5) var<storage, read> bias: array<f32>; // of these outputs from BIAS_START on

@@ -1,8 +1,7 @@
-// Which queries a workgroup of attention.wgsl has, what each of them sees, and all that it binds.
+// Which queries a workgroup of attention.wgsl or attention_tiled.wgsl has, what each of them sees, and all that it binds.
 {% include "lib/run.wgsl" %}
 @group(0) @binding(1) var<storage, read> q: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> k: array<{{ "vec2<u32>" if f16 else "vec4<f32>" }}>;
-@group(0) @binding(3) var<storage, read> v: array<{{ "u32" if f16 else "f32" }}>;
+{% include "lib/cache.wgsl" %}
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 {%- if table or spans %}
 @group(0) @binding(5) var<storage, read> list: array<u32>;
@@ -25,8 +24,6 @@ override HEAD_DIM: u32;
 override N_KV_HEADS: u32;
 override HEADS_PER_KV: u32;
 override Q_STRIDE: u32;
-override K_STRIDE: u32;
-override V_STRIDE: u32;
 override Y_STRIDE: u32;
 override SCALE: f32;
 {%- if not all %}

@@ -39,6 +39,8 @@ pub struct Info {
     pub device: String,
     /// Features in use, e.g. `simd128` or `subgroups`.
     pub features: Vec<String>,
+    /// What was chosen by measuring, to be given to [`gpu::Gpu::tune`] another time; none where nothing was.
+    pub tuning: Option<String>,
 }
 
 /// How exact products of activations with quantized weights are.
@@ -105,6 +107,9 @@ pub trait Backend {
     /// How exact the runs that follow are; [`Precision::Exact`] until it is said.
     fn set_precision(&mut self, precision: Precision);
 
+    /// Whether runs of [`Precision::Fast`] compute anything else than exact ones.
+    fn is_faster_less_exact(&self) -> bool;
+
     /// Kernel launches of a whole run of one row; steps where nothing is launched.
     fn dispatches(&self, prepared: Prepared) -> usize;
 
@@ -147,9 +152,12 @@ pub trait Backend {
     /// Waits until the device has done all it was given, and reports what went wrong meanwhile.
     fn settle(&mut self) -> LocalFuture<'static, Result<()>>;
 
-    /// The most tokens of a prompt that one run should take: so many that weights are read seldom, and so few that a
-    /// run ends soon enough for the caller to abort.
+    /// The most tokens of a prompt that a run is ever asked to take; plans have room for so many.
     fn prefill_rows(&self) -> usize;
+
+    /// How many of them the next run should take: so many that weights are read seldom, and so few that it ends soon enough
+    /// for the caller to abort and for a GPU to draw the page. It follows from how long the runs before took.
+    fn next_rows(&self) -> usize;
 
     /// How many tokens it pays to submit before the first is read back.
     fn depth(&self) -> usize;

@@ -19,6 +19,8 @@ mod logits;
 mod output;
 #[path = "intab/precision.rs"]
 mod precision;
+#[path = "intab/report.rs"]
+mod report;
 #[path = "intab/synth.rs"]
 mod synth;
 #[path = "intab/template.rs"]

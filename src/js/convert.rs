@@ -10,7 +10,7 @@ use crate::{
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{GenerateOptions, KvCache, Output, Prefer, quantize_to},
+    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, quantize_to},
 };
 
 /// Options of `Model.load`.
@@ -25,6 +25,9 @@ pub struct LoadArguments {
     pub default_limits: bool,
     pub threads: Option<usize>,
     pub cores: Option<usize>,
+    autotune: Option<bool>,
+    /// Of an earlier load.
+    pub tuning: Option<String>,
 }
 
 impl LoadArguments {
@@ -34,6 +37,15 @@ impl LoadArguments {
             Some("cpu") => Ok(Prefer::Cpu),
             Some("gpu") => Ok(Prefer::Gpu),
             Some(other) => Err(Error::input("backend", format!("`{other}` is not auto, cpu or gpu"))),
+        }
+    }
+
+    /// Whether a GPU measures how it works best.
+    pub fn autotune(&self) -> Autotune {
+        match self.autotune {
+            None => Autotune::WhereItPays,
+            Some(true) => Autotune::Always,
+            Some(false) => Autotune::Never,
         }
     }
 

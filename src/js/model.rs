@@ -79,6 +79,7 @@ impl Model {
             "backendReason": facts.backend_reason,
             "device": facts.device,
             "features": facts.features,
+            "tuning": facts.tuning,
             "parameters": facts.n_parameters,
             "bytes": engine.counters().bytes,
             "fileBytes": facts.weight_bytes,
@@ -277,6 +278,8 @@ async fn load(
             cores: arguments.cores.unwrap_or(1),
             start: Rc::new(move |n| Box::pin(crew::start(hire.clone(), n))),
         }),
+        autotune: arguments.autotune(),
+        tuning: arguments.tuning,
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };

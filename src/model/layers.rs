@@ -2,8 +2,8 @@
 
 use super::{Experts, Layer, QkNorm, Residual, Stack, Tables, Weights, tables::position_name};
 use crate::{
-    error::Result,
-    plan::{Attention, AttentionShape, Builder, Function, Index, Keys, Norm, Value},
+    error::{Error, Result},
+    plan::{Attention, AttentionShape, Builder, Function, Index, Keys, KvCache, Norm, Value},
 };
 
 /// Where the rows of a run stand: in a sequence of their own each, or one after the other.
@@ -28,8 +28,8 @@ pub(super) struct Layers<'a, 'b> {
     pub n_ctx: usize,
     /// Rows that an encoder's states have room for.
     pub n_source: usize,
-    /// Whether the cache has half precision.
-    pub half_cache: bool,
+    /// How the cache keeps keys and values.
+    pub kv_cache: KvCache,
 }
 
 /// The state that holds keys (`k`) or values (`v`) of layer `i`.
@@ -257,8 +257,12 @@ impl Layers<'_, '_> {
         let (k, v) = match self.places.keys {
             Keys::Spans(_) | Keys::All => (k, v),
             Keys::Causal | Keys::Table(_) => {
+                if self.kv_cache == KvCache::Q8_0 && !shape.head_dim.is_multiple_of(32) {
+                    let hint = format!("heads of {} numbers are no multiple of 32; use f16", shape.head_dim);
+                    return Err(Error::unsupported("kv_cache", "q8_0", hint));
+                }
                 let caches = ['k', 'v'].map(|what| {
-                    self.b.cache(&cache_name(what, i), self.n_ctx, shape.kv_dim(), self.half_cache)
+                    self.b.cache(&cache_name(what, i), self.n_ctx, shape.kv_dim(), self.kv_cache)
                 });
                 for (x, cache) in [k, v].into_iter().zip(caches) {
                     self.b.cache_write(x, cache, self.places.slots);

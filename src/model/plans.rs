@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    plan::{Builder, Function, Keys, Norm, Plan, Stage, Value},
+    plan::{Builder, Function, Keys, KvCache, Norm, Plan, Stage, Value},
 };
 
 /// State that holds the run's token ids, one per row; sampling leaves the next token in its first place.
@@ -60,7 +60,7 @@ pub struct Blueprint<'a> {
     /// Positions of the decoder's context, and rows that an encoder's text may have.
     pub n_ctx: usize,
     /// Whether keys and values of the decoder are kept in half precision.
-    pub half_cache: bool,
+    pub kv_cache: KvCache,
 }
 
 impl Blueprint<'_> {
@@ -72,8 +72,8 @@ impl Blueprint<'_> {
         places: Places,
         n_slots: usize,
     ) -> Layers<'b, 'b> {
-        let (n_source, half_cache) = (self.n_ctx, self.half_cache);
-        Layers { b, weights: self.weights, stack, tables, places, n_ctx: n_slots, n_source, half_cache }
+        let (n_source, kv_cache) = (self.n_ctx, self.kv_cache);
+        Layers { b, weights: self.weights, stack, tables, places, n_ctx: n_slots, n_source, kv_cache }
     }
 
     fn token_table(&self, b: &mut Builder, stack: &Stack) -> Result<Value> {

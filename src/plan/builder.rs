@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::{
-    AttentionShape, Function, Index, Keys, NormKind, Op, Plan, RopeStyle, Routing, Stage, Step, Storage,
-    Value, ValueInfo, padded,
+    AttentionShape, Function, Index, Keys, KvCache, NormKind, Op, Plan, RopeStyle, Routing, Stage, Step,
+    Storage, Value, ValueInfo, padded,
 };
 use crate::quant::DType;
 
@@ -95,9 +95,9 @@ impl Builder {
         self.value(name, Storage::State, rows, cols)
     }
 
-    /// A cache of keys or values, in half precision or not.
-    pub fn cache(&mut self, name: &str, rows: usize, cols: usize, halves: bool) -> Value {
-        self.value(name, if halves { Storage::Halves } else { Storage::State }, rows, cols)
+    /// A cache of keys or values.
+    pub fn cache(&mut self, name: &str, rows: usize, cols: usize, precision: KvCache) -> Value {
+        self.value(name, precision.storage(), rows, cols)
     }
 
     /// u32 memory shared by name with the model's other plans.

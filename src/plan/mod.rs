@@ -21,7 +21,10 @@ pub use run::{Run, Sampling};
 
 use std::rc::Rc;
 
-use crate::quant::DType;
+use crate::{
+    error::{Error, Result},
+    quant::DType,
+};
 
 /// A handle to one array of a plan; `plan[value]` tells what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,10 +46,25 @@ pub enum Storage {
     State,
     /// Like [`Storage::State`], rounded to half precision: written by steps that fill a cache, read by attentions.
     Halves,
+    /// Like [`Storage::Halves`], rounded to signed bytes: each 32 numbers of a row have a scale.
+    Bytes,
     /// Like [`Storage::State`], of `u32`: token ids and counts.
     StateU32,
     /// f32 scratch that lives from its first to its last use within one run.
     Activation,
+}
+
+/// The precision in which keys and values are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(non_camel_case_types)] // as llama.cpp writes it
+pub enum KvCache {
+    /// As they are computed.
+    #[default]
+    F32,
+    /// On a GPU in half the memory, which is half of what a long text makes a token read. The CPU rounds as much.
+    F16,
+    /// On a GPU in 9 of 32 bits: bytes, and a scale for every 32 numbers of a head. The CPU rounds as much.
+    Q8_0,
 }
 
 /// What a value is.
@@ -63,12 +81,46 @@ pub struct ValueInfo {
 }
 
 impl ValueInfo {
+    /// Bytes of a state on a device that packs what is rounded.
+    pub fn state_bytes(&self) -> u64 {
+        let numbers = self.rows as u64 * self.cols as u64;
+        match self.storage {
+            Storage::Halves => 2 * numbers,
+            Storage::Bytes => numbers / 32 * 36,
+            _ => 4 * numbers,
+        }
+    }
+
     /// Distance between rows in numbers. Activations are padded with zeros to whole groups of 32, the unit in
     /// which kernels read weights, so that a partial group multiplies zeros.
     pub fn stride(&self) -> usize {
         match self.storage {
             Storage::Activation => padded(self.cols),
             _ => self.cols,
+        }
+    }
+}
+
+impl KvCache {
+    /// By the name that options have for it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for any name but `f32`, `f16` and `q8_0`.
+    pub fn named(name: &str) -> Result<KvCache> {
+        match name {
+            "f32" => Ok(KvCache::F32),
+            "f16" => Ok(KvCache::F16),
+            "q8_0" => Ok(KvCache::Q8_0),
+            other => Err(Error::input("kv_cache", format!("`{other}` is not f32, f16 or q8_0"))),
+        }
+    }
+
+    /// What it is to plans.
+    pub fn storage(self) -> Storage {
+        match self {
+            KvCache::F32 => Storage::State,
+            KvCache::F16 => Storage::Halves,
+            KvCache::Q8_0 => Storage::Bytes,
         }
     }
 }
@@ -148,6 +200,18 @@ impl Plan {
             Op::Linears(ref fused) => fused.layers.iter().map(|(w, _)| bytes(*w, self[*w].rows)).sum(),
             Op::ExpertLinear { w, experts, n_out, .. } => {
                 bytes(w, (n_rows * self[experts].cols / 2 * n_out).min(self[w].rows))
+            }
+            _ => 0,
+        };
+        self.steps.iter().map(read).sum()
+    }
+
+    /// Bytes of keys and values that a run of one row reads where it sees `seen` rows of a cache: of a window, its own.
+    pub fn cache_bytes(&self, seen: usize) -> u64 {
+        let row_bytes = |value: Value| self[value].state_bytes() / self[value].rows.max(1) as u64;
+        let read = |step: &Step| match step.op {
+            Op::Attention { k, v, shape, keys: Keys::Causal, .. } => {
+                shape.window.map_or(seen, |window| window.min(seen)) as u64 * (row_bytes(k) + row_bytes(v))
             }
             _ => 0,
         };

@@ -39,6 +39,8 @@ pub struct Facts {
     pub device: String,
     /// Features of the device in use.
     pub features: Vec<String>,
+    /// What the device chose by measuring, for [`crate::run::LoadOptions::tuning`] of later loads.
+    pub tuning: Option<String>,
     /// The file's metadata, long arrays left out: see [`Metadata::brief`].
     pub metadata: Metadata,
 }
@@ -82,6 +84,7 @@ impl Facts {
             backend_reason,
             device: info.device,
             features: info.features,
+            tuning: info.tuning,
             metadata,
         }
     }
@@ -203,8 +206,7 @@ impl Engine {
     /// What follows is computed so exactly, and nothing that was computed otherwise is used for it.
     pub(super) fn compute(&mut self, precision: Precision) {
         self.backend.set_precision(precision);
-        // On a GPU both are the same.
-        if self.cached.precision != precision && self.facts.backend == Kind::Cpu {
+        if self.cached.precision != precision && self.backend.is_faster_less_exact() {
             self.cached.clear();
             self.cached.source.clear();
         }
@@ -255,11 +257,14 @@ impl Engine {
         self.cached.clear();
         self.cached.beyond = self.is_beyond(ids.len());
         let mut numbers = outputs(ids.len(), n_out)?;
-        for (i, chunk) in ids.chunks(max_rows).enumerate() {
-            self.backend.write_u32(IDS, 0, chunk)?;
-            let run = self.run_at(i * max_rows, chunk.len());
+        let mut done = 0;
+        while done < ids.len() {
+            let n = (ids.len() - done).min(max_rows).min(self.backend.next_rows());
+            self.backend.write_u32(IDS, 0, &ids[done..done + n])?;
+            let run = self.run_at(done, n);
             self.backend.run(prepared, &run, Stage::Logits)?;
-            numbers.extend(self.backend.read_value(prepared, output, 0, chunk.len() * n_out).await?);
+            numbers.extend(self.backend.read_value(prepared, output, 0, n * n_out).await?);
+            done += n;
         }
         check_finite(&numbers)?;
         self.cached.tokens = ids.to_vec();

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     format::Checkpoint,
     model::{self, Blueprint, Config, Description, Tables, Weights},
-    plan::Plan,
+    plan::{KvCache, Plan},
     quant::DType,
     text::{ChatTemplate, Tokenizer, TokenizerFiles},
 };
@@ -54,40 +54,32 @@ pub struct LoadOptions {
     pub threads: Option<usize>,
     /// Where they come from; without it there is one.
     pub hire: Option<Hire>,
+    /// Whether a GPU measures how it lays out its work best.
+    pub autotune: Autotune,
+    /// [`Facts::tuning`] of an earlier load: on the same device nothing is measured again.
+    pub tuning: Option<String>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
     pub aborted: Option<Rc<dyn Fn() -> bool>>,
 }
 
-/// The precision in which keys and values are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum KvCache {
-    /// As they are computed.
-    #[default]
-    F32,
-    /// On a GPU in half the memory, which is half of what a long text makes a token read. The CPU rounds as much.
-    F16,
-}
-
-impl KvCache {
-    /// By the name that options have for it.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for any name but `f32` and `f16`.
-    pub fn named(name: &str) -> Result<KvCache> {
-        match name {
-            "f32" => Ok(KvCache::F32),
-            "f16" => Ok(KvCache::F16),
-            other => Err(Error::input("kv_cache", format!("`{other}` is not f32 or f16"))),
-        }
-    }
-}
-
 /// Whether steps of a plan are fused: see [`crate::plan::fuse`]. To compare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fusion {
     /// On a GPU, where each step costs a launch.
+    #[default]
+    WhereItPays,
+    /// Nowhere.
+    Never,
+    /// Everywhere.
+    Always,
+}
+
+/// Whether a GPU measures, in a second or less, how it lays out its work best.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Autotune {
+    /// Where it is no software.
     #[default]
     WhereItPays,
     /// Nowhere.
@@ -135,8 +127,8 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let n_ctx = context_length(&config, options)?;
     let mut weights = Weights::new(checkpoint, origins, options.quantize);
     let tables = Tables::of(&config, &mut weights, n_ctx).await?;
-    let half_cache = options.kv_cache == KvCache::F16;
-    let blueprint = Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx, half_cache };
+    let blueprint =
+        Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx, kv_cache: options.kv_cache };
     let parts = Parts { checkpoint, blueprint, options };
     parts.check_tensors(&ignored)?;
     let dense = Dense::read(&config, &weights).await?;
@@ -250,16 +242,22 @@ fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
     }
 }
 
+async fn open_gpu(options: &LoadOptions) -> Result<Gpu> {
+    let (default_limits, unfused) = (options.default_limits, options.fusion == Fusion::Never);
+    let mut gpu = Gpu::open(gpu::Options { default_limits, unfused, ..Default::default() }).await?;
+    if options.autotune == Autotune::Always || options.autotune == Autotune::WhereItPays && !gpu.is_software()
+    {
+        gpu.tune(options.tuning.as_deref()).await?;
+    }
+    Ok(gpu)
+}
+
 /// The device for so many bytes of weights, and why it was chosen.
 async fn open_backend(options: &LoadOptions, bytes: u64) -> Result<(Box<dyn Backend>, String)> {
     if options.prefer == Prefer::Cpu {
         return Ok((cpu(options, bytes).await?, "asked for".into()));
     }
-    let opened = Gpu::open(gpu::Options {
-        default_limits: options.default_limits,
-        unfused: options.fusion == Fusion::Never,
-    })
-    .await;
+    let opened = open_gpu(options).await;
     match (opened, options.prefer) {
         (Ok(gpu), Prefer::Gpu) => Ok((Box::new(gpu), "asked for".into())),
         (Err(error), Prefer::Gpu) => Err(error),

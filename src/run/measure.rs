@@ -33,6 +33,13 @@ pub struct Ceilings {
     pub step_seconds: f64,
 }
 
+impl Ceilings {
+    /// Seconds below which no token can come that reads so many bytes in so many steps, each of which needs the one before.
+    pub fn floor_seconds(&self, bytes: u64, steps: usize) -> f64 {
+        bytes as f64 / self.bytes_per_second + steps as f64 * self.step_seconds
+    }
+}
+
 impl Engine {
     /// The time of a token from position `depth` on, the mean of `n`, whatever the cache holds: it is overwritten.
     ///
@@ -59,6 +66,12 @@ impl Engine {
         }
         let n = n as f64;
         Ok(DecodeTime { seconds: start.elapsed().as_secs_f64() / n, encode_seconds: encode_seconds / n })
+    }
+
+    /// Bytes of weights, keys and values that decoding one token at a depth reads; 0 for a model that writes no text.
+    pub fn bytes_at(&self, depth: usize) -> u64 {
+        let decode = self.plans.decode.as_ref().map(|decode| &decode.plan);
+        decode.map_or(0, |plan| plan.weight_bytes(1) + plan.cache_bytes(depth + 1))
     }
 
     /// The device's own times for the kernels of one token at a depth: name and seconds, in order.

@@ -16,13 +16,14 @@ mod stop;
 mod stream;
 mod tasks;
 
+pub use crate::plan::KvCache;
 pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};
 pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{
-    Fusion, KvCache, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load, quantize_to,
-    tokenizer,
+    Autotune, Fusion, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load,
+    quantize_to, tokenizer,
 };
 pub use measure::{Ceilings, DecodeTime, ceilings};
 pub use options::GenerateOptions;

@@ -103,7 +103,7 @@ impl Plans {
     fn check_states(&self) -> Result<()> {
         let mut sizes = BTreeMap::new();
         for info in self.all().iter().flat_map(|plan| &plan.values) {
-            if matches!(info.storage, Storage::State | Storage::Halves | Storage::StateU32) {
+            if matches!(info.storage, Storage::State | Storage::Halves | Storage::Bytes | Storage::StateU32) {
                 let size = (info.rows, info.cols);
                 let first = *sizes.entry(&info.name).or_insert(size);
                 if first != size {

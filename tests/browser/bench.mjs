@@ -1,5 +1,7 @@
 // `cargo xtask bench` in Chromium: one JSON line for each backend. Figures to compare within one run, never a test.
-// As the native benchmark does, it takes a model (here one of `models/`), --prompt-tokens, --new-tokens, --runs and --backend.
+// As the native benchmark does, it takes a model (here one of `models/`), --prompt-tokens (several with commas between), --new-tokens,
+// --runs, --backend, --context, --kv-cache and --compare.
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
 import { launchChromium, openPage, startServer } from "./harness.mjs";
@@ -13,14 +15,38 @@ const { values, positionals } = parseArgs({
     "new-tokens": text("64"),
     runs: text("3"),
     backend: text("cpu,gpu"),
+    context: text(undefined),
+    "kv-cache": text("f32"),
+    compare: text(undefined),
   },
 });
 const settings = {
   url: `/models/${basename(positionals[0] ?? "intab-stories.gguf")}`,
-  PROMPT_TOKENS: Number(values["prompt-tokens"]),
+  PROMPT_TOKENS: values["prompt-tokens"].split(",").map(Number),
   NEW_TOKENS: Number(values["new-tokens"]),
   RUNS: Number(values.runs),
+  options: {
+    kvCache: values["kv-cache"],
+    ...(values.context === undefined ? {} : { contextLength: Number(values.context) }),
+  },
 };
+const lines = values.compare === undefined ? [] : readFileSync(values.compare, "utf8").split("\n");
+const older = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
+
+/** What says which case a line is about: these are not compared. */
+const CASE = ["bench", "model", "types", "parameters", "backend", "prompt_tokens", "new_tokens"];
+const caseOf = (line) => Object.fromEntries(CASE.map((key) => [key, line[key]]));
+
+/** New to old, for every number that both have. */
+function ratios(line, before) {
+  const entries = Object.entries(line).flatMap(([key, now]) => {
+    const then = before[key];
+    if (CASE.includes(key) || then == null) return [];
+    if (typeof now === "number" && typeof then === "number" && then !== 0) return [[key, now / then]];
+    return typeof now === "object" && typeof then === "object" ? [[key, ratios(now, then)]] : [];
+  });
+  return Object.fromEntries(entries);
+}
 
 const server = await startServer();
 const browser = await launchChromium();
@@ -29,6 +55,8 @@ try {
   for (const backend of values.backend.split(",")) {
     const figures = await page.evaluate(measure, { ...settings, backend });
     console.log(JSON.stringify(figures));
+    const before = older.find((line) => CASE.every((key) => JSON.stringify(line[key]) === JSON.stringify(figures[key])));
+    if (before) console.log(JSON.stringify({ ...caseOf(figures), bench: "comparison", of: figures.bench, ratios: ratios(figures, before) }));
   }
 } finally {
   await browser.close();
@@ -39,36 +67,47 @@ try {
  * Runs in the page. The first run warms up; of the others the one that decodes fastest counts, and of the times to encode
  * the least, which what else the processor does can only lengthen.
  */
-async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS }) {
+async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS, options }) {
   const { load } = await import("/lib/intab.js");
   const start = performance.now();
-  const model = await load(url, { backend });
+  const model = await load(url, { backend, ...options });
   const loadMs = performance.now() - start;
   const { info } = model;
-  let best;
-  let encodeMs = Infinity;
-  for (let run = 0; run <= RUNS; run += 1) {
-    // Another prompt each time, so that the cache's prefix does not help.
-    const ids = Uint32Array.from({ length: PROMPT_TOKENS }, (_, i) => (i * 7919 + run * 104_729 + 1) % info.nVocab);
-    const options = { maxNewTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
-    const { timings } = await model.generate(ids, options).result;
-    if (run > 0) encodeMs = Math.min(encodeMs, timings.encodeMs);
-    if (run > 0 && !(best?.tokensPerSecond > timings.tokensPerSecond)) best = timings;
+  const all = {};
+  for (const length of PROMPT_TOKENS.filter((n) => n + NEW_TOKENS <= info.contextLength)) {
+    let best;
+    let encodeMs = Infinity;
+    for (let run = 0; run <= RUNS; run += 1) {
+      // Another prompt each time, so that the cache's prefix does not help.
+      const ids = Uint32Array.from({ length }, (_, i) => (i * 7919 + run * 104_729 + 1) % info.nVocab);
+      const asked = { maxNewTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
+      const { timings } = await model.generate(ids, asked).result;
+      if (run > 0) encodeMs = Math.min(encodeMs, timings.encodeMs);
+      if (run > 0 && !(best?.tokensPerSecond > timings.tokensPerSecond)) best = timings;
+    }
+    all[length] = { ...best, encodeMs };
   }
   await model.unload();
+  const [first] = Object.values(all);
+  const each = (figure) => Object.fromEntries(Object.entries(all).map(([length, times]) => [length, times[figure]]));
   return {
     bench: "chromium",
     model: info.name,
+    types: info.types,
+    parameters: info.parameters,
     backend: info.backend,
     device: info.device,
-    prompt_tokens: PROMPT_TOKENS,
+    features: info.features,
+    prompt_tokens: PROMPT_TOKENS[0],
     new_tokens: NEW_TOKENS,
     load_ms: loadMs,
     load_bytes_per_second: (1e3 * info.fileBytes) / loadMs,
-    prefill_tokens_per_second: best.promptTokensPerSecond,
-    decode_tokens_per_second: best.tokensPerSecond,
-    first_token_ms: best.firstTokenMs,
-    encode_ms_per_token: encodeMs / (NEW_TOKENS - 1),
+    prefill_tokens_per_second: first.promptTokensPerSecond,
+    prefill_tokens_per_second_at: each("promptTokensPerSecond"),
+    decode_tokens_per_second: first.tokensPerSecond,
+    decode_tokens_per_second_at: each("tokensPerSecond"),
+    first_token_ms: first.firstTokenMs,
+    encode_ms_per_token: first.encodeMs / (NEW_TOKENS - 1),
     dispatches_per_token: info.dispatchesPerToken,
     bytes_per_token: info.bytesPerToken,
   };

@@ -19,9 +19,9 @@ test("an unknown option is refused, and the known ones are told", () => {
   refuses(() => options.checkTokenizeOptions({ special: true }), /"special".*addSpecial/);
 });
 
-test("keys and values are kept in one of two precisions", () => {
-  for (const kvCache of ["f32", "f16"]) options.checkLoadOptions({ kvCache });
-  refuses(() => options.checkLoadOptions({ kvCache: "q8_0" }), /^kvCache: expected/);
+test("keys and values are kept in one of three precisions", () => {
+  for (const kvCache of ["f32", "f16", "q8_0"]) options.checkLoadOptions({ kvCache });
+  refuses(() => options.checkLoadOptions({ kvCache: "q4_0" }), /^kvCache: expected/);
 });
 
 test("an option that is undefined counts as left out", () => {

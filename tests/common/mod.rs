@@ -32,14 +32,13 @@ pub fn repo(path: &str) -> PathBuf {
 pub fn backend(kind: Kind) -> Option<Box<dyn Backend>> {
     match kind {
         Kind::Cpu => Some(Box::new(Cpu::new())),
-        Kind::Gpu => match pollster::block_on(Gpu::open(gpu::Options::default())) {
-            Ok(gpu) => Some(Box::new(gpu)),
-            Err(error) => {
-                no_gpu(&error);
-                None
-            }
-        },
+        Kind::Gpu => Some(Box::new(gpu(gpu::Options::default())?)),
     }
+}
+
+/// A fresh GPU, as [`backend`] gives it.
+pub fn gpu(options: gpu::Options) -> Option<Gpu> {
+    pollster::block_on(Gpu::open(options)).map_err(|error| no_gpu(&error)).ok()
 }
 
 /// Says that a GPU test is skipped, or fails it where `INTAB_REQUIRE_GPU` is set.

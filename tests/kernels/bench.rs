@@ -1,7 +1,7 @@
 //! One plan with the same inputs on both backends.
 
 use intab::{
-    backend::{Backend, Kind, Precision, Prepared, WeightSpec},
+    backend::{Backend, Kind, Precision, Prepared, WeightSpec, gpu},
     plan::{Plan, Run, Stage, Storage, Value},
     quant::DType,
 };
@@ -60,6 +60,7 @@ impl Weight {
 }
 
 /// A plan with what it reads.
+#[derive(Clone)]
 pub struct Case {
     pub plan: Plan,
     pub weights: Vec<Weight>,
@@ -87,7 +88,10 @@ impl Case {
     /// All rows of a value after a run, without their padding; `None` where there is no GPU. It is poisoned first, unless
     /// it is an input.
     pub fn output(&self, kind: Kind, output: Value) -> Option<Vec<f32>> {
-        let mut backend = common::backend(kind)?;
+        Some(self.output_of(common::backend(kind)?, output))
+    }
+
+    fn output_of(&self, mut backend: Box<dyn Backend>, output: Value) -> Vec<f32> {
         for weight in &self.weights {
             backend.write_weight(&weight.spec(), 0, &weight.bytes).unwrap();
         }
@@ -105,14 +109,8 @@ impl Case {
         backend.set_precision(self.precision);
         backend.run(prepared, &self.run, Stage::Sample).unwrap();
         let all = backend.read_value(prepared, output, 0, info.rows * info.stride());
-        Some(
-            block_on(all)
-                .unwrap()
-                .chunks_exact(info.stride())
-                .flat_map(|row| &row[..info.cols])
-                .copied()
-                .collect(),
-        )
+        let rows = block_on(all).unwrap();
+        rows.chunks_exact(info.stride()).flat_map(|row| &row[..info.cols]).copied().collect()
     }
 
     /// Writes rows at the value's stride, with zeros as padding.
@@ -130,14 +128,34 @@ impl Case {
         Some([self.output(Kind::Cpu, output)?, self.output(Kind::Gpu, output)?])
     }
 
-    /// Holds the run's rows of an output on the GPU to those on the CPU; the other rows must be as they were before.
+    /// Holds the run's rows of an output on the GPU, with all that it has and with what every GPU has, to those on the CPU;
+    /// the other rows must be as they were before.
     pub fn compare(&self, what: &str, output: Value, limit: f64) {
-        let Some([expected, found]) = self.outputs(output) else { return };
+        let Some(expected) = self.output(Kind::Cpu, output) else { return };
+        for default_limits in [false, true] {
+            let Some(gpu) = common::gpu(gpu::Options { default_limits, ..Default::default() }) else {
+                return;
+            };
+            let found = self.output_of(Box::new(gpu), output);
+            let tier = if default_limits { " with default limits" } else { "" };
+            self.hold(&format!("{what}{tier}"), output, &expected, &found, limit);
+        }
+    }
+
+    /// The same on a GPU that is opened so.
+    pub fn compare_on(&self, options: gpu::Options, what: &str, output: Value, limit: f64) {
+        let exact = Case { precision: Precision::Exact, ..self.clone() };
+        let Some(expected) = exact.output(Kind::Cpu, output) else { return };
+        let Some(gpu) = common::gpu(options) else { return };
+        self.hold(what, output, &expected, &self.output_of(Box::new(gpu), output), limit);
+    }
+
+    fn hold(&self, what: &str, output: Value, expected: &[f32], found: &[f32], limit: f64) {
         let info = &self.plan[output];
         let written = match info.rows {
             1 => 1,
             // A state's rows are written by slot, any of them.
-            rows if matches!(info.storage, Storage::State | Storage::Halves) => rows,
+            rows if matches!(info.storage, Storage::State | Storage::Halves | Storage::Bytes) => rows,
             _ => self.run.n_rows as usize,
         } * info.cols;
         let nmse = common::nmse(&expected[..written], &found[..written]);

@@ -3,8 +3,8 @@
 use intab::{
     backend::Kind,
     plan::{
-        Attention, AttentionShape, Builder, Function, Keys, Norm, NormKind, Op, Plan, RopeStyle, Run, Value,
-        fuse,
+        Attention, AttentionShape, Builder, Function, Keys, KvCache, Norm, NormKind, Op, Plan, RopeStyle,
+        Run, Value, fuse,
     },
     quant::DType,
 };
@@ -32,8 +32,8 @@ struct Layer {
     clip: Option<f32>,
     /// Only the queries are normed, which no fused step does.
     mixed_norms: bool,
-    /// Caches have half precision.
-    halves: bool,
+    /// How the caches keep their numbers.
+    kv_cache: KvCache,
     /// Slots and positions come in lists.
     listed: bool,
     n_ff: usize,
@@ -53,7 +53,7 @@ const PLAIN: Layer = Layer {
     qk_norm: None,
     clip: None,
     mixed_norms: false,
-    halves: false,
+    kv_cache: KvCache::F32,
     listed: false,
     n_ff: 96,
     gated: true,
@@ -129,7 +129,7 @@ fn layer(layer: &Layer, rng: &mut fastrand::Rng) -> (Case, [Value; 3]) {
         [q, k].into_iter().for_each(|x| b.rope(x, table, positions, head_dim, style));
     }
     let slots = layer.listed.then(|| list(&mut b, "slots", N_SLOTS, rng));
-    let caches = ["k_cache", "v_cache"].map(|name| b.cache(name, N_SLOTS, shape.kv_dim(), layer.halves));
+    let caches = ["k_cache", "v_cache"].map(|name| b.cache(name, N_SLOTS, shape.kv_dim(), layer.kv_cache));
     b.cache_write(k, caches[0], slots);
     b.cache_write(v, caches[1], slots);
     let how = Attention { shape, keys: Keys::Causal, bias: None, sinks: None };
@@ -159,7 +159,13 @@ fn layer(layer: &Layer, rng: &mut fastrand::Rng) -> (Case, [Value; 3]) {
     case.floats = vec![(x, common::floats(rng, rows * n_embd).iter().map(|x| x * 3.0).collect())];
     for cache in caches {
         let numbers = common::floats(rng, N_SLOTS * shape.kv_dim());
-        case.floats.push((cache, numbers.iter().map(|x| half::f16::from_f32(*x).to_f32()).collect()));
+        // What every kind of cache holds as it is.
+        let held = |(i, x): (usize, &f32)| match layer.kv_cache {
+            KvCache::Q8_0 if i % 32 == 0 => 127.0 / 128.0,
+            KvCache::Q8_0 => (x * 127.0).round() / 128.0,
+            _ => half::f16::from_f32(*x).to_f32(),
+        };
+        case.floats.push((cache, numbers.iter().enumerate().map(held).collect()));
     }
     (case, [x, caches[0], caches[1]])
 }
@@ -170,6 +176,8 @@ fn names(plan: &Plan) -> Vec<&'static str> {
 
 /// Numbers that were rounded from almost the same ones differ in a last place now and then.
 const HALVES: f64 = 1e-6;
+/// The same of bytes, whose last place is larger.
+const BYTES: f64 = 1e-5;
 
 /// The plain plan on the CPU against the fused one there, and against the plain one on a GPU, which fuses it.
 fn check(what: &Layer, limit: f64, rng: &mut fastrand::Rng) -> Plan {
@@ -243,13 +251,29 @@ fn caches_of_half_precision_agree() {
     let mut rng = common::rng();
     let qk_norm = Some((NormKind::Rms, false));
     for rows in [1, 3] {
-        let plain = Layer { rows, halves: true, ..PLAIN };
+        let plain = Layer { rows, kv_cache: KvCache::F16, ..PLAIN };
         let wide = Layer { head_dim: 132, n_kv_heads: 1, rope: None, ..plain.clone() };
         let listed = Layer { listed: true, qk_norm, clip: Some(0.3), ..plain.clone() };
         // The last is not fused, so that rows are copied to the cache by a step of their own.
         let apart = Layer { qk_norm: Some((NormKind::Rms, false)), mixed_norms: true, ..plain.clone() };
         for layer in [plain, wide, listed, apart] {
             check(&layer, HALVES, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn caches_of_bytes_agree() {
+    let mut rng = common::rng();
+    let qk_norm = Some((NormKind::Rms, false));
+    let rope = Some((32, RopeStyle::Halves));
+    for rows in [1, 3] {
+        let plain = Layer { rows, kv_cache: KvCache::Q8_0, head_dim: 32, rope, ..PLAIN };
+        let wide = Layer { head_dim: 160, n_kv_heads: 1, rope: None, ..plain.clone() };
+        let listed = Layer { listed: true, qk_norm, clip: Some(0.3), ..plain.clone() };
+        let apart = Layer { qk_norm, mixed_norms: true, ..plain.clone() };
+        for layer in [plain, wide, listed, apart] {
+            check(&layer, BYTES, &mut rng);
         }
     }
 }

@@ -103,6 +103,57 @@ fn what_is_no_number_stays_none_in_products_of_integers() {
     }
 }
 
+/// Types whose weights a GPU multiplies as integers.
+const WITH_LEVELS: [DType; 4] = [DType::Q4_0, DType::Q8_0, DType::Q4_K, DType::Q6_K];
+
+#[test]
+fn products_of_bytes_on_a_gpu_are_near_those_of_numbers() {
+    let mut rng = common::rng();
+    for dtype in WITH_LEVELS {
+        let step = dtype.info().block_len;
+        for (n_in, n_out, rows) in [(step, 1, 2), (step * 3, 37, 5), (step * 2, 70, 33), (step * 5, 67, 75)] {
+            let mut b = Builder::new("linear", rows);
+            let x = b.activation("x", rows, n_in);
+            let matrix = b.matrix("w", dtype, n_out, n_in);
+            let bias = b.vector("bias", n_out);
+            let y = b.activation("y", rows, n_out);
+            b.linear_to(x, matrix, Some(bias), y, true);
+            let mut case = Case::new(b.finish(), Run::new(0, rows));
+            case.weights = vec![
+                Weight::matrix("w", dtype, n_out, n_in, &mut rng),
+                Weight::vector("bias", n_out, &mut rng),
+            ];
+            case.floats =
+                vec![(x, common::floats(&mut rng, rows * n_in)), (y, common::floats(&mut rng, rows * n_out))];
+            let exact = case.output(Kind::Cpu, y).unwrap();
+            case.precision = Precision::Fast;
+            let Some(fast) = case.output(Kind::Gpu, y) else { return };
+            let nmse = common::nmse(&exact, &fast);
+            assert!((1e-9..=5e-4).contains(&nmse), "{dtype} [{n_out}, {n_in}] on {rows} rows: {nmse:e}");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_stays_none_in_products_of_bytes() {
+    let mut rng = common::rng();
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut b = Builder::new("linear", 4);
+        let x = b.activation("x", 4, 512);
+        let matrix = b.matrix("w", DType::Q8_0, 3, 512);
+        let y = b.linear(x, matrix, None, "y");
+        let mut case = Case::new(b.finish(), Run::new(0, 4));
+        case.weights = vec![Weight::matrix("w", DType::Q8_0, 3, 512, &mut rng)];
+        let mut numbers = common::floats(&mut rng, 4 * 512);
+        numbers[300] = bad;
+        case.floats = vec![(x, numbers)];
+        case.precision = Precision::Fast;
+        let Some(all) = case.output(Kind::Gpu, y) else { return };
+        assert!(all[..3].iter().all(|y| !y.is_finite()), "{bad}: {:?}", &all[..3]);
+        assert!(all[3..].iter().all(|y| y.is_finite()), "{bad}: other rows are not touched");
+    }
+}
+
 #[test]
 fn rows_that_are_no_multiple_of_a_group_are_padded() {
     let mut rng = common::rng();

@@ -12,3 +12,4 @@ mod linear;
 mod random;
 mod rows;
 mod texts;
+mod tune;

@@ -43,13 +43,15 @@
  *   was trained with. Default: as trained, but no more than 4096.
  * @property {Quantize} [quantize] Store matrices of unquantized numbers (F32, F16, BF16) in a smaller type while they are
  *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
- * @property {"f32" | "f16"} [kvCache] The precision in which keys and values of the text are kept; `"f16"` takes half the memory
- *   of a GPU. Default `"f32"`.
+ * @property {"f32" | "f16" | "q8_0"} [kvCache] The precision in which keys and values of the text are kept; of a GPU's memory
+ *   `"f16"` takes half, `"q8_0"` 9 of 32 bits, where heads are multiples of 32 numbers. Default `"f32"`.
  * @property {number} [threads] How many threads compute where the CPU runs the model: from 1 to 64. Each is a worker with
  *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default: there,
  *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
+ * @property {boolean} [autotune] Whether a GPU is first measured, for a second or less, to find how it works best. What was found
+ *   is kept in the browser's storage and used from then on. Default: where it is a real one.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
  * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page.
@@ -70,6 +72,7 @@
  * @property {string} backendReason Why that one, as a sentence.
  * @property {string} device The device's own name.
  * @property {string[]} features What the device can do beyond WebGPU's baseline and is used.
+ * @property {string | null} tuning What was found to work best on the device, as JSON, where it was measured.
  * @property {number} bytesPerToken Bytes of weights read for each new token.
  * @property {number} dispatchesPerToken Compute steps for each new token.
  * @property {number} parameters Count of weights.

@@ -27,11 +27,14 @@ export class Model {
       backend: Backend;
       contextLength?: number;
       quantize?: Quantize;
-      kvCache?: "f32" | "f16";
+      kvCache?: "f32" | "f16" | "q8_0";
       defaultLimits?: boolean;
       threads?: number;
       /** Threads that may run at the same time. */
       cores: number;
+      autotune?: boolean;
+      /** `ModelInfo.tuning` of an earlier load. */
+      tuning?: string;
     },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,

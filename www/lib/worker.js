@@ -3,6 +3,8 @@
 import { Crew } from "./crew.js";
 import { InputError, UnloadedError } from "./errors.js";
 import { Lane } from "./lane.js";
+import { askForSubgroups } from "./subgroups.js";
+import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
 
 /**
@@ -56,13 +58,16 @@ const operations = {
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
     const cores = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
-    const wasm = await Model.load(source, { ...options, cores }, onProgress, signal, hire);
+    const tuning = options.autotune === false ? undefined : await keptTuning();
+    const wasm = await Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire);
     if (signal.aborted) {
       destroy(wasm);
       throw signal.reason;
     }
     models.set(id, { wasm, lane: new Lane(nextTask) });
-    return wasm.info();
+    const info = wasm.info();
+    if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
+    return info;
   },
 
   async unload({ model }) {
@@ -234,6 +239,7 @@ function abort(id) {
 
 /** @param {{glueUrl?: string, wasmUrl?: string}} urls */
 async function start({ glueUrl = new URL("../pkg/intab.js", import.meta.url).href, wasmUrl }) {
+  askForSubgroups();
   const module = await compile(wasmUrl ?? new URL("intab_bg.wasm", glueUrl).href);
   const wasm = /** @type {Wasm} */ (await import(glueUrl));
   wasm.initSync({ module });

@@ -101,7 +101,7 @@ impl Cpu {
             Storage::Constant(numbers) if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), numbers.to_vec());
             }
-            Storage::State | Storage::Halves if !self.floats.contains_key(&info.name) => {
+            Storage::State | Storage::Halves | Storage::Bytes if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), zeros(&info.name, info.rows, info.cols)?);
             }
             Storage::StateU32 if !self.words.contains_key(&info.name) => {
@@ -134,7 +134,7 @@ impl Backend for Cpu {
         if self.matrices.n_threads() > 1 {
             features.push(format!("{} threads", self.matrices.n_threads()));
         }
-        Info { kind: Kind::Cpu, device: std::env::consts::ARCH.to_owned(), features }
+        Info { kind: Kind::Cpu, device: std::env::consts::ARCH.to_owned(), features, tuning: None }
     }
 
     fn counters(&self) -> Counters {
@@ -184,6 +184,10 @@ impl Backend for Cpu {
 
     fn set_precision(&mut self, precision: Precision) {
         self.precision = precision;
+    }
+
+    fn is_faster_less_exact(&self) -> bool {
+        true
     }
 
     fn dispatches(&self, prepared: Prepared) -> usize {
@@ -243,6 +247,10 @@ impl Backend for Cpu {
 
     fn prefill_rows(&self) -> usize {
         64
+    }
+
+    fn next_rows(&self) -> usize {
+        self.prefill_rows()
     }
 
     fn depth(&self) -> usize {

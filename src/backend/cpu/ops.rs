@@ -83,6 +83,13 @@ impl Memory<'_> {
                 let nearest = |x: f32| half::f16::from_f32(x.clamp(-most, most)).to_f32();
                 to.iter_mut().zip(row).for_each(|(to, x)| *to = nearest(*x));
             }
+            Storage::Bytes => to.chunks_mut(32).zip(row.chunks(32)).for_each(|(to, row)| {
+                let most = row.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+                // What is no number makes all of them none, as in a product.
+                let scale = if row.iter().all(|x| x.is_finite()) { most / 127.0 } else { f32::NAN };
+                let nearest = |x: f32| (x / scale.max(1e-30)).round_ties_even().clamp(-127.0, 127.0) * scale;
+                to.iter_mut().zip(row).for_each(|(to, x)| *to = nearest(*x));
+            }),
             _ => to.copy_from_slice(row),
         }
     }

@@ -19,12 +19,40 @@ const NO_ADAPTER: &str = if cfg!(target_arch = "wasm32") {
     "no graphics adapter was found; is a Vulkan, Metal or Direct3D 12 driver installed?"
 };
 
+/// What a device offers beyond what WebGPU promises everywhere, as far as kernels make use of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tiers {
+    /// The least and the most threads of a subgroup, where those may work together.
+    pub subgroups: Option<[usize; 2]>,
+    /// Whether bytes are multiplied and added up by fours (WGSL's `packed_4x8_integer_dot_product`).
+    pub dots: bool,
+}
+
+impl Tiers {
+    fn of(instance: &wgpu::Instance, device: &wgpu::Device, info: &wgpu::AdapterInfo) -> Tiers {
+        let [least, most] = [info.subgroup_min_size, info.subgroup_max_size].map(|n| n as usize);
+        let has_sizes = least.is_power_of_two() && most.is_power_of_two() && least <= most;
+        let language = instance.wgsl_language_features();
+        Tiers {
+            subgroups: (has_sizes && reports::has_subgroups(device)).then_some([least, most]),
+            dots: language.contains(wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct),
+        }
+    }
+
+    /// The names of what is used.
+    pub fn names(&self) -> Vec<String> {
+        let names = [(self.subgroups.is_some(), "subgroups"), (self.dots, "packed_4x8_integer_dot_product")];
+        names.into_iter().filter(|(used, _)| *used).map(|(_, name)| name.to_owned()).collect()
+    }
+}
+
 /// A GPU, its queue, and the first error that it reported.
 #[derive(Clone)]
 pub struct Device {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
+    pub tiers: Tiers,
     fault: Arc<Mutex<Option<Error>>>,
     /// The errors that were caught and not told yet.
     watched: Rc<RefCell<Vec<LocalFuture<'static, ()>>>>,
@@ -53,7 +81,11 @@ impl Device {
         }
         // Profiles are taken natively alone: browsers make their clocks coarse.
         let has_clock = cfg!(not(target_arch = "wasm32")) && !default_limits;
-        let wanted = if has_clock { wgpu::Features::TIMESTAMP_QUERY } else { wgpu::Features::empty() };
+        let wanted = match has_clock {
+            // In a browser www/lib/subgroups.js asks for those, which wgpu 30 cannot.
+            true => wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::SUBGROUP,
+            false => wgpu::Features::empty(),
+        };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("intab"),
             required_features: adapter.features() & wanted,
@@ -71,7 +103,12 @@ impl Device {
                 note(&keep, Error::DeviceLost { reason: message });
             }
         });
-        Ok(Device { device, queue, info: adapter.get_info(), fault, watched: Rc::default() })
+        let info = adapter.get_info();
+        let tiers = match default_limits {
+            true => Tiers::default(),
+            false => Tiers::of(&instance, &device, &info),
+        };
+        Ok(Device { device, queue, info, tiers, fault, watched: Rc::default() })
     }
 
     /// Makes `what`, of `bytes` bytes (0 where that is unknown). If the device refuses, or has no room, its error names

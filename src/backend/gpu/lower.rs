@@ -4,9 +4,16 @@ mod attention;
 mod place;
 mod weights;
 
-use super::shader::Variant;
-use crate::plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Step, Storage, Value, padded};
-use weights::{Part, Product, linears};
+use super::{
+    device::Tiers,
+    shader::{SUBGROUPS, Variant},
+    tune::Choice,
+};
+use crate::{
+    backend::Precision,
+    plan::{NormKind, Op, Plan, RopeStyle, Routing, Run, Stage, Step, Storage, Value, padded},
+};
+use weights::{Part, Product, integers, linears};
 
 /// What a binding names; the backend finds the buffer.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,9 +142,18 @@ pub struct PartShape {
 /// Threads in a workgroup of all kernels but `sample`.
 const THREADS: usize = 64;
 
-/// What dispatches take from a plan.
+/// What dispatches take from a plan, and what the device can do for them.
 struct Shapes<'a> {
     plan: &'a Plan,
+    how: How,
+}
+
+/// What decides between a kernel's variants besides the plan.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    pub tiers: Tiers,
+    pub choice: Choice,
+    pub precision: Precision,
 }
 
 impl Shapes<'_> {
@@ -149,9 +165,18 @@ impl Shapes<'_> {
         self.plan[value].stride()
     }
 
-    /// Whether numbers lie two in a word.
-    fn is_halves(&self, value: Value) -> bool {
-        matches!(self.plan[value].storage, Storage::Halves)
+    /// A variant that lets subgroups work together where there are any.
+    fn in_subgroups(&self, variant: Variant) -> Variant {
+        variant.when(self.how.tiers.subgroups.is_some(), SUBGROUPS)
+    }
+
+    /// A variant for the way in which a cache's numbers lie.
+    fn of_cache(&self, variant: Variant, cache: Value) -> Variant {
+        match self.plan[cache].storage {
+            Storage::Halves => variant.with("f16"),
+            Storage::Bytes => variant.with("q8"),
+            _ => variant,
+        }
     }
 
     /// `x` workgroups for each of the run's rows.
@@ -167,8 +192,10 @@ impl Shapes<'_> {
 }
 
 /// Dispatches of one step. `parts` tells how a weight matrix was split.
-pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
-    let s = &Shapes { plan };
+pub fn lower(plan: &Plan, step: &Step, how: How, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
+    // What the head puts out is compared as it is; of a prompt it has one row, which costs nothing to compute exactly.
+    let precision = if step.stage == Stage::Body { how.precision } else { Precision::Exact };
+    let s = &Shapes { plan, how: How { precision, ..how } };
     let (cols, stride) = (|v| s.cols(v), |v| s.stride(v));
     let each = |w| parts(w).into_iter().zip(0..).map(move |(shape, i)| Part { s, w, i, shape });
     let dispatch = match step.op {
@@ -176,7 +203,11 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
             return each(table).map(|part| part.embed(index, y, add)).collect();
         }
         Op::Linear { x, w, bias, y, add } => {
-            return each(w).map(|part| part.linear(&Product::plain(x, bias, y, add))).collect();
+            let product = Product::plain(x, bias, y, add);
+            return integers(s, x, [w])
+                .into_iter()
+                .chain(each(w).map(|part| part.linear(&product)))
+                .collect();
         }
         Op::Linears(ref fused) => return linears(s, fused, parts),
         Op::Place(ref fused) => place::place(s, fused),
@@ -189,6 +220,7 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
                 .when(x == y, "in_place")
                 .when(weight.is_some(), "weight")
                 .when(bias.is_some(), "bias");
+            let variant = s.in_subgroups(variant);
             let x_binding = if x == y { None } else { read(x) };
             let bindings = [write(y), x_binding, weight.and_then(read), bias.and_then(read)];
             let sizes = [("N", group), ("X_STRIDE", stride(x)), ("Y_STRIDE", stride(y))];
@@ -207,11 +239,14 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
             Dispatch::new(variant, bindings, &sizes, s.threads(x, n_heads * dims / 2))
         }
         Op::CacheWrite { x, cache, slots } => {
-            let variant =
-                Variant::plain("cache_write").when(slots.is_some(), "slots").when(s.is_halves(cache), "f16");
+            let variant = s.of_cache(Variant::plain("cache_write").when(slots.is_some(), "slots"), cache);
             let sizes = [("N", cols(cache)), ("X_STRIDE", stride(x))];
             let bindings = [read(x), write(cache), slots.and_then(read)];
-            let copied = if s.is_halves(cache) { 2 } else { 1 };
+            let copied = match plan[cache].storage {
+                Storage::Halves => 2,
+                Storage::Bytes => 32,
+                _ => 1,
+            };
             Dispatch::new(variant, bindings, &sizes, s.threads(x, cols(cache) / copied))
         }
         Op::Attention { .. } => return attention::attention(s, &step.op),
@@ -275,7 +310,8 @@ pub fn lower(plan: &Plan, step: &Step, parts: impl Fn(Value) -> Vec<PartShape>) 
         }
         Op::Sample { scores, counts, ids } => {
             let bindings = [read(scores), write(counts), write(ids)];
-            Dispatch::new(Variant::plain("sample"), bindings, &[("N", cols(scores))], Grid::fixed(1))
+            let variant = s.in_subgroups(Variant::plain("sample"));
+            Dispatch::new(variant, bindings, &[("N", cols(scores))], Grid::fixed(1))
         }
     };
     vec![dispatch]

@@ -2,16 +2,19 @@
 //! one pass and one submission. `wgpu` is named in this folder alone.
 
 mod bindings;
+mod cells;
 mod device;
 mod fault;
 mod lower;
 mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod pace;
 mod pipeline;
 mod profile;
 mod readback;
 mod shader;
+mod tune;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
@@ -22,11 +25,9 @@ use web as reports;
 
 pub use memory::total as live_buffers;
 pub use shader::{Texts, Variant};
+pub use tune::{Choice, Origin};
 
-use std::{
-    collections::{HashMap, HashSet},
-    rc::Rc,
-};
+use std::{collections::HashMap, rc::Rc};
 
 use super::{Backend, Counters, Info, Kind, Precision, Prepared, StepTimes, WeightSpec, no_such, sampled};
 use crate::{
@@ -35,9 +36,11 @@ use crate::{
     plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
 use bindings::Piece;
+use cells::Cells;
 use device::Device;
-use lower::{Dispatch, Grid};
+use lower::{Dispatch, Grid, How};
 use memory::{Allocator, Buffer, Matrix};
+use pace::Pace;
 use pipeline::Pipelines;
 use readback::Readback;
 
@@ -51,6 +54,8 @@ pub struct Options {
     pub default_limits: bool,
     /// Run every step of a plan by itself, to compare.
     pub unfused: bool,
+    /// How work is laid out until [`Gpu::tune`] chooses.
+    pub choice: Choice,
 }
 
 /// Runs plans on a GPU.
@@ -68,6 +73,11 @@ pub struct Gpu {
     plans: Vec<Exec>,
     pipelines: Pipelines,
     readback: Readback,
+    precision: Precision,
+    pace: Rc<Pace>,
+    /// How work is laid out.
+    choice: Choice,
+    is_tuned: bool,
     destroyed: bool,
 }
 
@@ -76,13 +86,15 @@ struct Exec {
     commands: Vec<Command>,
     /// Buffers of all values that are no matrices.
     values: HashMap<Value, Rc<Buffer>>,
-    /// Those whose numbers lie two in a word.
-    halves: HashSet<Value>,
+    /// How the numbers of each value lie.
+    cells: Vec<Cells>,
 }
 
 /// A step ready to be encoded.
 struct Command {
     stage: Stage,
+    /// The precision of the runs that it belongs to; none for both.
+    precision: Option<Precision>,
     kernel: &'static str,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
@@ -101,6 +113,7 @@ impl Gpu {
         let allocator = Allocator::new(device.clone());
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let run = allocator.buffer("run", size_of::<Run>() as u64, usage)?;
+        let pace = Rc::new(Pace::new(device.is_software()));
         let readback = Readback::new(device.clone(), allocator.clone());
         Ok(Gpu {
             options,
@@ -113,6 +126,10 @@ impl Gpu {
             plans: Vec::new(),
             pipelines: Pipelines::default(),
             readback,
+            precision: Precision::Exact,
+            pace,
+            choice: options.choice,
+            is_tuned: false,
             destroyed: false,
         })
     }
@@ -135,6 +152,10 @@ impl Gpu {
         buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
     }
 
+    fn cells(&self, prepared: Prepared, value: Value) -> Cells {
+        self.plans[prepared.0].cells[value.0 as usize]
+    }
+
     /// Makes what outlives the plan and is not there yet.
     fn declare(&mut self, plan: &Plan) -> Result<()> {
         for info in &plan.values {
@@ -151,10 +172,12 @@ impl Gpu {
                     self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
                     self.shared.insert(info.name.clone(), buffer);
                 }
-                Storage::State | Storage::Halves | Storage::StateU32 | Storage::Activation => {
-                    let each = if matches!(info.storage, Storage::Halves) { 2 } else { 4 };
-                    let bytes = each * info.rows as u64 * info.cols as u64;
-                    let buffer = self.allocator.storage(&info.name, bytes)?;
+                Storage::State
+                | Storage::Halves
+                | Storage::Bytes
+                | Storage::StateU32
+                | Storage::Activation => {
+                    let buffer = self.allocator.storage(&info.name, info.state_bytes())?;
                     self.shared.insert(info.name.clone(), buffer);
                 }
             }
@@ -183,15 +206,23 @@ impl Gpu {
         }
         let mut commands = Vec::new();
         for step in &plan.steps {
-            for dispatch in lower::lower(plan, step, |w| self.part_shapes(plan, w)) {
-                commands.push(self.command(plan, step.stage, &dispatch, &values)?);
+            let [exact, fast] = [Precision::Exact, Precision::Fast].map(|precision| {
+                let how = How { tiers: self.device.tiers, choice: self.choice, precision };
+                lower::lower(plan, step, how, |w| self.part_shapes(plan, w))
+            });
+            let ways = match exact == fast {
+                true => vec![(None, exact)],
+                false => vec![(Some(Precision::Exact), exact), (Some(Precision::Fast), fast)],
+            };
+            for (precision, dispatches) in ways {
+                for dispatch in dispatches {
+                    let command = self.command(plan, step.stage, &dispatch, &values)?;
+                    commands.push(Command { precision, ..command });
+                }
             }
         }
-        let halves = (0..).map(Value).zip(&plan.values);
-        let halves =
-            halves.filter(|(_, info)| matches!(info.storage, Storage::Halves)).map(|(value, _)| value);
-        let halves = halves.collect();
-        self.plans.push(Exec { commands, values, halves });
+        let cells = plan.values.iter().map(Cells::of).collect();
+        self.plans.push(Exec { commands, values, cells });
         Ok(Prepared(self.plans.len() - 1))
     }
 
@@ -227,7 +258,16 @@ impl Gpu {
         let what = format!("the bindings of `{kernel}`");
         let bind_group = self.device.watch(what, 0, |device| device.create_bind_group(&descriptor));
         let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
-        Ok(Command { stage, kernel, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
+        let precision = None;
+        Ok(Command { stage, precision, kernel, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
+    }
+
+    /// The commands of a run in the present precision.
+    fn commands(&self, prepared: Prepared, until: Stage) -> impl Iterator<Item = &Command> {
+        let in_use =
+            |command: &&Command| command.precision.is_none_or(|precision| precision == self.precision);
+        let commands = &self.plans[prepared.0].commands;
+        commands.iter().filter(move |command| command.stage <= until).filter(in_use)
     }
 
     /// Writes the run's parameters and encodes the plan's steps up to `until`.
@@ -235,7 +275,7 @@ impl Gpu {
         self.device.queue.write_buffer(&self.run.raw, 0, bytemuck::bytes_of(run));
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         let mut pass = encoder.begin_compute_pass(&Default::default());
-        for command in self.plans[prepared.0].commands.iter().filter(|command| command.stage <= until) {
+        for command in self.commands(prepared, until) {
             let Some([x, y, z]) = command.grid.size(run) else { continue };
             pass.set_pipeline(&command.pipeline);
             pass.set_bind_group(0, &command.bind_group, &[]);
@@ -254,7 +294,7 @@ impl Backend for Gpu {
             (true, false) => info.driver.clone(),
             (false, _) => info.name.clone(),
         };
-        Info { kind: Kind::Gpu, device, features: Vec::new() }
+        Info { kind: Kind::Gpu, device, features: self.device.tiers.names(), tuning: self.tuning() }
     }
 
     fn counters(&self) -> Counters {
@@ -291,6 +331,10 @@ impl Backend for Gpu {
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {
         self.alive()?;
         let encoder = self.encode(prepared, run, until);
+        match run.n_rows {
+            0 | 1 => self.pace.forget(),
+            n => self.pace.start(n as usize),
+        }
         self.device.queue.submit([encoder.finish()]);
         Ok(())
     }
@@ -302,6 +346,7 @@ impl Backend for Gpu {
         ids: &str,
     ) -> Result<LocalFuture<'static, Result<u32>>> {
         self.alive()?;
+        self.pace.forget();
         let encoder = self.encode(prepared, run, Stage::Sample);
         let ids = self.shared(ids)?.clone();
         let words = self.readback.read(encoder, &ids, 0, 4)?;
@@ -309,19 +354,26 @@ impl Backend for Gpu {
     }
 
     fn settle(&mut self) -> LocalFuture<'static, Result<()>> {
-        let device = self.device.clone();
+        let (device, pace) = (self.device.clone(), self.pace.clone());
         let alive = self.alive();
         Box::pin(async move {
             alive?;
-            device.settle().await
+            device.settle().await?;
+            pace.end();
+            Ok(())
         })
     }
 
-    // Kernels compute with f32 activations only.
-    fn set_precision(&mut self, _: Precision) {}
+    fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
+    fn is_faster_less_exact(&self) -> bool {
+        self.device.tiers.dots && self.choice.dots.is_some()
+    }
 
     fn dispatches(&self, prepared: Prepared) -> usize {
-        self.plans[prepared.0].commands.len()
+        self.commands(prepared, Stage::Sample).count()
     }
 
     fn profile(
@@ -343,12 +395,8 @@ impl Backend for Gpu {
     fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
         self.alive()?;
         let buffer = self.value_buffer(prepared, value)?;
-        if self.plans[prepared.0].halves.contains(&value) {
-            let halves: Vec<u16> = numbers.iter().map(|x| half::f16::from_f32(*x).to_bits()).collect();
-            self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(&halves));
-            return Ok(());
-        }
-        self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
+        let bytes = self.cells(prepared, value).encode(numbers);
+        self.device.queue.write_buffer(&buffer.raw, 0, &bytes);
         Ok(())
     }
 
@@ -359,25 +407,27 @@ impl Backend for Gpu {
         start: usize,
         len: usize,
     ) -> LocalFuture<'static, Result<Vec<f32>>> {
-        let is_halves = self.plans[prepared.0].halves.contains(&value);
-        let each = if is_halves { 2 } else { 4 };
+        let (cells, numbers) = (self.cells(prepared, value), start..start + len);
         let read = self.alive().and_then(|()| {
             let buffer = self.value_buffer(prepared, value)?;
             let encoder = self.device.device.create_command_encoder(&Default::default());
-            self.readback.read(encoder, &buffer, each * start as u64, each * len as u64)
+            let place = cells.place(numbers.clone());
+            self.readback.read(encoder, &buffer, place.start, place.end - place.start)
         });
+        let pace = self.pace.clone();
         Box::pin(async move {
             let bytes = read?.await?;
-            if !is_halves {
-                return Ok(bytemuck::pod_collect_to_vec(&bytes));
-            }
-            let words: Vec<u16> = bytemuck::pod_collect_to_vec(&bytes);
-            Ok(words.into_iter().map(|bits| half::f16::from_bits(bits).to_f32()).collect())
+            pace.end();
+            Ok(cells.decode(&bytes, numbers))
         })
     }
 
     fn prefill_rows(&self) -> usize {
-        128
+        pace::MOST
+    }
+
+    fn next_rows(&self) -> usize {
+        self.pace.rows()
     }
 
     fn depth(&self) -> usize {

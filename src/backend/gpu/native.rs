@@ -1,4 +1,4 @@
-//! How wgpu's own code reports errors: at once, to the thread that called.
+//! What wgpu's own code tells: features, and errors at once, to the thread that called.
 
 use std::{pin::pin, sync::Arc, task};
 
@@ -14,6 +14,11 @@ impl From<wgpu::Error> for Fault {
             }
         }
     }
+}
+
+/// Whether threads of a subgroup may work together.
+pub fn has_subgroups(device: &wgpu::Device) -> bool {
+    device.features().contains(wgpu::Features::SUBGROUP)
 }
 
 /// Calls `report` for every error that no [`Scope`] catches.

@@ -21,11 +21,8 @@ impl Gpu {
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Err(Error::unsupported("clock", "timestamp-query", "this device does not tell times"));
         }
-        let commands: Vec<_> = self.plans[prepared.0]
-            .commands
-            .iter()
-            .filter(|command| command.stage <= until && command.grid.size(run).is_some())
-            .collect();
+        let commands: Vec<_> =
+            self.commands(prepared, until).filter(|command| command.grid.size(run).is_some()).collect();
         let count = 2 * commands.len() as u32;
         let ty = wgpu::QueryType::Timestamp;
         let set = device.create_query_set(&wgpu::QuerySetDescriptor { label: None, ty, count });

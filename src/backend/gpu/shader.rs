@@ -13,7 +13,7 @@ struct Kernel {
     text: &'static str,
     /// Whether it unpacks weights, so that there is a text for each of their types.
     weights: bool,
-    /// Conditions that its text asks for. Of each group one holds; `""` stands for none of the group.
+    /// Conditions that its text asks for. Of each group one holds, or several that stand together; `""` stands for none.
     conditions: &'static [&'static [&'static str]],
     /// A group more, of which these each need one of [`ACTIVATIONS`]; the last group of `conditions` is part of it.
     applied: &'static [&'static str],
@@ -54,38 +54,60 @@ const FUNCTIONS: &[&str] = &[
     "shift",
 ];
 
+/// The condition of texts that let the threads of a subgroup work together: see `shaders/lib/subgroups.wgsl`.
+pub const SUBGROUPS: &str = "subgroups";
+/// The condition of texts that multiply integers, which types with `load_levels` have.
+pub const DOTS: &str = "dots";
+
+/// Whether weights of a type can be multiplied as integers.
+pub fn has_levels(dtype: DType) -> bool {
+    dtype.info().gpu.wgsl.contains("fn load_levels(")
+}
+
 static KERNELS: &[Kernel] = &[
     kernel!("add", false, []),
     kernel!(
         "attention",
         false,
         [
-            &["causal", "table", "spans", "all"],
-            &["", "softcap"],
-            &["", "bias"],
-            &["", "sinks"],
+            &["causal split", "all split", "table", "spans"],
+            &["", "softcap", "bias", "sinks", "softcap bias sinks"],
             &["", "several"],
             &["", "parts2", "parts4"],
-            &["", "f16"],
-            &["", "split"]
+            &["", "f16", "q8"],
+            &["", SUBGROUPS]
         ]
     ),
     kernel!("attention_merge", false, [&["causal", "all"]]),
-    kernel!("cache_write", false, [&["", "slots"], &["", "f16"]]),
+    kernel!(
+        "attention_tiled",
+        false,
+        [
+            &["causal", "spans", "all"],
+            &["", "softcap", "bias", "sinks", "softcap bias sinks"],
+            &["", "parts2", "parts4"],
+            &["", "f16", "q8"]
+        ]
+    ),
+    kernel!("cache_write", false, [&["", "slots"], &["", "f16", "q8"]]),
     kernel!("combine", false, []),
     kernel!("copy", false, [&["", "last"]]),
     kernel!("embed", true, [&["", "ids"], &["", "add"]]),
     kernel!("gate", false, [FUNCTIONS]),
     kernel!("map", false, [FUNCTIONS]),
-    kernel!("matmul", true, [&["", "bias"], &["", "large"], &["", "add"]]),
+    kernel!("matmul", true, [&["", "bias"], &["", "large"], &["", "add"], &["", DOTS]]),
     kernel!(
         "matvec",
         true,
-        [&["", "bias"], &["", "norm"], &["", "wide"], &["", "add", "experts"]],
+        [&["", "bias"], &["", "norm"], &["", "wide"], &["", SUBGROUPS], &["", "add", "experts"]],
         ["map", "gated"]
     ),
     kernel!("mean", false, []),
-    kernel!("norm", false, [&["rms", "layer"], &["", "in_place"], &["", "weight"], &["", "bias"]]),
+    kernel!(
+        "norm",
+        false,
+        [&["rms", "layer"], &["", "in_place"], &["", "weight"], &["", "bias"], &["", SUBGROUPS]]
+    ),
     kernel!("penalize", false, []),
     kernel!(
         "place",
@@ -96,24 +118,29 @@ static KERNELS: &[Kernel] = &[
             &["", "interleaved", "halves"],
             &["", "positions"],
             &["", "slots"],
-            &["", "f16"]
+            &["", "f16", "q8"],
+            &["", SUBGROUPS]
         ]
     ),
+    kernel!("quantize", false, []),
     kernel!("rope", false, [&["", "interleaved"], &["", "positions"]]),
     kernel!("route", false, [&["", "normalized"]]),
-    kernel!("sample", false, []),
+    kernel!("sample", false, [&["", SUBGROUPS]]),
 ];
 
 /// Pieces that kernels include, besides those that unpack weights.
 static PIECES: &[(&str, &str)] = &[
+    ("lib/cache.wgsl", include_str!("../../../shaders/lib/cache.wgsl")),
     ("lib/functions.wgsl", include_str!("../../../shaders/lib/functions.wgsl")),
     ("lib/linear.wgsl", include_str!("../../../shaders/lib/linear.wgsl")),
     ("lib/queries.wgsl", include_str!("../../../shaders/lib/queries.wgsl")),
     ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
     ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
     ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
+    ("lib/subgroups.wgsl", include_str!("../../../shaders/lib/subgroups.wgsl")),
     ("lib/sum.wgsl", include_str!("../../../shaders/lib/sum.wgsl")),
     ("lib/tanh.wgsl", include_str!("../../../shaders/lib/tanh.wgsl")),
+    ("lib/to_bytes.wgsl", include_str!("../../../shaders/lib/to_bytes.wgsl")),
     ("lib/to_halves.wgsl", include_str!("../../../shaders/lib/to_halves.wgsl")),
 ];
 
@@ -160,12 +187,16 @@ impl Variant {
 }
 
 impl Kernel {
+    /// Whether it lists a condition.
+    fn knows(&self, condition: &&str) -> bool {
+        let functions = if self.applied.is_empty() { &[] } else { FUNCTIONS };
+        let mut listed = self.conditions.iter().chain([&self.applied, &functions]).copied().flatten();
+        listed.any(|together| together.split(' ').any(|one| one == *condition))
+    }
+
     /// The conditions of each group, those of functions with the function.
     fn groups(&self) -> Vec<Vec<Vec<&'static str>>> {
-        let option = |condition: &&'static str| match condition.is_empty() {
-            true => vec![],
-            false => vec![*condition],
-        };
+        let option = |together: &&'static str| together.split_whitespace().collect::<Vec<_>>();
         let mut groups: Vec<Vec<_>> =
             self.conditions.iter().map(|group| group.iter().map(option).collect()).collect();
         if let Some(last) = groups.last_mut() {
@@ -179,6 +210,17 @@ impl Kernel {
     }
 
     fn variants(&self) -> Vec<Variant> {
+        let mut variants = self.fillings();
+        for variant in &mut variants {
+            if !variant.dtype.is_some_and(has_levels) {
+                variant.conditions.retain(|condition| *condition != DOTS);
+            }
+        }
+        variants
+    }
+
+    /// Those of [`Kernel::variants`], and some that ask a type for what it has not.
+    fn fillings(&self) -> Vec<Variant> {
         let groups = self.groups();
         let with = |variant: &Variant, option: &[&'static str]| {
             option.iter().fold(variant.clone(), |variant, condition| variant.with(condition))
@@ -201,7 +243,21 @@ impl Kernel {
         };
         let (first, others) = TYPES.split_first().expect("there are types");
         let of = |info: &crate::quant::TypeInfo| plain.clone().of(Some(info.dtype));
-        every(of(first)).into_iter().chain(others.iter().flat_map(|info| some(&of(info)))).collect()
+        let all = self.conditions.contains(&["", DOTS].as_slice());
+        let of_others = others.iter().flat_map(|info| match all && has_levels(info.dtype) {
+            true => every(of(info)),
+            false => some(&of(info)),
+        });
+        every(of(first)).into_iter().chain(of_others).collect()
+    }
+}
+
+/// What browsers want to be told before a text that uses subgroups; naga 30 has them without, and knows no directive.
+fn directives(variant: &Variant) -> String {
+    match cfg!(target_arch = "wasm32") && variant.conditions.contains(&SUBGROUPS) {
+        // Turns that a subgroup draws are the same for all of it, which the compiler cannot see.
+        true => "enable subgroups;\ndiagnostic(off, subgroup_uniformity);\n".into(),
+        false => String::new(),
     }
 }
 
@@ -214,7 +270,7 @@ pub struct Texts {
 impl Default for Texts {
     fn default() -> Self {
         let mut environment = Environment::new();
-        // A condition that a text asks for and its kernel does not list is an error.
+        // A condition that a text asks for and no kernel lists is an error.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         let types = TYPES.iter().map(|info| (info.name, info.gpu.wgsl));
         let kernels = KERNELS.iter().map(|kernel| (kernel.name, kernel.text));
@@ -237,16 +293,18 @@ impl Texts {
         }
         let kernel = KERNELS.iter().find(|kernel| kernel.name == variant.kernel);
         let kernel = kernel.expect("variants name kernels in the list");
-        let known = kernel.conditions.iter().copied().chain([kernel.applied]).flatten().copied();
-        let functions = if kernel.applied.is_empty() { &[] } else { FUNCTIONS };
-        let known: Vec<&str> = known.chain(functions.iter().copied()).collect();
-        let unknown = variant.conditions.iter().find(|condition| !known.contains(condition));
+        let unknown = variant.conditions.iter().find(|condition| !kernel.knows(condition));
         assert!(unknown.is_none(), "{} has no condition {unknown:?}", variant.kernel);
+        // Pieces that several kernels include may ask for what only some of those have.
+        let listed = KERNELS.iter().flat_map(|kernel| kernel.conditions).copied().flatten();
+        let known = listed.flat_map(|together| together.split_whitespace());
         let dequant = variant.dtype.map(|dtype| ("dequant", minijinja::Value::from(dtype.info().name)));
         let holds = |condition| (condition, variant.conditions.contains(&condition).into());
-        let context: HashMap<&str, minijinja::Value> = known.into_iter().map(holds).chain(dequant).collect();
+        let context: HashMap<&str, minijinja::Value> =
+            known.chain(["map", "gated"]).map(holds).chain(dequant).collect();
         let template = self.environment.get_template(variant.kernel).expect("every kernel was added");
-        let text: Rc<str> = template.render(context).expect("a shader's template renders").into();
+        let text = template.render(context).expect("a shader's template renders");
+        let text: Rc<str> = (directives(variant) + &text).into();
         self.made.insert(variant.clone(), text.clone());
         text
     }

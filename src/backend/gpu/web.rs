@@ -1,5 +1,5 @@
-//! What the backend asks of a browser's `GPUDevice` directly, past wgpu: its errors. wgpu 30 panics at a
-//! `GPUInternalError`, wherever it meets one.
+//! What the backend asks of a browser's `GPUDevice` directly, past wgpu: its errors, and a feature that wgpu does not know.
+//! wgpu 30 panics at a `GPUInternalError`, wherever it meets one.
 
 use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue, prelude::*};
@@ -13,6 +13,8 @@ extern "C" {
     #[wasm_bindgen(js_name = GPUDevice)]
     #[derive(Clone)]
     type GpuDevice;
+    #[wasm_bindgen(method, getter)]
+    fn features(this: &GpuDevice) -> js_sys::Set;
     #[wasm_bindgen(method, js_name = addEventListener)]
     fn add_event_listener(this: &GpuDevice, kind: &str, listener: &JsValue);
     #[wasm_bindgen(method, js_name = pushErrorScope)]
@@ -47,6 +49,11 @@ fn raw(device: &wgpu::Device) -> GpuDevice {
     // Built for browsers, wgpu has no other kind of device.
     let device: &JsValue = device.as_webgpu().expect("a WebGPU device").as_ref();
     device.clone().unchecked_into()
+}
+
+/// Whether threads of a subgroup may work together; wgpu 30 does not tell.
+pub fn has_subgroups(device: &wgpu::Device) -> bool {
+    raw(device).features().has(&"subgroups".into())
 }
 
 /// Calls `report` for every error that no [`Scope`] catches.

@@ -12,7 +12,7 @@ use intab::{
     format::{self, Checkpoint, LocalFuture},
     model,
     quant::DType,
-    run::{Engine, Fusion, KvCache, LoadOptions, Prefer, Progress, load, quantize_to},
+    run::{Autotune, Engine, Fusion, KvCache, LoadOptions, Prefer, Progress, load, quantize_to},
 };
 
 use super::{
@@ -29,12 +29,18 @@ pub struct DeviceArgs {
     /// Positions that the context holds [default: what the model was trained for, at most 4096]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     pub context: Option<usize>,
-    /// The precision in which keys and values are kept; f16 takes half the memory of a GPU
+    /// The precision in which keys and values are kept; of a GPU's memory f16 takes half, q8_0 little more than a quarter
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     pub kv_cache: KvCacheArg,
     /// Threads that compute where the CPU runs the model [default: half of the cores, at most 8; one for a small model]
     #[arg(long, value_name = "N", value_parser = arguments::threads, allow_negative_numbers = true)]
     pub threads: Option<usize>,
+    /// Take no more from a GPU than every WebGPU device offers
+    #[arg(long)]
+    pub default_limits: bool,
+    /// Whether a GPU measures how it works best, in a second or less; auto does where it is no software
+    #[arg(long, value_enum, default_value_t = AutotuneArg::Auto)]
+    pub autotune: AutotuneArg,
     #[command(flatten)]
     pub quantize: QuantizeArg,
 }
@@ -62,9 +68,19 @@ fn quantize_type(name: &str) -> std::result::Result<DType, String> {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+#[allow(non_camel_case_types)] // as KvCache
 pub enum KvCacheArg {
     F32,
     F16,
+    #[value(name = "q8_0")]
+    Q8_0,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum AutotuneArg {
+    Auto,
+    On,
+    Off,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -118,10 +134,17 @@ impl DeviceArgs {
             kv_cache: match self.kv_cache {
                 KvCacheArg::F32 => KvCache::F32,
                 KvCacheArg::F16 => KvCache::F16,
+                KvCacheArg::Q8_0 => KvCache::Q8_0,
             },
             fusion,
             threads: self.threads,
             hire: Some(hire()),
+            default_limits: self.default_limits,
+            autotune: match self.autotune {
+                AutotuneArg::Auto => Autotune::WhereItPays,
+                AutotuneArg::On => Autotune::Always,
+                AutotuneArg::Off => Autotune::Never,
+            },
             progress: Some(Rc::new(|progress| show(&progress))),
             ..LoadOptions::default()
         };

@@ -23,7 +23,7 @@ pub struct SynthArgs {
     /// The model whose shape it has
     #[arg(long, value_enum, default_value_t = ShapeArg::Smollm2_135m)]
     shape: ShapeArg,
-    /// The type of the matrices, as llama.cpp prints it
+    /// The type of the matrices, as llama.cpp prints it, or its mixture Q4_K_M
     #[arg(long = "type", default_value = "Q8_0")]
     dtype: String,
 }
@@ -37,6 +37,8 @@ enum ShapeArg {
     Qwen2_5_0_5b,
     #[value(name = "llama-3.2-1b")]
     Llama3_2_1b,
+    #[value(name = "llama-3.1-8b")]
+    Llama3_1_8b,
 }
 
 struct Shape {
@@ -62,20 +64,17 @@ impl ShapeArg {
             ShapeArg::Smollm2_135m => shape(576, 30, 9, 3, 1536, 49_152),
             ShapeArg::Qwen2_5_0_5b => shape(896, 24, 14, 2, 4864, 151_936),
             ShapeArg::Llama3_2_1b => shape(2048, 16, 32, 8, 8192, 128_256),
+            ShapeArg::Llama3_1_8b => shape(4096, 32, 32, 8, 14_336, 128_256),
         }
     }
 }
 
 pub fn synth(args: &SynthArgs) -> output::Result<()> {
-    let dtype = intab::quant::TYPES
-        .iter()
-        .map(|info| info.dtype)
-        .find(|dtype| dtype.to_string().eq_ignore_ascii_case(&args.dtype))
-        .ok_or_else(|| Error::unsupported("type", &args.dtype, "see `intab inspect` for names"))?;
+    let types = Types::named(&args.dtype)?;
     let shape = args.shape.shape();
     let mut writer = GgufWriter::new();
     metadata(&mut writer, &shape)?;
-    let tensors = tensors(&shape, dtype);
+    let tensors = tensors(&shape, types);
     for (name, dtype, shape) in &tensors {
         writer.tensor(name, *dtype, shape)?;
     }
@@ -90,6 +89,44 @@ pub fn synth(args: &SynthArgs) -> output::Result<()> {
     Ok(())
 }
 
+/// The types of a model's matrices.
+#[derive(Clone, Copy)]
+enum Types {
+    All(DType),
+    /// llama.cpp's mixture: values and half of the way down finer than the rest.
+    Q4KM,
+}
+
+impl Types {
+    fn named(name: &str) -> Result<Types> {
+        if name.eq_ignore_ascii_case("Q4_K_M") {
+            return Ok(Types::Q4KM);
+        }
+        let mut types = intab::quant::TYPES.iter().map(|info| info.dtype);
+        let found = types.find(|dtype| dtype.to_string().eq_ignore_ascii_case(name));
+        let hint = "see `intab inspect` for names";
+        found.map(Types::All).ok_or_else(|| Error::unsupported("type", name, hint))
+    }
+
+    /// Of a matrix with rows of `n_in` numbers; the embedding's table is the head as well.
+    fn of(self, part: &str, layer: usize, shape: &Shape, n_in: usize) -> DType {
+        let eighth = shape.n_layers / 8;
+        let finer = layer < eighth || layer >= 7 * eighth || (layer - eighth) % 3 == 2;
+        let wanted = match self {
+            Types::All(dtype) => return dtype,
+            Types::Q4KM if part == "token_embd" => DType::Q6_K,
+            Types::Q4KM if finer && matches!(part, "attn_v" | "ffn_down") => DType::Q6_K,
+            Types::Q4KM => DType::Q4_K,
+        };
+        // What llama.cpp falls back to for rows that units of 256 do not fill.
+        match (n_in.is_multiple_of(256), wanted) {
+            (true, wanted) => wanted,
+            (false, DType::Q6_K) => DType::Q8_0,
+            (false, _) => DType::Q5_0,
+        }
+    }
+}
+
 fn metadata(writer: &mut GgufWriter, shape: &Shape) -> Result<()> {
     let text = |s: &str| Value::String(s.into());
     let size = |n: usize| Value::Uint(n as u64);
@@ -97,7 +134,7 @@ fn metadata(writer: &mut GgufWriter, shape: &Shape) -> Result<()> {
         ("general.architecture", text("llama")),
         ("general.name", text("synthetic")),
         ("llama.block_count", size(shape.n_layers)),
-        ("llama.context_length", size(8192)),
+        ("llama.context_length", size(16_384)),
         ("llama.embedding_length", size(shape.n_embd)),
         ("llama.feed_forward_length", size(shape.n_ff)),
         ("llama.attention.head_count", size(shape.n_heads)),
@@ -134,24 +171,25 @@ fn vocabulary(n: usize) -> Result<StringArray> {
     Ok(texts)
 }
 
-fn tensors(shape: &Shape, dtype: DType) -> Vec<(String, DType, Vec<usize>)> {
+fn tensors(shape: &Shape, types: Types) -> Vec<(String, DType, Vec<usize>)> {
     let Shape { n_embd, n_ff, n_vocab, .. } = *shape;
     let kv_dim = n_embd / shape.n_heads * shape.n_kv_heads;
-    let matrix = |name: String, n_out, n_in| (name, dtype, vec![n_out, n_in]);
     let vector = |name: String| (name, DType::F32, vec![n_embd]);
-    let mut all = vec![matrix("token_embd.weight".into(), n_vocab, n_embd)];
+    let table = types.of("token_embd", 0, shape, n_embd);
+    let mut all = vec![("token_embd.weight".into(), table, vec![n_vocab, n_embd])];
     for i in 0..shape.n_layers {
         let n = |part: &str| format!("blk.{i}.{part}.weight");
+        let matrix = |part: &str, n_out, n_in| (n(part), types.of(part, i, shape, n_in), vec![n_out, n_in]);
         all.extend([
             vector(n("attn_norm")),
-            matrix(n("attn_q"), n_embd, n_embd),
-            matrix(n("attn_k"), kv_dim, n_embd),
-            matrix(n("attn_v"), kv_dim, n_embd),
-            matrix(n("attn_output"), n_embd, n_embd),
+            matrix("attn_q", n_embd, n_embd),
+            matrix("attn_k", kv_dim, n_embd),
+            matrix("attn_v", kv_dim, n_embd),
+            matrix("attn_output", n_embd, n_embd),
             vector(n("ffn_norm")),
-            matrix(n("ffn_gate"), n_ff, n_embd),
-            matrix(n("ffn_up"), n_ff, n_embd),
-            matrix(n("ffn_down"), n_embd, n_ff),
+            matrix("ffn_gate", n_ff, n_embd),
+            matrix("ffn_up", n_ff, n_embd),
+            matrix("ffn_down", n_embd, n_ff),
         ]);
     }
     all.push(vector("output_norm.weight".into()));

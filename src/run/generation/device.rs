@@ -23,7 +23,7 @@ impl Generation {
     pub(super) async fn prefill_chunk(&mut self, engine: &mut Engine) -> Result<Event> {
         let (decode, prefill) = plans(engine)?;
         let rest = &self.prompt[self.prefilled..];
-        let n = rest.len().min(prefill.plan.max_rows);
+        let n = rest.len().min(prefill.plan.max_rows).min(engine.backend.next_rows());
         let plan = if n == 1 { decode.ready()? } else { prefill.ready()? };
         engine.backend.write_u32(IDS, 0, &rest[..n])?;
         let run = self.run(engine, self.prefilled, n);

@@ -1,12 +1,15 @@
-//! Dispatches of an attention: one, or where a row's keys are split, one over the splits and one that joins them.
+//! Dispatches of an attention: one, for many rows over tiles of keys that they share; or where a row's keys are split, one
+//! over the splits and one that joins them.
 
 use super::{Binding, Dispatch, Grid, SPLIT, Shapes, Splits, THREADS, Variant, read, write};
 use crate::plan::{Keys, Op, Value};
 
 /// A window that hides nothing: more than any context, and small enough to be added to a position.
 const NO_WINDOW: usize = 1 << 30;
-/// Queries of a workgroup, where several share their keys.
+/// Queries of a workgroup of `attention.wgsl`, where several share their keys.
 const SEVERAL: usize = 4;
+/// Queries of a workgroup of `attention_tiled.wgsl`.
+const TILED: usize = 16;
 
 /// # Panics
 /// If the operation is another one.
@@ -31,21 +34,30 @@ pub fn attention(s: &Shapes, op: &Op) -> Vec<Dispatch> {
     let is_table = matches!(keys, Keys::Table(_));
     // Of each row, or one after the other over all rows.
     let several = if is_table { heads_per_kv > 1 } else { rows * heads_per_kv > 1 };
-    let queries = if several { SEVERAL } else { 1 };
+    // Rows that look at keys by a list of their own share none.
+    let is_tiled = s.plan[y].rows > 1 && !is_table;
+    let queries = if is_tiled {
+        TILED
+    } else if several {
+        SEVERAL
+    } else {
+        1
+    };
     let rows = match is_table {
         true => (heads_per_kv.div_ceil(queries), 1),
         false => (heads_per_kv, queries),
     };
-    let variant = Variant::plain("attention")
+    let variant = Variant::plain(if is_tiled { "attention_tiled" } else { "attention" })
         .with(condition)
         .when(shape.softcap.is_some(), "softcap")
         .when(bias.is_some(), "bias")
         .when(sinks.is_some(), "sinks")
-        .when(s.is_halves(k), "f16")
-        .when(several, "several")
+        .when(several && !is_tiled, "several")
         .when((THREADS + 1..=2 * THREADS).contains(&shape.head_dim), "parts2")
         .when(shape.head_dim > 2 * THREADS, "parts4")
         .when(is_split, "split");
+    let variant = s.of_cache(variant, k);
+    let variant = if is_tiled { variant } else { s.in_subgroups(variant) };
     let optional = |value: Option<Value>| value.and_then(read);
     let pitch = shape.head_dim + 2;
     let len = s.plan[k].rows.div_ceil(SPLIT) * shape.n_heads * pitch;

@@ -17,8 +17,9 @@ pub fn place(s: &Shapes, fused: &Place) -> Dispatch {
         .when(rope.is_some_and(|rope| rope.style == RopeStyle::Interleaved), "interleaved")
         .when(rope.is_some_and(|rope| rope.style == RopeStyle::Halves), "halves")
         .when(positions.is_some(), "positions")
-        .when(fused.slots.is_some(), "slots")
-        .when(s.is_halves(fused.caches[0]), "f16");
+        .when(fused.slots.is_some(), "slots");
+    let variant = s.of_cache(variant, fused.caches[0]);
+    let variant = if fused.norms.is_some() { s.in_subgroups(variant) } else { variant };
     let weights = [0, 1].map(|i| fused.norms.and_then(|norms| norms[i].weight));
     let [table, positions, slots, q_weight, k_weight] =
         [rope.map(|rope| rope.table), positions, fused.slots, weights[0], weights[1]]

@@ -1,0 +1,12 @@
+// Nothing tells how large the subgroups of a workgroup are or which threads form one, so each draws a number by itself.
+var<workgroup> n_drawn: atomic<u32>;
+
+// The next number, the same for a whole subgroup, and the thread's place in that.
+fn draw() -> vec2<u32> {
+    let lane = subgroupExclusiveAdd(1u);
+    var drawn = 0u;
+    if (lane == 0u) {
+        drawn = atomicAdd(&n_drawn, 1u);
+    }
+    return vec2<u32>(subgroupBroadcastFirst(drawn), lane);
+}
