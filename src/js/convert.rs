@@ -10,7 +10,7 @@ use crate::{
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, quantize_to},
+    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, Speculation, quantize_to},
 };
 
 /// Options of `Model.load`.
@@ -82,6 +82,7 @@ pub struct GenerateArguments {
     no_repeat_ngram_size: Option<usize>,
     min_new_tokens: Option<usize>,
     precision: Option<Precision>,
+    speculation: Option<String>,
     pub parse_special: bool,
 }
 
@@ -135,6 +136,7 @@ impl GenerateArguments {
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
             precision: self.precision.unwrap_or(d.precision),
+            speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
         })
     }
 }
@@ -184,6 +186,8 @@ pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
             "cachedTokens": usage.cached,
             "completionTokens": usage.completion,
             "totalTokens": usage.prompt + usage.completion,
+            "draftedTokens": usage.drafted,
+            "acceptedTokens": usage.accepted,
         },
         "timings": {
             "firstTokenMs": times.first_token_ms,

@@ -162,7 +162,18 @@ impl Model {
 
     /// Begins a generation after a text or ids.
     pub async fn generate(&self, prompt: JsValue, options: JsValue) -> Result<Generation, JsValue> {
-        self.begin(prompt, options).map_err(throw)
+        self.begin(prompt, options, None).map_err(throw)
+    }
+
+    /// The same with drafts of a smaller model.
+    #[wasm_bindgen(js_name = generateWithDraft)]
+    pub fn generate_with_draft(
+        &self,
+        prompt: JsValue,
+        options: JsValue,
+        draft: &Model,
+    ) -> Result<Generation, JsValue> {
+        self.begin(prompt, options, Some(draft.engine.clone())).map_err(throw)
     }
 
     /// Gives all memory back.
@@ -173,7 +184,7 @@ impl Model {
 }
 
 impl Model {
-    fn begin(&self, prompt: JsValue, options: JsValue) -> Result<Generation> {
+    fn begin(&self, prompt: JsValue, options: JsValue, draft: Option<run::Draft>) -> Result<Generation> {
         let mut engine = lock(&self.engine)?;
         let arguments: GenerateArguments = convert::arguments(options)?;
         let ids = match (prompt.as_string(), prompt.dyn_ref::<Uint32Array>()) {
@@ -186,7 +197,11 @@ impl Model {
         };
         let options = arguments.options(engine.defaults())?;
         let seed = options.seed;
-        let inner = RefCell::new(engine.generate(&ids, options)?);
+        let generation = match draft {
+            Some(draft) => engine.generate_with_draft(&ids, options, draft)?,
+            None => engine.generate(&ids, options)?,
+        };
+        let inner = RefCell::new(generation);
         Ok(Generation { engine: self.engine.clone(), inner, aborted: Cell::new(false), seed })
     }
 }

@@ -31,6 +31,8 @@ pub const LOGITS: &str = "logits";
 pub const OUTPUTS: &str = "outputs";
 /// As [`OUTPUTS`], of beams: plans that share a state have as many rows of it.
 pub const BEAM_OUTPUTS: &str = "beam outputs";
+/// As [`OUTPUTS`], of the rows of a draft.
+pub const DRAFT_OUTPUTS: &str = "draft outputs";
 /// State that holds the last hidden states of every row: `[max_rows, n_embd]`.
 pub const HIDDEN: &str = "hidden";
 /// State that holds how often each token occurred: see [`crate::plan::Op::Penalize`].
@@ -47,6 +49,8 @@ pub enum Output {
     Hidden,
     /// As [`Output::Rows`], of beams, which are fewer.
     Beams,
+    /// As [`Output::Rows`], of a draft: see [`Blueprint::draw`].
+    Draft,
 }
 
 /// A model's weights and the tables made for a context's length: what its plans are built from.
@@ -105,6 +109,19 @@ impl Blueprint<'_> {
         let table = b.state_u32(TABLE, max_rows, self.n_ctx + 1);
         let places = Places { positions, slots, keys: Keys::Table(table) };
         self.decode(b, stack, ids, places, n_slots, Output::Beams)
+    }
+
+    /// The plan that draws a token from the last row of what a run of [`Output::Draft`] put out, by the same steps as after a
+    /// run of one token: a row is chosen by [`crate::plan::Run::n_rows`].
+    pub fn draw(&self, name: &str, max_rows: usize) -> Plan {
+        let mut b = Builder::new(name, max_rows);
+        b.stage(Stage::Sample);
+        let ids = b.state_u32(IDS, 1, self.n_ctx);
+        let counts = b.state_u32(COUNTS, 1, self.config.n_vocab);
+        let outputs = b.state(DRAFT_OUTPUTS, max_rows, self.config.n_out());
+        let scores = b.last_row(outputs);
+        b.sample(scores, counts, ids);
+        b.finish()
     }
 
     fn decode(
@@ -206,6 +223,7 @@ impl Blueprint<'_> {
             Output::Rows => b.state(OUTPUTS, rows, n_out),
             Output::Hidden => b.state(HIDDEN, rows, n_out),
             Output::Beams => b.state(BEAM_OUTPUTS, rows, n_out),
+            Output::Draft => b.state(DRAFT_OUTPUTS, rows, n_out),
         };
         let name = if over_vocabulary { "output" } else { "cls.output" };
         if head.output == HeadOutput::Hidden {

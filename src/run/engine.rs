@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{GenerateOptions, Generation, dense::Dense, plans::Plans};
+use super::{GenerateOptions, Generation, dense::Dense, generation::Draft, plans::Plans};
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
     error::{Error, Result},
@@ -225,13 +225,37 @@ impl Engine {
     /// [`Error::Input`] for an empty prompt, an id outside the vocabulary, options out of range or a model that writes no
     /// text; [`Error::ContextFull`] for a prompt that is longer than the context.
     pub fn generate(&mut self, prompt: &[u32], options: GenerateOptions) -> Result<Generation> {
+        self.start(prompt, options, None)
+    }
+
+    /// The same with drafts of a smaller model, which is another than this: the text is the same, sooner there where the two
+    /// mostly agree.
+    ///
+    /// # Errors
+    /// As [`Engine::generate`]; [`Error::Input`] if the smaller model's vocabulary is another, if it is no decoder, or if not the
+    /// device draws the tokens (beams, processors of the host).
+    pub fn generate_with_draft(
+        &mut self,
+        prompt: &[u32],
+        options: GenerateOptions,
+        draft: Draft,
+    ) -> Result<Generation> {
+        self.start(prompt, options, Some(draft))
+    }
+
+    fn start(
+        &mut self,
+        prompt: &[u32],
+        options: GenerateOptions,
+        draft: Option<Draft>,
+    ) -> Result<Generation> {
         options.check()?;
         self.check_ids(prompt)?;
         if !self.facts.config.generates() {
             let problem = format!("{} models write no text", self.facts.config.architecture);
             return Err(Error::input("model", problem));
         }
-        Generation::start(self, prompt, options)
+        Generation::start(self, prompt, options, draft)
     }
 
     /// What the decoder's head puts out for every position: row-major `[ids.len(), n_out]`, for a language model logits. A

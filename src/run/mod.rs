@@ -12,6 +12,7 @@ mod plans;
 mod pool;
 mod process;
 mod slots;
+mod speculation;
 mod stop;
 mod stream;
 mod tasks;
@@ -20,7 +21,7 @@ pub use crate::plan::KvCache;
 pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};
-pub use generation::{Event, FinishReason, Generation, Output, Timings, Usage};
+pub use generation::{Draft, Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{
     Autotune, Fusion, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load,
     quantize_to, tokenizer,
@@ -30,5 +31,6 @@ pub use options::GenerateOptions;
 pub use pool::{EmbedOptions, normalize, pool};
 pub use process::{ProcessOptions, Processors};
 pub use slots::Slots;
+pub use speculation::Speculation;
 pub use stop::StopMatcher;
 pub use tasks::{Aggregation, Answer, AnswerOptions, Entity, Filling, Label};

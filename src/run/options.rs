@@ -1,6 +1,6 @@
 //! What a caller may ask of one generation, with ranges checked before anything runs.
 
-use super::MAX_BEAMS;
+use super::{MAX_BEAMS, Speculation};
 use crate::{
     backend::Precision,
     error::{Error, Result},
@@ -45,6 +45,8 @@ pub struct GenerateOptions {
     pub min_new_tokens: usize,
     /// How exact products with quantized weights are.
     pub precision: Precision,
+    /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
+    pub speculation: Speculation,
 }
 
 impl Default for GenerateOptions {
@@ -67,6 +69,7 @@ impl Default for GenerateOptions {
             no_repeat_ngram_size: 0,
             min_new_tokens: 0,
             precision: Precision::Fast,
+            speculation: Speculation::Auto,
         }
     }
 }

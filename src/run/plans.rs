@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::MAX_BEAMS;
+use super::{MAX_BEAMS, speculation::MAX_DRAFT};
 use crate::{
     backend::{Backend, Prepared},
     error::{Error, Result},
-    model::{BEAM_OUTPUTS, Blueprint, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
+    model::{BEAM_OUTPUTS, Blueprint, DRAFT_OUTPUTS, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
     plan::{Plan, Storage, Value},
 };
 
@@ -41,7 +41,9 @@ impl Planned {
 
     /// The value that holds what the plan puts out.
     pub fn output(&self) -> Result<Value> {
-        let found = [OUTPUTS, HIDDEN, LOGITS, BEAM_OUTPUTS].into_iter().find_map(|name| self.plan.find(name));
+        let found = [OUTPUTS, HIDDEN, LOGITS, BEAM_OUTPUTS, DRAFT_OUTPUTS]
+            .into_iter()
+            .find_map(|name| self.plan.find(name));
         found.ok_or_else(|| Error::input("plan", format!("`{}` has no outputs", self.plan.name)))
     }
 }
@@ -56,6 +58,10 @@ pub struct Plans {
     pub score: Option<Planned>,
     /// One token of each of several texts.
     pub beams: Option<Planned>,
+    /// The last token of a text and those of a draft, with the outputs of every row.
+    pub verify: Option<Planned>,
+    /// The draw of a token from one of them.
+    pub draw: Option<Planned>,
     /// Whole texts.
     pub encode: Option<Planned>,
     /// The hidden states of a text, where the head puts out something else.
@@ -65,8 +71,16 @@ pub struct Plans {
 impl Plans {
     /// Those that the model needs; a chunk has up to `chunk` rows.
     pub fn build(blueprint: &Blueprint, chunk: usize) -> Result<Plans> {
-        let mut plans =
-            Plans { decode: None, prefill: None, score: None, beams: None, encode: None, hidden: None };
+        let mut plans = Plans {
+            decode: None,
+            prefill: None,
+            score: None,
+            beams: None,
+            verify: None,
+            draw: None,
+            encode: None,
+            hidden: None,
+        };
         let (config, n_ctx) = (blueprint.config, blueprint.n_ctx);
         if let Some(stack) = &config.decoder {
             let chunk = chunk.min(n_ctx);
@@ -78,6 +92,9 @@ impl Plans {
                 plans.prefill = planned("prefill", chunk, Output::NextToken)?;
                 let beams = blueprint.beams("beams", stack, MAX_BEAMS.min(n_ctx), n_ctx)?;
                 plans.beams = Some(Planned::new(beams));
+                let rows = (1 + MAX_DRAFT).min(n_ctx);
+                plans.verify = planned("verify", rows, Output::Draft)?;
+                plans.draw = Some(Planned::new(blueprint.draw("draw", rows)));
             }
             let rows = (OUTPUT_BYTES / (4 * config.n_out())).clamp(1, chunk);
             plans.score = planned("score", rows, Output::Rows)?;
@@ -118,7 +135,7 @@ impl Plans {
     /// A device finds constants by name, so the plans that are prepared later need not keep theirs.
     fn forget_repeated_constants(&mut self) {
         let has_first = self.decode.is_some() || self.encode.is_some() || self.score.is_some();
-        for planned in [&mut self.beams, &mut self.hidden].into_iter().flatten() {
+        for planned in [&mut self.beams, &mut self.verify, &mut self.hidden].into_iter().flatten() {
             if has_first {
                 planned.plan = planned.plan.without_constants();
             }
@@ -130,7 +147,8 @@ impl Plans {
 
     /// Every plan.
     pub fn all(&self) -> Vec<&Plan> {
-        let all = [&self.decode, &self.prefill, &self.score, &self.beams, &self.encode, &self.hidden];
+        let Plans { decode, prefill, score, beams, verify, draw, encode, hidden } = self;
+        let all = [decode, prefill, score, beams, verify, draw, encode, hidden];
         all.into_iter().flatten().map(|planned| &planned.plan).collect()
     }
 

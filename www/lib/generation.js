@@ -123,7 +123,14 @@ function nothing(seed) {
     tokens: new Uint32Array(),
     finishReason: "abort",
     stopText: null,
-    usage: { promptTokens: 0, cachedTokens: 0, completionTokens: 0, totalTokens: 0 },
+    usage: {
+      promptTokens: 0,
+      cachedTokens: 0,
+      completionTokens: 0,
+      totalTokens: 0,
+      draftedTokens: 0,
+      acceptedTokens: 0,
+    },
     timings: { firstTokenMs: 0, decodeMs: 0, encodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
     seed,
   };

@@ -1,6 +1,6 @@
 // A loaded model as the page sees it: a thin handle; the model itself is in the worker.
 
-import { UnloadedError, WorkerCrashedError } from "./errors.js";
+import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
 
@@ -52,7 +52,8 @@ export class Model {
   generate(prompt, generateOptions = {}) {
     const call = options.checkGenerateOptions(generateOptions);
     const input = options.checkPrompt(prompt, this.info.nVocab);
-    return this.#stream("generate", { prompt: input, sampling: call.sampling }, call);
+    const draft = this.#draft(call.draft);
+    return this.#stream("generate", { prompt: input, sampling: call.sampling, draft }, call);
   }
 
   /**
@@ -65,7 +66,8 @@ export class Model {
    */
   chat(messages, chatOptions = {}) {
     const { template, ...call } = options.checkChatOptions(chatOptions);
-    return this.#stream("chat", { messages: options.checkMessages(messages), template, sampling: call.sampling }, call);
+    const given = { messages: options.checkMessages(messages), template, draft: this.#draft(call.draft) };
+    return this.#stream("chat", { ...given, sampling: call.sampling }, call);
   }
 
   /**
@@ -206,6 +208,17 @@ export class Model {
       if (!isGone) throw error;
     });
     return this.#unloading;
+  }
+
+  /**
+   * @param {unknown} model
+   * @returns {number | undefined} Its id.
+   */
+  #draft(model) {
+    if (model === undefined) return undefined;
+    if (model instanceof Model && model !== this && model.#client === this.#client) return model.#id;
+    const problem = "expected another model that was loaded with the same worker";
+    throw new InputError(`draft: ${problem}`, { what: "draft", problem });
   }
 
   /** @param {string} task @param {object} given @returns {Promise<any>} */

@@ -113,10 +113,11 @@ const samplingChecks = {
   noRepeatNgramSize: number(0, MAX_U32, { integer: true }),
   minNewTokens: number(0, MAX_U32, { integer: true }),
   precision,
+  speculation: oneOf(["auto", "off", "prompt"]),
 };
 
-/** @type {Record<string, Check>} */
-const callChecks = { signal, onPrefill: callback };
+/** The model that makes drafts is for `Model` to check. @type {Record<string, Check>} */
+const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }) };
 
 /**
  * @param {unknown} options
@@ -131,6 +132,7 @@ export function checkLoadOptions(options) {
  * @property {SamplingOptions} sampling
  * @property {AbortSignal} [signal]
  * @property {(progress: {done: number, total: number}) => void} [onPrefill]
+ * @property {unknown} [draft]
  */
 
 /** @param {unknown} options @returns {CheckedCall} */
@@ -327,9 +329,9 @@ function check(call, options, checks) {
 }
 
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
-function splitCall({ signal, onPrefill, ...sampling }) {
+function splitCall({ signal, onPrefill, draft, ...sampling }) {
   const given = /** @type {Partial<SamplingOptions>} */ (sampling);
-  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill };
+  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft };
 }
 
 function randomSeed() {

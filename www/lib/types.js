@@ -122,6 +122,10 @@
  * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
  * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
  * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"`.
+ * @property {"auto" | "off" | "prompt"} [speculation] Guess the next tokens from how the text went on before, and check several
+ *   at once: the text stays the same, and is there sooner where it repeats itself, as in summaries or code. `"auto"`, the
+ *   default, does where that pays: on the CPU. Not for beams, nor where something looks at each token's scores.
+ * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -137,8 +141,9 @@
  * @property {"stop" | "length" | "eos" | "context" | "abort"} finishReason A stop text, `maxNewTokens`, the model's own
  *   end, a full context, or the caller.
  * @property {string | null} stopText The stop text that ended it.
- * @property {{promptTokens: number, cachedTokens: number, completionTokens: number, totalTokens: number}} usage
- *   `cachedTokens` of the prompt were still in the context from the call before.
+ * @property {{promptTokens: number, cachedTokens: number, completionTokens: number, totalTokens: number,
+ *   draftedTokens: number, acceptedTokens: number}} usage `cachedTokens` of the prompt were still in the context from the call
+ *   before; `draftedTokens` were guessed, of which `acceptedTokens` were right.
  * @property {Timings} timings
  * @property {number} seed The seed that would give the same again.
  */

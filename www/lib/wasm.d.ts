@@ -54,6 +54,8 @@ export class Model {
   ): Promise<Float32Array>;
   task(request: TaskRequest): Promise<unknown>;
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
+  /** The same with drafts of a smaller model. */
+  generateWithDraft(prompt: string | Uint32Array, options: SamplingOptions, draft: Model): Generation;
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
   free(): void;

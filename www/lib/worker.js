@@ -78,18 +78,19 @@ const operations = {
     destroy(loaded.wasm);
   },
 
-  async generate({ model, prompt, sampling }, call) {
-    const { wasm, lane } = find(model);
-    return lane.run((breathe) => stream(wasm, prompt, sampling, breathe, call), call.signal);
+  async generate({ model, prompt, sampling, draft }, call) {
+    const { wasm } = find(model);
+    return alone([model, draft], (breathe) => stream(wasm, prompt, sampling, draft, breathe, call), call.signal);
   },
 
   // As the template's text says all special tokens itself, none are added.
-  async chat({ model, messages, template, sampling }, call) {
-    const { wasm, lane } = find(model);
-    return lane.run((breathe) => {
+  async chat({ model, messages, template, sampling, draft }, call) {
+    const { wasm } = find(model);
+    const job = (/** @type {() => Promise<void>} */ breathe) => {
       const prompt = wasm.tokenize(wasm.chatPrompt(messages, template), false, true);
-      return stream(wasm, prompt, sampling, breathe, call);
-    }, call.signal);
+      return stream(wasm, prompt, sampling, draft, breathe, call);
+    };
+    return alone([model, draft], job, call.signal);
   },
 
   async logits({ model, ids, tokenTypes, decoderIds, precision }) {
@@ -141,15 +142,40 @@ async function hire(n) {
 }
 
 /**
+ * Runs a job when it has each of these models for itself; always in the same order, so that no two jobs wait for each other.
+ * @template T
+ * @param {(number | undefined)[]} ids
+ * @param {(breathe: () => Promise<void>) => Promise<T>} job
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>}
+ */
+async function alone(ids, job, signal) {
+  const [first, ...rest] = ids.filter((id) => id !== undefined).sort((a, b) => a - b);
+  return find(first).lane.run((breathe) => {
+    if (rest.length === 0) return job(breathe);
+    const both = (/** @type {() => Promise<void>} */ other) =>
+      job(async () => {
+        await breathe();
+        await other();
+      });
+    return alone(rest, both, signal);
+  }, signal);
+}
+
+/**
  * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
  * @param {import("./wasm.js").Model} wasm
  * @param {string | Uint32Array} prompt
  * @param {import("./types.js").SamplingOptions} sampling
+ * @param {number | undefined} draft The model that makes drafts.
  * @param {() => Promise<void>} breathe
  * @param {Call} call
  */
-async function stream(wasm, prompt, sampling, breathe, { signal, emit }) {
-  const generation = await wasm.generate(prompt, sampling);
+async function stream(wasm, prompt, sampling, draft, breathe, { signal, emit }) {
+  const generation =
+    draft === undefined
+      ? await wasm.generate(prompt, sampling)
+      : wasm.generateWithDraft(prompt, sampling, find(draft).wasm);
   try {
     let aborting = false;
     for (;;) {

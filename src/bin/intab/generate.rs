@@ -1,12 +1,12 @@
 //! `intab generate`.
 
-use std::path::PathBuf;
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 use clap::{Args, ValueEnum};
 use intab::{
     Error,
     model::{EarlyStopping, GenerationDefaults},
-    run::{Engine, Event, GenerateOptions, Output},
+    run::{Draft, Engine, Event, GenerateOptions, Output, Speculation},
 };
 use serde_json::json;
 
@@ -90,11 +90,26 @@ pub struct GenerateArgs {
     /// Products with quantized weights by f32 numbers, or by integers where that is faster
     #[arg(long, value_enum, default_value_t = PrecisionArg::Fast)]
     precision: PrecisionArg,
+    /// Whether the next tokens are guessed from the text itself and checked together, which changes nothing but the speed; auto
+    /// does on the CPU
+    #[arg(long, value_enum, default_value_t = SpeculationArg::Auto)]
+    speculation: SpeculationArg,
+    /// A smaller model with the same vocabulary that makes the guesses instead
+    #[arg(long, value_name = "MODEL")]
+    draft: Option<PathBuf>,
     /// Print one JSON object instead of streamed text
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// See [`Speculation`].
+#[derive(Clone, Copy, ValueEnum)]
+enum SpeculationArg {
+    Auto,
+    Off,
+    Prompt,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -138,6 +153,11 @@ impl GenerateArgs {
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(usual.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens,
             precision: self.precision.into(),
+            speculation: match self.speculation {
+                SpeculationArg::Auto => Speculation::Auto,
+                SpeculationArg::Off => Speculation::Off,
+                SpeculationArg::Prompt => Speculation::Prompt,
+            },
         };
         options.check()?;
         Ok(options)
@@ -162,7 +182,11 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
     };
     let options = args.options(engine.defaults(), seed)?;
     let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };
-    let output = stream(&mut engine, &ids, options, show).await?;
+    let draft = match &args.draft {
+        Some(model) => Some(Rc::new(RefCell::new(args.device.load(model, None).await?))),
+        None => None,
+    };
+    let output = stream_with(&mut engine, &ids, options, draft, show).await?;
     let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
     let rate = per_second(output.tokens.len().saturating_sub(1), output.timings.decode_ms);
     if !args.json {
@@ -182,6 +206,8 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
             "cached_tokens": usage.cached,
             "completion_tokens": usage.completion,
             "total_tokens": usage.prompt + usage.completion,
+            "drafted_tokens": usage.drafted,
+            "accepted_tokens": usage.accepted,
         },
         "timings": {
             "first_token_ms": times.first_token_ms,
@@ -199,9 +225,22 @@ pub async fn stream(
     engine: &mut Engine,
     ids: &[u32],
     options: GenerateOptions,
+    show: impl FnMut(&str) -> Result<()>,
+) -> Result<Output> {
+    stream_with(engine, ids, options, None, show).await
+}
+
+async fn stream_with(
+    engine: &mut Engine,
+    ids: &[u32],
+    options: GenerateOptions,
+    draft: Option<Draft>,
     mut show: impl FnMut(&str) -> Result<()>,
 ) -> Result<Output> {
-    let mut generation = engine.generate(ids, options)?;
+    let mut generation = match draft {
+        Some(draft) => engine.generate_with_draft(ids, options, draft)?,
+        None => engine.generate(ids, options)?,
+    };
     loop {
         match generation.step(engine).await? {
             Event::Prefill { .. } | Event::Search { .. } => {}

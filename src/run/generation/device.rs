@@ -36,6 +36,9 @@ impl Generation {
             }
         }
         self.prefilled += n;
+        if let Some(speculator) = &mut self.speculator {
+            speculator.read(self.prefilled).await?;
+        }
         engine.cached.tokens.extend(&self.prompt[self.prefilled - n..self.prefilled]);
         Ok(Event::Prefill { done: self.prefilled, total: self.prompt.len() })
     }
@@ -86,7 +89,13 @@ impl Generation {
 
     pub(super) async fn token(&mut self, engine: &mut Engine) -> Result<Event> {
         let decode = plans(engine)?.0.ready()?;
-        while self.on_their_way.len() < engine.backend.depth() && self.may_submit(engine) {
+        // A draft goes on from the last token, so those on their way are waited for.
+        let waits = self.speculator.as_ref().is_some_and(|s| s.would_draft(self.on_their_way.len()));
+        if waits && self.on_their_way.is_empty() {
+            self.speculate(engine).await?;
+        }
+        let depth = if waits { 1 } else { engine.backend.depth() };
+        while self.on_their_way.len() < depth && self.may_submit(engine) {
             if self.must_read_again(engine) {
                 if self.on_their_way.is_empty() {
                     self.read_again(engine);
@@ -97,6 +106,9 @@ impl Generation {
             let run = self.run(engine, self.position(), 1);
             let before = Instant::now();
             self.submit(engine, decode, &run)?;
+            if let Some(speculator) = &mut self.speculator {
+                speculator.drew();
+            }
             self.output.timings.encode_ms += before.elapsed().as_secs_f64() * 1e3;
         }
         self.remember(engine);
@@ -111,6 +123,9 @@ impl Generation {
             return self.finish(FinishReason::Eos).await;
         }
         self.output.tokens.push(id);
+        if let Some(speculator) = &mut self.speculator {
+            speculator.push(id);
+        }
         self.remember(engine);
         self.show(engine, id).await
     }

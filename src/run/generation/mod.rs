@@ -4,15 +4,17 @@ mod device;
 mod host;
 mod result;
 mod search;
+mod verify;
 mod way;
 
-use std::collections::VecDeque;
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 use web_time::Instant;
 
 use super::{
     Engine, GenerateOptions, StopMatcher,
     plans::{Planned, Plans},
+    speculation::{Drafter, Speculator},
 };
 use crate::{
     error::{Error, Result},
@@ -25,6 +27,9 @@ use host::Host;
 pub use result::{Event, FinishReason, Output, Timings, Usage};
 use search::Beams;
 use way::{Way, counts};
+
+/// A model that makes drafts for another.
+pub type Draft = Rc<RefCell<Engine>>;
 
 /// A generation under way. Dropping it leaves the engine ready for the next.
 pub struct Generation {
@@ -42,6 +47,8 @@ pub struct Generation {
     /// How many tokens the caller, or the model's files, gave.
     n_given: usize,
     way: Way,
+    /// Guesses tokens, where that may pay.
+    speculator: Option<Speculator>,
     options: GenerateOptions,
     sampling: Sampling,
     /// Tokens of the prompt in the cache.
@@ -62,7 +69,13 @@ pub struct Generation {
 }
 
 impl Generation {
-    pub(super) fn start(engine: &mut Engine, prompt: &[u32], options: GenerateOptions) -> Result<Self> {
+    /// With a smaller model that makes drafts, or none.
+    pub(super) fn start(
+        engine: &mut Engine,
+        prompt: &[u32],
+        options: GenerateOptions,
+        draft: Option<Draft>,
+    ) -> Result<Self> {
         if let Some(name) = engine.defaults().not_run.first() {
             let hint = "the model's generation_config.json asks for it";
             return Err(Error::unsupported("generation option", name, hint));
@@ -97,7 +110,20 @@ impl Generation {
             engine.backend.write_u32(COUNTS, 0, &counts(&prompt, engine.facts().config.n_vocab))?;
         }
         let n_prompt = source.as_ref().map_or(prompt.len(), Vec::len);
-        let usage = Usage { prompt: n_prompt, cached: prefilled, completion: 0 };
+        let usage = Usage { prompt: n_prompt, cached: prefilled, ..Usage::default() };
+        let drafter = match (&way, draft) {
+            (Way::Device, Some(smaller)) => Some(Drafter::of_model(smaller, engine)?),
+            (_, Some(_)) => {
+                let problem = "it makes drafts for a text whose tokens the device draws, not for beams or the host's choice";
+                return Err(Error::input("draft", problem));
+            }
+            (Way::Device, None) if options.speculation.pays_on(engine.facts().backend) => {
+                Some(Drafter::Lookup)
+            }
+            (_, None) => None,
+        };
+        let speculator = drafter.map(|drafter| Speculator::new(drafter, engine, &prompt, source.as_deref()));
+        let speculator = speculator.transpose()?;
         let decoder = match engine.tokenizer() {
             Ok(tokenizer) if source.is_some() => Some(StreamDecoder::new(tokenizer, true)),
             Ok(tokenizer) => Some(StreamDecoder::after(tokenizer, &prompt)?),
@@ -111,6 +137,7 @@ impl Generation {
             n_forced,
             n_given,
             way,
+            speculator,
             sampling,
             prefilled,
             submitted: 0,

@@ -68,6 +68,10 @@ pub struct Usage {
     pub cached: usize,
     /// Generated.
     pub completion: usize,
+    /// Guessed by what makes drafts.
+    pub drafted: usize,
+    /// Of these, those that were right.
+    pub accepted: usize,
 }
 
 /// Where the time went, in milliseconds.

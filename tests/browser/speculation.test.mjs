@@ -1,0 +1,73 @@
+// Drafts in a page: they change the speed of a text and nothing else.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { page } from "./library.mjs";
+
+const PROMPT = "The cat sat on the mat. The dog sat on the mat. The cat sat on the mat. The dog sat";
+
+for (const backend of ["cpu", "gpu"]) {
+  test(`guesses from the text and from another model leave it as it is on the ${backend}`, async () => {
+    const results = await page.evaluate(
+      async ({ backend, PROMPT }) => {
+        const [model, draft] = [await loadStories({ backend }), await loadStories({ backend })];
+        const results = [];
+        const base = { temperature: 0, maxNewTokens: 24, precision: "exact" };
+        for (const options of [{ speculation: "off" }, { speculation: "prompt" }, { draft }]) {
+          const { text, tokens, usage } = await model.generate(PROMPT, { ...base, ...options }).result;
+          results.push({ text, tokens: [...tokens], usage });
+        }
+        return results;
+      },
+      { backend, PROMPT },
+    );
+    const [off, prompt, drafted] = results;
+    assert.deepEqual([off.usage.draftedTokens, off.usage.acceptedTokens], [0, 0]);
+    assert.ok(prompt.usage.draftedTokens > 0);
+    for (const { text, tokens, usage } of [prompt, drafted]) {
+      assert.equal(text, off.text);
+      assert.deepEqual(tokens, off.tokens);
+      assert.ok(usage.acceptedTokens <= usage.draftedTokens);
+    }
+  });
+}
+
+test("two models may make drafts for each other at the same time", async () => {
+  const texts = await page.evaluate(async () => {
+    const [a, b] = [await loadStories(), await loadStories()];
+    const write = (model, draft) => model.generate("Once", { draft, temperature: 0, maxNewTokens: 12 }).result;
+    const results = await Promise.all([write(a, b), write(b, a), write(a, b), write(b)]);
+    return results.map(({ text }) => text);
+  });
+  assert.equal(new Set(texts).size, 1);
+});
+
+test("what cannot make drafts is refused, and so is an unknown way to guess", async () => {
+  const errors = await page.evaluate(async () => {
+    const model = await loadStories();
+    const attempt = (options) => {
+      try {
+        return errorOf(model.generate("Once", options).result);
+      } catch (error) {
+        return { name: error.name, message: error.message };
+      }
+    };
+    const gone = await loadStories();
+    await gone.unload();
+    const other = await intab.load("/models/intab-stories.gguf", { backend: "cpu" });
+    return [
+      await attempt({ draft: model }),
+      await attempt({ draft: "stories" }),
+      await attempt({ speculation: "always" }),
+      await attempt({ draft: other, numBeams: 2 }),
+      await attempt({ draft: gone }),
+    ];
+  });
+  const [itself, text, always, beams, gone] = errors;
+  for (const { name, message } of [itself, text]) {
+    assert.equal(name, "InputError");
+    assert.match(message, /^draft: expected another model/);
+  }
+  assert.equal(always.name, "InputError");
+  assert.match(beams.message, /^draft: .*beams/);
+  assert.equal(gone.name, "UnloadedError");
+});
