@@ -28,6 +28,7 @@ var<workgroup> places: array<u32, TILE>; // the row of a key and its values
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
 {%- if subgroups %}
+    prepare_draws(t);
     let who = draw();
 {%- endif %}
     let kv_offset = wg.x % N_KV_HEADS * HEAD_DIM;

@@ -63,6 +63,7 @@ fn total(product: u32, team: u32) -> f32 {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
 {%- if subgroups %}
+    prepare_draws(t);
     let lanes = subgroupAdd(1u);
     for (var turn = draw(); turn.x < TEAMS; turn = draw()) {
         compute(wg, turn.x, turn.y, lanes);

@@ -30,6 +30,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     let start = group_index(wg) * N; // in the row
     let x_at = wg.y * X_STRIDE + start;
     let y_at = wg.y * Y_STRIDE + start;
+{%- if subgroups %}
+    prepare_draws(t);
+{%- endif %}
     let who = {{ "draw()" if subgroups else "t" }};
     var mean = 0.0;
 {%- if layer %}

@@ -55,6 +55,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         numbers[i] = qkv[start + i];
     }
 {%- if rms or layer %}
+{%- if subgroups %}
+    prepare_draws(t);
+{%- endif %}
     let who = {{ "draw()" if subgroups else "t" }};
     var mean = 0.0;
 {%- if layer %}

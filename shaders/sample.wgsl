@@ -23,6 +23,9 @@ var<workgroup> bad: atomic<u32>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32) {
+{%- if subgroups %}
+    prepare_draws(t);
+{%- endif %}
     let who = {{ "draw()" if subgroups else "t" }};
     var own = vec2<u32>(0u, NOT_FINITE);
     for (var i = t; i < N; i += THREADS) {

@@ -54,7 +54,7 @@ for (const { name, model, expected } of models) {
           const { load } = await import("/lib/intab.js");
           const model = await load(document.querySelector("input").files[0], { backend });
           const all = await model.logits(ids);
-          const sampling = { temperature: 0, maxNewTokens: n, ignoreEos: true };
+          const sampling = { temperature: 0, maxNewTokens: n, ignoreEos: true, precision: "exact" };
           const { tokens } = await model.generate(Uint32Array.from(ids), sampling).result;
           await model.unload();
           return { last: [...all.slice((ids.length - 1) * model.info.nVocab)], tokens: [...tokens] };
