@@ -10,3 +10,4 @@ mod lanes;
 pub mod linear;
 mod panel;
 pub mod quant;
+pub mod wgsl;

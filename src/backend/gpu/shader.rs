@@ -26,7 +26,7 @@ macro_rules! kernel {
     ($name:literal, $weights:literal, $conditions:expr, $applied:expr) => {
         Kernel {
             name: $name,
-            text: include_str!(concat!("../../../shaders/", $name, ".wgsl")),
+            text: intab_kernels::wgsl!(include_str!(concat!("../../../shaders/", $name, ".wgsl"))),
             weights: $weights,
             conditions: &$conditions,
             applied: &$applied,
@@ -130,18 +130,18 @@ static KERNELS: &[Kernel] = &[
 
 /// Pieces that kernels include, besides those that unpack weights.
 static PIECES: &[(&str, &str)] = &[
-    ("lib/cache.wgsl", include_str!("../../../shaders/lib/cache.wgsl")),
-    ("lib/functions.wgsl", include_str!("../../../shaders/lib/functions.wgsl")),
-    ("lib/linear.wgsl", include_str!("../../../shaders/lib/linear.wgsl")),
-    ("lib/queries.wgsl", include_str!("../../../shaders/lib/queries.wgsl")),
-    ("lib/random.wgsl", include_str!("../../../shaders/lib/random.wgsl")),
-    ("lib/run.wgsl", include_str!("../../../shaders/lib/run.wgsl")),
-    ("lib/select.wgsl", include_str!("../../../shaders/lib/select.wgsl")),
-    ("lib/subgroups.wgsl", include_str!("../../../shaders/lib/subgroups.wgsl")),
-    ("lib/sum.wgsl", include_str!("../../../shaders/lib/sum.wgsl")),
-    ("lib/tanh.wgsl", include_str!("../../../shaders/lib/tanh.wgsl")),
-    ("lib/to_bytes.wgsl", include_str!("../../../shaders/lib/to_bytes.wgsl")),
-    ("lib/to_halves.wgsl", include_str!("../../../shaders/lib/to_halves.wgsl")),
+    ("lib/cache.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/cache.wgsl"))),
+    ("lib/functions.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/functions.wgsl"))),
+    ("lib/linear.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/linear.wgsl"))),
+    ("lib/queries.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/queries.wgsl"))),
+    ("lib/random.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/random.wgsl"))),
+    ("lib/run.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/run.wgsl"))),
+    ("lib/select.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/select.wgsl"))),
+    ("lib/subgroups.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/subgroups.wgsl"))),
+    ("lib/sum.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/sum.wgsl"))),
+    ("lib/tanh.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/tanh.wgsl"))),
+    ("lib/to_bytes.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/to_bytes.wgsl"))),
+    ("lib/to_halves.wgsl", intab_kernels::wgsl!(include_str!("../../../shaders/lib/to_halves.wgsl"))),
 ];
 
 /// One filling of a kernel's text.

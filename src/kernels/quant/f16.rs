@@ -18,7 +18,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 64,
         scale_bytes: 0,
-        wgsl: include_str!("../../../shaders/lib/dequant_f16.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_f16.wgsl")),
         repack: |unit, quants, _| quants.copy_from_slice(unit),
     },
 };

@@ -16,7 +16,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 128,
         scale_bytes: 0,
-        wgsl: include_str!("../../../shaders/lib/dequant_f32.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_f32.wgsl")),
         repack: |unit, quants, _| quants.copy_from_slice(unit),
     },
 };

@@ -21,10 +21,10 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 64,
         scale_bytes: 12,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/unpack.wgsl"),
             include_str!("../../../shaders/lib/dequant_iq1_m.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             let block: &Iq1M = bytemuck::from_bytes(unit);
             iq1::repack(quants, |i| block.levels(i));

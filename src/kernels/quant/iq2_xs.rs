@@ -22,11 +22,11 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 96,
         scale_bytes: 10,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/unpack.wgsl"),
             include_str!("../../../shaders/lib/iq2_numbers.wgsl"),
             include_str!("../../../shaders/lib/dequant_iq2_xs.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             let block: &Iq2Xs = bytemuck::from_bytes(unit);
             let signs = |g| u32::from_le_bytes(std::array::from_fn(|i| block.signs(4 * g + i)));

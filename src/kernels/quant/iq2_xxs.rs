@@ -21,11 +21,11 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 96,
         scale_bytes: 2,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/unpack.wgsl"),
             include_str!("../../../shaders/lib/iq2_numbers.wgsl"),
             include_str!("../../../shaders/lib/dequant_iq2_xxs.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             let block: &Iq2Xxs = bytemuck::from_bytes(unit);
             scales.copy_from_slice(&unit[..2]);

@@ -22,10 +22,10 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 128,
         scale_bytes: 6,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/unpack.wgsl"),
             include_str!("../../../shaders/lib/dequant_iq3_xxs.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             let block: &Iq3Xxs = bytemuck::from_bytes(unit);
             iq3::repack(quants, |i| block.quants(i));

@@ -23,10 +23,10 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 16,
         scale_bytes: 2,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/iq4_values.wgsl"),
             include_str!("../../../shaders/lib/dequant_iq4_nl.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..2]);
             quants.copy_from_slice(&unit[2..]);

@@ -22,10 +22,10 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 128,
         scale_bytes: 8,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/iq4_values.wgsl"),
             include_str!("../../../shaders/lib/dequant_iq4_xs.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..8]);
             quants.copy_from_slice(&unit[8..]);

@@ -21,7 +21,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 16,
         scale_bytes: 2,
-        wgsl: include_str!("../../../shaders/lib/dequant_mxfp4.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_mxfp4.wgsl")),
         repack: |unit, quants, scales| {
             // The upper half of an f32 has room for every scale.
             scales.copy_from_slice(&scale(unit[0]).to_le_bytes()[2..]);

@@ -21,7 +21,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 64,
         scale_bytes: 20,
-        wgsl: include_str!("../../../shaders/lib/dequant_q2_k.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q2_k.wgsl")),
         repack: |unit, quants, scales| {
             scales[..16].copy_from_slice(&unit[..16]);
             quants.copy_from_slice(&unit[16..80]);

@@ -21,7 +21,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 96,
         scale_bytes: 14,
-        wgsl: include_str!("../../../shaders/lib/dequant_q3_k.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q3_k.wgsl")),
         repack: |unit, quants, scales| {
             quants.copy_from_slice(&unit[..96]);
             scales.copy_from_slice(&unit[96..]);

@@ -20,7 +20,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 16,
         scale_bytes: 2,
-        wgsl: include_str!("../../../shaders/lib/dequant_q4_0.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q4_0.wgsl")),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..2]);
             quants.copy_from_slice(&unit[2..]);

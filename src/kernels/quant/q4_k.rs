@@ -22,7 +22,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 128,
         scale_bytes: 16,
-        wgsl: include_str!("../../../shaders/lib/dequant_q4_k.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q4_k.wgsl")),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..16]);
             quants.copy_from_slice(&unit[16..]);

@@ -21,7 +21,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 16,
         scale_bytes: 6,
-        wgsl: include_str!("../../../shaders/lib/dequant_q5_0.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q5_0.wgsl")),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..6]);
             quants.copy_from_slice(&unit[6..]);

@@ -21,7 +21,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 32,
         quant_bytes: 16,
         scale_bytes: 8,
-        wgsl: include_str!("../../../shaders/lib/dequant_q5_1.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q5_1.wgsl")),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..8]);
             quants.copy_from_slice(&unit[8..]);

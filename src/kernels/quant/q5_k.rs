@@ -21,7 +21,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 160,
         scale_bytes: 16,
-        wgsl: include_str!("../../../shaders/lib/dequant_q5_k.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q5_k.wgsl")),
         repack: |unit, quants, scales| {
             scales.copy_from_slice(&unit[..16]);
             quants.copy_from_slice(&unit[16..]);

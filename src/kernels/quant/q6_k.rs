@@ -22,7 +22,7 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 192,
         scale_bytes: 18,
-        wgsl: include_str!("../../../shaders/lib/dequant_q6_k.wgsl"),
+        wgsl: crate::wgsl!(include_str!("../../../shaders/lib/dequant_q6_k.wgsl")),
         repack: |unit, quants, scales| {
             quants.copy_from_slice(&unit[..192]);
             scales.copy_from_slice(&unit[192..]);

@@ -20,10 +20,10 @@ pub const INFO: TypeInfo = TypeInfo {
         unit_len: 256,
         quant_bytes: 64,
         scale_bytes: 2,
-        wgsl: concat!(
+        wgsl: crate::wgsl!(concat!(
             include_str!("../../../shaders/lib/unpack.wgsl"),
             include_str!("../../../shaders/lib/dequant_tq2_0.wgsl")
-        ),
+        )),
         repack: |unit, quants, scales| {
             let block: &Tq2_0 = bytemuck::from_bytes(unit);
             repack(&block.numbers(), quants);
