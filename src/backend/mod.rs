@@ -7,7 +7,7 @@ pub mod gpu;
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Value},
+    plan::{Plan, Run, Stage, Storage, Value, ValueInfo, assign_slots},
     quant::DType,
 };
 
@@ -26,6 +26,42 @@ impl Kind {
         match self {
             Kind::Cpu => "cpu",
             Kind::Gpu => "gpu",
+        }
+    }
+}
+
+impl Kind {
+    /// The most rows that one run takes: see [`Backend::prefill_rows`].
+    pub fn prefill_rows(self) -> usize {
+        match self {
+            Kind::Cpu => cpu::ROWS,
+            Kind::Gpu => gpu::ROWS,
+        }
+    }
+
+    /// Bytes of device memory that a value takes which outlives its plan.
+    pub fn value_bytes(self, info: &ValueInfo) -> u64 {
+        let numbers = info.rows as u64 * info.cols as u64;
+        match (&info.storage, self) {
+            (Storage::Activation, _) => 0,
+            (Storage::Matrix { dtype }, Kind::Cpu) => {
+                info.rows as u64 * dtype.info().row_bytes(info.cols) as u64
+            }
+            (Storage::Matrix { dtype }, Kind::Gpu) => {
+                info.rows as u64 * dtype.info().gpu.row_bytes(info.cols).iter().sum::<u64>()
+            }
+            (Storage::Vector, _) => 4 * info.cols as u64,
+            (Storage::Constant(numbers), _) => 4 * numbers.len() as u64,
+            (_, Kind::Cpu) => 4 * numbers,
+            (_, Kind::Gpu) => info.state_bytes(),
+        }
+    }
+
+    /// Bytes of device memory that plans take for their activations, prepared in this order.
+    pub fn scratch_bytes<'a>(self, plans: impl IntoIterator<Item = &'a Plan>) -> u64 {
+        match self {
+            Kind::Cpu => plans.into_iter().flat_map(assign_slots).map(|slot| 4 * slot.len as u64).sum(),
+            Kind::Gpu => gpu::scratch_bytes(plans),
         }
     }
 }

@@ -19,7 +19,7 @@ use super::{
     crew, source,
 };
 use crate::{
-    backend::{Precision, cpu::team::Hire},
+    backend::{Kind, Precision, cpu::team::Hire},
     error::{Error, Result},
     run::{self, Engine, Event, LoadOptions, Progress, Text},
 };
@@ -56,6 +56,18 @@ impl Model {
         hire: Function,
     ) -> Result<Model, JsValue> {
         load(source, options, on_progress, signal, hire).await.map_err(throw)
+    }
+
+    /// What a load would take on each kind of device: see `MemoryEstimate` in `www/lib/types.js`.
+    pub async fn estimate(
+        source: JsValue,
+        options: JsValue,
+        signal: AbortSignal,
+    ) -> Result<JsValue, JsValue> {
+        estimate(source, options, signal)
+            .await
+            .map_err(throw)
+            .and_then(|estimates| convert::to_js(&estimates))
     }
 
     /// A `ModelInfo`.
@@ -259,6 +271,28 @@ async fn logits(
         (_, _, Some(_)) => Err(Error::input("decoderIds", "this model has no second half to read them")),
         (_, _, None) => Ok(engine.outputs(&[Text { ids, types }]).await?.concat()),
     }
+}
+
+async fn estimate(source: JsValue, options: JsValue, signal: AbortSignal) -> Result<serde_json::Value> {
+    let arguments: LoadArguments = convert::arguments(options)?;
+    let checkpoint = source::open(&source, &signal, Rc::new(|_, _| ())).await?;
+    let options = LoadOptions {
+        context_length: arguments.context_length,
+        quantize: arguments.quantize()?,
+        kv_cache: arguments.kv_cache()?,
+        aborted: Some(Rc::new(move || signal.aborted())),
+        ..LoadOptions::default()
+    };
+    let mut estimates = serde_json::Map::new();
+    for kind in [Kind::Cpu, Kind::Gpu] {
+        let told = run::estimate(&checkpoint, &options, kind).await?;
+        let run::Estimate { weights, cache, tables, activations } = told;
+        let object = json!({
+            "weights": weights, "cache": cache, "tables": tables, "activations": activations, "total": told.total(),
+        });
+        estimates.insert(kind.name().into(), object);
+    }
+    Ok(estimates.into())
 }
 
 async fn load(

@@ -10,9 +10,9 @@ use super::{
 type Rewrite<'a> = &'a dyn Fn(&mut Plan, usize) -> Option<()>;
 
 /// `plan` with its steps fused along the layer. `together` tells whether a device can read these matrices as one.
-pub fn fuse(plan: &Plan, together: impl Fn(&[Value]) -> bool) -> Plan {
+pub fn fuse(plan: &Plan, together: &dyn Fn(&[Value]) -> bool) -> Plan {
     let mut plan = plan.clone();
-    let rewrites: [Rewrite; 4] = [&attention, &|plan, i| gate(plan, i, &together), &map, &norm];
+    let rewrites: [Rewrite; 4] = [&attention, &|plan, i| gate(plan, i, together), &map, &norm];
     for rewrite in rewrites {
         let mut i = 0;
         while i < plan.steps.len() {
@@ -182,7 +182,7 @@ impl Changes {
 }
 
 /// Two layers and the gate that joins them, for one row.
-fn gate(plan: &mut Plan, first: usize, together: impl Fn(&[Value]) -> bool) -> Option<()> {
+fn gate(plan: &mut Plan, first: usize, together: &dyn Fn(&[Value]) -> bool) -> Option<()> {
     let &[ref a, ref b, Step { op: Op::Gate { gate, up, f }, .. }] = plan.steps.get(first..first + 3)? else {
         return None;
     };

@@ -230,7 +230,7 @@ pub(super) fn check_aborted(options: &LoadOptions) -> Result<()> {
     }
 }
 
-fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
+pub(super) fn context_length(config: &Config, options: &LoadOptions) -> Result<usize> {
     let usual = if config.encoder.is_some() { MAX_DEFAULT_TEXT } else { MAX_DEFAULT_CONTEXT };
     match options.context_length {
         None => Ok(config.n_ctx_train.min(usual)),

@@ -4,6 +4,7 @@ mod beam;
 mod dense;
 mod encode;
 mod engine;
+mod estimate;
 mod generation;
 mod load;
 mod measure;
@@ -21,6 +22,7 @@ pub use crate::plan::KvCache;
 pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};
+pub use estimate::{Estimate, estimate};
 pub use generation::{Draft, Event, FinishReason, Generation, Output, Timings, Usage};
 pub use load::{
     Autotune, Fusion, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load,

@@ -165,6 +165,12 @@ impl Plans {
         Ok(())
     }
 
+    /// Those that a load prepares.
+    pub fn prepared_at_load(&self) -> impl Iterator<Item = &Plan> {
+        let second = if self.prefill.is_some() { &self.prefill } else { &self.score };
+        [&self.encode, &self.decode, second].into_iter().flatten().map(|planned| &planned.plan)
+    }
+
     /// Prepares what comes next: chunks of a prompt, or scores where the model writes no text.
     pub async fn prepare_second(&mut self, backend: &mut dyn Backend) -> Result<()> {
         let second = if self.prefill.is_some() { &mut self.prefill } else { &mut self.score };

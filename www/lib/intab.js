@@ -6,7 +6,7 @@
 
 import { clientFor, liveClients } from "./client.js";
 import { Model } from "./model.js";
-import { checkLoadOptions, checkSource } from "./options.js";
+import { checkEstimateOptions, checkLoadOptions, checkSource } from "./options.js";
 
 export { droppedFiles } from "./drop.js";
 export * from "./errors.js";
@@ -18,7 +18,9 @@ export { Model };
  * @typedef {import("./types.js").ChatOptions} ChatOptions
  * @typedef {import("./types.js").GenerateOptions} GenerateOptions
  * @typedef {import("./types.js").GenerateResult} GenerateResult
+ * @typedef {import("./types.js").EstimateOptions} EstimateOptions
  * @typedef {import("./types.js").LoadOptions} LoadOptions
+ * @typedef {import("./types.js").MemoryEstimate} MemoryEstimate
  * @typedef {import("./types.js").MemoryUse} MemoryUse
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").ModelInfo} ModelInfo
@@ -38,19 +40,37 @@ export { Model };
  *   `WorkerCrashedError`, or the reason of an aborted signal. After an error the next load works as the first.
  */
 export async function load(source, options = {}) {
-  const { signal, onProgress, workerUrl, glueUrl, wasmUrl, ...engine } = checkLoadOptions(options);
+  const { onProgress, ...rest } = checkLoadOptions(options);
+  const { client, id, reply } = await ask("load", source, rest, onProgress);
+  return new Model(client, id, reply);
+}
+
+/**
+ * Tells what a load would take, before it: of the files the headers are read and little more, where the server has ranges.
+ * @param {Source} source
+ * @param {EstimateOptions} [options] Those that the load will have.
+ * @returns {Promise<{cpu: MemoryEstimate, gpu: MemoryEstimate}>} Rejects as `load` does for the files and the options.
+ */
+export async function estimate(source, options = {}) {
+  return (await ask("estimate", source, checkEstimateOptions(options))).reply;
+}
+
+/**
+ * Asks the worker about a source; an abort takes effect at once, and what comes of the question is destroyed.
+ * @param {string} op
+ * @param {Source} source
+ * @param {Record<string, any>} options
+ * @param {(event: any) => void} [onEvent]
+ */
+async function ask(op, source, { signal, workerUrl, glueUrl, wasmUrl, ...engine }, onEvent) {
   const from = checkSource(source);
   signal?.throwIfAborted();
-  const client = clientFor({
-    workerUrl: /** @type {string | undefined} */ (workerUrl),
-    glueUrl: /** @type {string | undefined} */ (glueUrl),
-    wasmUrl: /** @type {string | undefined} */ (wasmUrl),
-  });
-  const { id, reply } = client.call("load", { source: from, options: engine }, onProgress);
+  const client = clientFor({ workerUrl, glueUrl, wasmUrl });
+  const { id, reply } = client.call(op, { source: from, options: engine }, onEvent);
   const onAbort = () => client.cancel(id, signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return new Model(client, id, await reply);
+    return { client, id, reply: await reply };
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }

@@ -128,6 +128,15 @@ export function checkLoadOptions(options) {
 }
 
 /**
+ * @param {unknown} options
+ * @returns {import("./types.js").EstimateOptions}
+ */
+export function checkEstimateOptions(options) {
+  const { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl } = loadChecks;
+  return check("estimate", options, { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl });
+}
+
+/**
  * @typedef {object} CheckedCall
  * @property {SamplingOptions} sampling
  * @property {AbortSignal} [signal]

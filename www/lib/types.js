@@ -60,6 +60,22 @@
  */
 
 /**
+ * The options of a load that change how much memory it takes, and `signal` and the URLs as there.
+ * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "signal" | "workerUrl" | "glueUrl" | "wasmUrl">} EstimateOptions
+ */
+
+/**
+ * What a loaded model takes of a device's memory, in bytes, within a few per cent; on the CPU the device's memory is the
+ * module's own. Further calls may take more: `embed` after `generate`, beams, drafts.
+ * @typedef {object} MemoryEstimate
+ * @property {number} weights As they lie on the device.
+ * @property {number} cache Keys and values of a whole context.
+ * @property {number} tables Made from the files, as those of rotations.
+ * @property {number} activations What runs work with.
+ * @property {number} total All of it.
+ */
+
+/**
  * What is known of a loaded model.
  * @typedef {object} ModelInfo
  * @property {string} name The name in the file, else the file's name.

@@ -4,6 +4,7 @@ import type { Crew } from "./crew.js";
 import type {
   Backend,
   GenerateResult,
+  MemoryEstimate,
   MemoryUse,
   Message,
   ModelInfo,
@@ -40,6 +41,12 @@ export class Model {
     signal: AbortSignal,
     hire: (n: number) => Promise<Crew>,
   ): Promise<Model>;
+  /** What a load would take on each kind of device. */
+  static estimate(
+    source: WireSource,
+    options: { contextLength?: number; quantize?: Quantize; kvCache?: "f32" | "f16" | "q8_0" },
+    signal: AbortSignal,
+  ): Promise<{ cpu: MemoryEstimate; gpu: MemoryEstimate }>;
   info(): ModelInfo;
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Uint32Array;
   detokenize(ids: Uint32Array, skipSpecial: boolean): string;

@@ -70,6 +70,11 @@ const operations = {
     return info;
   },
 
+  async estimate({ source, options }, { signal }) {
+    const { Model } = await runtime;
+    return Model.estimate(source, options, signal);
+  },
+
   async unload({ model }) {
     const loaded = models.get(model);
     if (!loaded) return;

@@ -50,6 +50,8 @@ pub fn downloads(root: &Path, settings: &Settings) -> Result<Vec<PathBuf>> {
     if library.is_dir() {
         let mut scripts = Vec::new();
         collect_scripts(&library, &mut scripts)?;
+        // Types in comments, for editors: no page asks for it.
+        scripts.retain(|path| path.file_name().is_none_or(|name| name != "types.js"));
         scripts.sort();
         files.extend(scripts);
     }

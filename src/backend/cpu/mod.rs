@@ -22,6 +22,9 @@ use crate::{
 use matrices::Matrices;
 use team::Team;
 
+/// Rows of a run: few enough for an abort to get in between, of a model with a billion weights after some seconds.
+pub const ROWS: usize = 64;
+
 /// The activations of a plan: the slots, and which of them each value has.
 struct Scratch {
     slots: Vec<Cells>,
@@ -246,7 +249,7 @@ impl Backend for Cpu {
     }
 
     fn prefill_rows(&self) -> usize {
-        64
+        ROWS
     }
 
     fn next_rows(&self) -> usize {
@@ -265,7 +268,7 @@ impl Backend for Cpu {
 impl Cpu {
     fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
-        let fused = self.fuses.then(|| fuse(plan, |_| true));
+        let fused = self.fuses.then(|| fuse(plan, &|_| true));
         let plan = fused.as_ref().unwrap_or(plan);
         for i in 0..plan.values.len() {
             self.declare(plan, Value(i as u32))?;

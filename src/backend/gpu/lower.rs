@@ -192,7 +192,7 @@ impl Shapes<'_> {
 }
 
 /// Dispatches of one step. `parts` tells how a weight matrix was split.
-pub fn lower(plan: &Plan, step: &Step, how: How, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
+pub fn lower(plan: &Plan, step: &Step, how: How, parts: &dyn Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
     // What the head puts out is compared as it is; of a prompt it has one row, which costs nothing to compute exactly.
     let precision = if step.stage == Stage::Body { how.precision } else { Precision::Exact };
     let s = &Shapes { plan, how: How { precision, ..how } };

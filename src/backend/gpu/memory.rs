@@ -161,7 +161,7 @@ impl Matrix {
     /// Room for a weight, not yet written.
     pub fn allocate(allocator: &Allocator, spec: &WeightSpec) -> Result<Matrix> {
         let matrix = Matrix { info: spec.dtype.info(), cols: spec.cols, parts: Vec::new() };
-        let [row_quants, row_scales] = matrix.row_bytes();
+        let [row_quants, row_scales] = matrix.info.gpu.row_bytes(spec.cols);
         // Parts begin at even rows, where scales of two bytes begin a new word.
         let most = (allocator.max_store() / row_quants.max(row_scales)) as usize & !1;
         if most == 0 {
@@ -176,15 +176,9 @@ impl Matrix {
         Ok(Matrix { parts, ..matrix })
     }
 
-    /// Bytes of a row: quants and scales.
-    fn row_bytes(&self) -> [u64; 2] {
-        let units = self.cols.div_ceil(self.info.gpu.unit_len) as u64;
-        [units * self.info.gpu.quant_bytes as u64, units * self.info.gpu.scale_bytes as u64]
-    }
-
     /// Whether kernels may read these one below the other: they lie so, or [`Matrix::stack`] can lay them so.
     pub fn fit_together(allocator: &Allocator, matrices: &[&Matrix]) -> bool {
-        let [row_quants, row_scales] = matrices[0].row_bytes();
+        let [row_quants, row_scales] = matrices[0].info.gpu.row_bytes(matrices[0].cols);
         let rows: usize = matrices.iter().flat_map(|matrix| &matrix.parts).map(|part| part.n_rows).sum();
         let fits = row_quants.max(row_scales) * rows as u64 <= allocator.max_store();
         let whole_words = |part: &Part| (row_scales * part.n_rows as u64).is_multiple_of(4);
@@ -209,7 +203,7 @@ impl Matrix {
 
     /// The same matrices one below the other in one buffer, so that one dispatch can read them all.
     pub fn stack(allocator: &Allocator, name: &str, matrices: &[&Matrix]) -> Result<Vec<Matrix>> {
-        let [row_quants, row_scales] = matrices[0].row_bytes();
+        let [row_quants, row_scales] = matrices[0].info.gpu.row_bytes(matrices[0].cols);
         let n_rows = matrices.iter().map(|matrix| matrix.parts[0].n_rows).sum();
         let store = Rc::new(Store::new(allocator, name, n_rows, row_quants, row_scales)?);
         let Device { device, queue, .. } = &allocator.device;
@@ -241,7 +235,7 @@ impl Matrix {
     /// Repacks rows as the file has them and writes them to their places.
     pub fn write(&self, queue: &wgpu::Queue, first_row: usize, bytes: &[u8]) {
         let row_bytes = self.info.row_bytes(self.cols);
-        let [row_quants, row_scales] = self.row_bytes();
+        let [row_quants, row_scales] = self.info.gpu.row_bytes(self.cols);
         let end = first_row + bytes.len() / row_bytes;
         for part in &self.parts {
             let from = first_row.max(part.first_row);

@@ -24,6 +24,7 @@ use native as reports;
 use web as reports;
 
 pub use memory::total as live_buffers;
+pub use pace::MOST as ROWS;
 pub use shader::{Texts, Variant};
 pub use tune::{Choice, Origin};
 
@@ -37,8 +38,8 @@ use crate::{
 };
 use bindings::Piece;
 use cells::Cells;
-use device::Device;
-use lower::{Dispatch, Grid, How};
+use device::{Device, Tiers};
+use lower::{Binding, Dispatch, Grid, How, PartShape};
 use memory::{Allocator, Buffer, Matrix};
 use pace::Pace;
 use pipeline::Pipelines;
@@ -46,6 +47,32 @@ use readback::Readback;
 
 /// How many tokens are submitted before the first is read back: enough to hide the way to the host and back.
 const DEPTH: usize = 3;
+
+/// See [`Kind::scratch_bytes`]: on a device that has all that kernels make use of.
+pub fn scratch_bytes<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> u64 {
+    let tiers = Tiers { dots: true, ..Tiers::default() };
+    let how = How { tiers, choice: Choice::default(), precision: Precision::Fast };
+    let (mut bytes, mut between) = (0, 0);
+    for plan in plans {
+        let plan = &fuse(plan, &|_| true);
+        bytes += assign_slots(plan).iter().map(|slot| 4 * slot.len as u64).sum::<u64>();
+        // All matrices as one part of one buffer each.
+        let part = |w: Value| PartShape { first_row: 0, n_rows: plan[w].rows, at: 0, store: w.0 as usize };
+        for step in &plan.steps {
+            for binding in lower::lower(plan, step, how, &|w| vec![part(w)]).iter().flat_map(|d| &d.bindings)
+            {
+                // What was made for less stays with the commands that use it.
+                if let Some(Binding::Between { len, .. }) = binding
+                    && *len > between
+                {
+                    between = *len;
+                    bytes += 4 * between as u64;
+                }
+            }
+        }
+    }
+    bytes
+}
 
 /// What the caller may ask of the device.
 #[derive(Debug, Clone, Copy, Default)]
@@ -190,7 +217,7 @@ impl Gpu {
         self.declare(plan)?;
         let fused = match self.options.unfused {
             true => plan.clone(),
-            false => fuse(plan, |ws| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, ws))),
+            false => fuse(plan, &|ws| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, ws))),
         };
         let plan = &fused;
         self.stack_layers(plan)?;
@@ -208,7 +235,7 @@ impl Gpu {
         for step in &plan.steps {
             let [exact, fast] = [Precision::Exact, Precision::Fast].map(|precision| {
                 let how = How { tiers: self.device.tiers, choice: self.choice, precision };
-                lower::lower(plan, step, how, |w| self.part_shapes(plan, w))
+                lower::lower(plan, step, how, &|w| self.part_shapes(plan, w))
             });
             let ways = match exact == fast {
                 true => vec![(None, exact)],

@@ -4,10 +4,11 @@ use std::{collections::BTreeMap, fmt::Write, path::Path};
 
 use intab::{
     Error,
+    backend::Kind,
     format::{self, Checkpoint, metadata::Value},
     model,
     quant::DType,
-    run::tokenizer,
+    run::{LoadOptions, estimate, tokenizer},
 };
 use serde_json::{Value as Json, json};
 
@@ -40,6 +41,8 @@ struct Memory {
     weights: u64,
     kv_per_token: u64,
     n_ctx: usize,
+    /// All of it once it is loaded without further options: on the CPU and on a GPU.
+    loaded: [u64; 2],
 }
 
 impl Memory {
@@ -103,7 +106,12 @@ async fn memory(checkpoint: &Checkpoint, quantize: Option<DType>) -> intab::Resu
         let sizes = [2, stack.attention.kv_dim(), size_of::<f32>()];
         sizes.iter().fold(stack.layers.len() as u64, |n, size| n.saturating_mul(*size as u64))
     });
-    Ok(Memory { weights, kv_per_token, n_ctx: config.n_ctx_train })
+    let options = LoadOptions { quantize, ..LoadOptions::default() };
+    let mut loaded = [0; 2];
+    for (kind, loaded) in [Kind::Cpu, Kind::Gpu].into_iter().zip(&mut loaded) {
+        *loaded = estimate(checkpoint, &options, kind).await?.total();
+    }
+    Ok(Memory { weights, kv_per_token, n_ctx: config.n_ctx_train, loaded })
 }
 
 fn to_text(checkpoint: &Checkpoint, summary: &Summary) -> String {
@@ -126,6 +134,8 @@ fn to_text(checkpoint: &Checkpoint, summary: &Summary) -> String {
                 "              {token} of key/value cache a token, {} for {n_ctx} tokens",
                 size(memory.kv())
             ));
+            let [cpu, gpu] = memory.loaded.map(size);
+            line(format_args!("              {cpu} once loaded on the CPU, {gpu} on a GPU"));
         }
         Err(error) => line(format_args!("not run       {}", escaped(&error.to_string()))),
     }
@@ -166,6 +176,7 @@ fn to_json(checkpoint: &Checkpoint, summary: &Summary) -> Json {
             "kv_per_token": memory.kv_per_token,
             "kv": memory.kv(),
             "context_length": memory.n_ctx,
+            "loaded": { "cpu": memory.loaded[0], "gpu": memory.loaded[1] },
         })
     });
     json!({

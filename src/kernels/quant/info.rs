@@ -47,6 +47,14 @@ pub struct GpuLayout {
     pub repack: fn(unit: &[u8], quants: &mut [u8], scales: &mut [u8]),
 }
 
+impl GpuLayout {
+    /// Bytes of a row of `n` weights: quants and scales.
+    pub fn row_bytes(&self, n: usize) -> [u64; 2] {
+        let units = n.div_ceil(self.unit_len) as u64;
+        [units * self.quant_bytes as u64, units * self.scale_bytes as u64]
+    }
+}
+
 impl TypeInfo {
     /// Bytes of a row of `n` weights, where `n` is a multiple of `block_len`.
     pub fn row_bytes(&self, n: usize) -> usize {

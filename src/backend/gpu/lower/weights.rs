@@ -59,7 +59,7 @@ pub fn integers(s: &Shapes, x: Value, matrices: impl IntoIterator<Item = Value>)
 }
 
 /// Layers that lie one below the other are one dispatch.
-pub fn linears(s: &Shapes, fused: &Linears, parts: impl Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
+pub fn linears(s: &Shapes, fused: &Linears, parts: &dyn Fn(Value) -> Vec<PartShape>) -> Vec<Dispatch> {
     let Linears { x, norm, ref layers, y, end } = *fused;
     let mut dispatches: Vec<_> = integers(s, x, layers.iter().map(|(w, _)| *w)).into_iter().collect();
     let mut start = 0;
