@@ -5,7 +5,7 @@
 
 mod random;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use random::Random;
 
@@ -29,13 +29,20 @@ fn kernel(info: &TypeInfo) -> String {
     )
 }
 
+/// A file without comments and indentation.
+fn code_of(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.lines().map(|line| line.split("//").next().unwrap().trim_start_matches(' '));
+    code.filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
 fn the_list_of_types_and_the_folder_of_shaders_agree() {
     let mut left: BTreeMap<String, String> = fs::read_dir(SHADERS)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("dequant_"))
-        .map(|path| (path.file_stem().unwrap().to_string_lossy().into(), fs::read_to_string(path).unwrap()))
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().into(), code_of(&path)))
         .collect();
     // The types that are laid out as another one is on the GPU.
     let kin = BTreeMap::from([("IQ2_S", "IQ2_XS"), ("TQ1_0", "TQ2_0")]);

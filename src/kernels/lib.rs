@@ -10,4 +10,5 @@ mod lanes;
 pub mod linear;
 mod panel;
 pub mod quant;
+pub mod row;
 pub mod wgsl;

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use intab_kernels::attention::{MOST_QUERIES, Places, Rows, mix, products, softmax};
+use intab_kernels::{
+    attention::{MOST_QUERIES, Places, Rows, mix, products, softmax},
+    row,
+};
 
 use super::ops::Memory;
 use crate::plan::{AttentionShape, Keys, Run, Value};
@@ -138,7 +141,7 @@ impl Tile<'_> {
     fn weigh(&mut self, query: Query, own: Range<usize>, distance: isize) {
         let Inputs { shape, keys, bias, sinks, .. } = self.inputs;
         let scores = &mut self.scores[own];
-        scores.iter_mut().for_each(|score| *score *= shape.scale);
+        row::scale(scores, shape.scale);
         if let Some(cap) = shape.softcap {
             scores.iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
         }
@@ -149,7 +152,7 @@ impl Tile<'_> {
                 Keys::Spans(_) | Keys::All => (row.len() - 1) / 2,
             };
             let first = own.saturating_add_signed(distance);
-            scores.iter_mut().zip(&row[first..]).for_each(|(score, bias)| *score += bias);
+            row::add(scores, &row[first..]);
         }
         softmax(scores, sinks.map(|sinks| self.m.row(sinks, 0)[query.head]));
     }

@@ -1,5 +1,7 @@
 //! Fused operations, by the functions of those that they stand for.
 
+use intab_kernels::row;
+
 use super::ops::{Memory, normalize, rotate};
 use crate::plan::{End, Linears, Place, Run};
 
@@ -11,7 +13,7 @@ impl Memory<'_> {
             let mut x = m.row(x, r).to_vec();
             if let Some(norm) = norm {
                 normalize(&mut x, norm.kind, norm.eps);
-                norm.weight.iter().for_each(|weight| scale(&mut x, m.row(*weight, 0)));
+                norm.weight.iter().for_each(|weight| row::multiply(&mut x, m.row(*weight, 0)));
             }
             let parts: Vec<_> = layers.iter().map(|(w, _)| (*w, 0..m.plan[*w].rows)).collect();
             let mut products = vec![0.0; parts.iter().map(|(_, rows)| rows.len()).sum()];
@@ -19,7 +21,7 @@ impl Memory<'_> {
             let mut first = 0;
             for ((_, rows), (_, bias)) in parts.iter().zip(layers) {
                 if let Some(bias) = bias {
-                    products[first..].iter_mut().zip(m.row(*bias, 0)).for_each(|(y, b)| *y += b);
+                    row::add(&mut products[first..], m.row(*bias, 0));
                 }
                 first += rows.len();
             }
@@ -47,7 +49,9 @@ impl Memory<'_> {
                         normalize(head, norm.kind, norm.eps);
                         let weight = norm.weight.map(|weight| m.row(weight, 0));
                         // The same for all heads, or each its own.
-                        weight.iter().for_each(|weight| scale(head, &weight[h * d % weight.len()..][..d]));
+                        weight
+                            .iter()
+                            .for_each(|weight| row::multiply(head, &weight[h * d % weight.len()..][..d]));
                     }
                 }
             }
@@ -70,8 +74,4 @@ impl Memory<'_> {
             self.put(cache, cells);
         }
     }
-}
-
-fn scale(x: &mut [f32], weight: &[f32]) {
-    x.iter_mut().zip(weight).for_each(|(x, w)| *x *= w);
 }

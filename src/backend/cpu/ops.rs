@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use intab_kernels::function;
+use intab_kernels::{function, row};
 
 use super::{
     Cells, Scratch, attention, experts,
@@ -140,7 +140,7 @@ impl Memory<'_> {
                     let table = &m.plan[table];
                     m.matrices.unpack_row(&table.name, i.min(table.rows - 1), &mut unpacked);
                     match add {
-                        true => row.iter_mut().zip(&unpacked).for_each(|(y, x)| *y += x),
+                        true => row::add(row, &unpacked),
                         false => row.copy_from_slice(&unpacked),
                     }
                 });
@@ -153,12 +153,12 @@ impl Memory<'_> {
                     }
                     row.chunks_exact_mut(group).for_each(|group| normalize(group, kind, eps));
                     if let Some(weight) = weight {
-                        let weight = m.row(weight, 0).iter().cycle();
-                        row.iter_mut().zip(weight).for_each(|(y, w)| *y *= w);
+                        let weight = m.row(weight, 0); // the row's, or the same for each group
+                        row.chunks_mut(weight.len()).for_each(|part| row::multiply(part, weight));
                     }
                     if let Some(bias) = bias {
-                        let bias = m.row(bias, 0).iter().cycle();
-                        row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+                        let bias = m.row(bias, 0);
+                        row.chunks_mut(bias.len()).for_each(|part| row::add(part, bias));
                     }
                 });
             }
@@ -191,11 +191,11 @@ impl Memory<'_> {
                 apply(f, row);
                 match m.row(up, r) {
                     [up] => row.iter_mut().for_each(|gate| *gate *= up),
-                    up => row.iter_mut().zip(up).for_each(|(gate, up)| *gate *= up),
+                    up => row::multiply(row, up),
                 }
             }),
             Op::Add { x, y } => self.each_row(y, run, |m, r, row| {
-                row.iter_mut().zip(m.row(x, r)).for_each(|(y, x)| *y += x);
+                row::add(row, m.row(x, r));
             }),
             Op::Mean { x, spans, y } => self.each_row(y, run, |m, r, row| {
                 let (first, end) = attention::span(m.words(spans, r));
@@ -217,7 +217,7 @@ impl Memory<'_> {
                     let rows = chosen[j] as usize * n_out..(chosen[j] as usize + 1) * n_out;
                     m.multiply(&[(w, rows.clone())], &[&x[start..start + n_in]], &mut y[..n_out]);
                     if let Some(bias) = bias {
-                        y.iter_mut().zip(&m.row(bias, 0)[rows]).for_each(|(y, bias)| *y += bias);
+                        row::add(y, &m.row(bias, 0)[rows]);
                     }
                     y[n_out..].fill(0.0);
                 }
@@ -272,11 +272,11 @@ impl Memory<'_> {
             self.each_row(y, run, |m, r, row| {
                 let products = &products[r * n_out..][..n_out];
                 match add {
-                    true => row.iter_mut().zip(products).for_each(|(y, product)| *y += product),
+                    true => row::add(row, products),
                     false => row.copy_from_slice(products),
                 }
                 if let Some(bias) = bias {
-                    row.iter_mut().zip(m.row(bias, 0)).for_each(|(y, bias)| *y += bias);
+                    row::add(row, m.row(bias, 0));
                 }
             });
             products = &products[n * n_out..];
@@ -299,27 +299,12 @@ pub(super) fn room(spare: &mut Vec<f32>, len: usize) -> &mut [f32] {
 
 /// To a mean square of one; [`NormKind::Layer`] also to a mean of zero.
 pub(super) fn normalize(x: &mut [f32], kind: NormKind, eps: f32) {
-    let n = x.len() as f32;
-    if kind == NormKind::Layer {
-        let mean = x.iter().sum::<f32>() / n;
-        x.iter_mut().for_each(|x| *x -= mean);
-    }
-    let square = x.iter().map(|x| x * x).sum::<f32>() / n;
-    let scale = 1.0 / (square + eps).sqrt();
-    x.iter_mut().for_each(|x| *x *= scale);
+    row::normalize(x, kind == NormKind::Layer, eps);
 }
 
 /// `angles` holds cosine and sine by turns for each pair.
 pub(super) fn rotate(head: &mut [f32], angles: &[f32], style: RopeStyle) {
-    let half = angles.len() / 2;
-    for (i, angle) in angles.chunks_exact(2).enumerate() {
-        let (a, b) = match style {
-            RopeStyle::Interleaved => (2 * i, 2 * i + 1),
-            RopeStyle::Halves => (i, i + half),
-        };
-        let (cos, sin) = (angle[0], angle[1]);
-        (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[a] * sin + head[b] * cos);
-    }
+    row::rotate(head, angles, style == RopeStyle::Interleaved);
 }
 
 /// `x = f(x)`, number by number.
