@@ -6,6 +6,7 @@ use web_time::Instant;
 
 use super::Generation;
 use crate::{
+    backend::{Kind, Precision},
     error::{Error, Result},
     format::LocalFuture,
     model::IDS,
@@ -67,7 +68,12 @@ impl Generation {
         let before = Instant::now();
         let run = self.run(engine, self.position(), rows.len());
         engine.backend.write_u32(IDS, 0, rows)?;
-        engine.backend.run(verify, &run, Stage::Logits)?;
+        // As exactly as a token is drawn by itself: a GPU multiplies integers only where there are many rows.
+        let on_gpu = engine.facts().backend == Kind::Gpu;
+        engine.backend.set_precision(if on_gpu { Precision::Exact } else { self.options.precision });
+        let checked = engine.backend.run(verify, &run, Stage::Logits);
+        engine.backend.set_precision(self.options.precision);
+        checked?;
         // What a draw counts must not be taken back, where something looks at it; else a device need not be waited for.
         let at_once = engine.backend.depth() > 1 && !self.sampling.has_penalties();
         let mut draws: VecDeque<LocalFuture<'static, Result<u32>>> = VecDeque::new();
