@@ -12,7 +12,7 @@ const PLAIN_PAGE = "lib/errors.js";
  * minute. A result tells when each token was begun.
  */
 const GLUE = `
-export default async () => {};
+export const initSync = () => ({});
 export const memoryUse = () => ({ wasmBytes: 1, gpuBytes: 0, gpuBuffers: 0 });
 const trap = () => { throw new WebAssembly.RuntimeError("unreachable"); };
 const now = () => performance.timeOrigin + performance.now();
@@ -70,7 +70,7 @@ async function inPage(body) {
   try {
     await page.evaluate(async () => {
       globalThis.intab = await import("/lib/intab.js");
-      globalThis.loadDouble = () => intab.load("/any", { glueUrl: "/double.js" });
+      globalThis.loadDouble = () => intab.load("/any", { glueUrl: "/double.js", wasmUrl: "/pkg/intab_bg.wasm" });
       globalThis.nameOf = (promise) =>
         Promise.resolve(promise).then(
           () => "none",

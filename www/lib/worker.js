@@ -154,7 +154,7 @@ async function hire(n) {
  * @param {AbortSignal} signal
  * @returns {Promise<T>}
  */
-async function alone(ids, job, signal) {
+function alone(ids, job, signal) {
   const [first, ...rest] = ids.filter((id) => id !== undefined).sort((a, b) => a - b);
   return find(first).lane.run((breathe) => {
     if (rest.length === 0) return job(breathe);
