@@ -8,7 +8,9 @@ mod inputs;
 
 use std::path::PathBuf;
 
-use common::cli::{ids_of, intab, joined, json, printed, refusal, refused_for, run, run_with};
+use common::cli::{
+    ids_of, intab, joined, json, printed, refusal, refused_after_load, refused_for, run, run_with,
+};
 use serde_json::Value;
 
 fn model() -> String {
@@ -95,6 +97,24 @@ fn generate_reports_text_reason_usage_and_timings() {
     assert!(found["timings"]["first_token_ms"].as_f64().unwrap() > 0.0);
     let again = greedy(&arguments);
     assert_eq!((&again["ids"], &again["text"]), (&found["ids"], &found["text"]));
+}
+
+#[test]
+fn guesses_are_reported_and_change_no_token() {
+    let model = model();
+    let prompt = "The big red dog ran to the park. The big red dog ran to the park. The big red dog ran";
+    let found = |more: &[&str]| greedy(&[&["-p", prompt, "--max-new-tokens", "12"], more].concat());
+    let off = found(&["--speculation", "off"]);
+    assert_eq!((&off["usage"]["drafted_tokens"], &off["usage"]["accepted_tokens"]), (&0.into(), &0.into()));
+    for guessing in [&[][..], &["--speculation", "prompt"], &["--draft", &model]] {
+        let found = found(guessing);
+        assert_eq!((&found["ids"], &found["text"]), (&off["ids"], &off["text"]), "{guessing:?}");
+        assert!(found["usage"]["accepted_tokens"].as_u64().unwrap() > 0, "{guessing:?}: {}", found["usage"]);
+    }
+    let generate = ["generate", &model, "-p", "a", "--backend", "cpu"];
+    refused_for(&[&generate[..], &["--speculation", "always"]].concat(), "--speculation");
+    let other = common::repo("tests/data/models/qwen3.gguf").display().to_string();
+    refused_after_load(&[&generate[..], &["--draft", &other]].concat(), "draft: ");
 }
 
 #[test]

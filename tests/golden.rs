@@ -44,7 +44,7 @@ fn engine_with(model: &Path, options: LoadOptions) -> Option<Engine> {
 
 fn greedy(n: usize) -> GenerateOptions {
     GenerateOptions {
-        precision: Precision::Exact,
+        precision: Some(Precision::Exact),
         temperature: 0.0,
         max_new_tokens: Some(n),
         ignore_eos: true,

@@ -1,19 +1,21 @@
-//! The two precisions on the default model: the fast one is another way to the same answers.
+//! The two precisions: the fast one is another way to the same answers.
 
 mod common;
+
+use std::path::Path;
 
 use intab::{
     Error,
     backend::Precision,
     format,
+    quant::DType,
     run::{Engine, Event, GenerateOptions, LoadOptions, Output, Prefer, load},
 };
 use pollster::block_on;
 
-/// The default model; `None` where the machine has no GPU.
-fn stories_on(prefer: Prefer) -> Option<Engine> {
-    let options = LoadOptions { prefer, ..LoadOptions::default() };
-    let checkpoint = block_on(format::open_path(&common::repo("models/intab-stories.gguf"))).unwrap();
+/// `None` where the machine has no GPU.
+fn engine(model: &Path, options: LoadOptions) -> Option<Engine> {
+    let checkpoint = block_on(format::open_path(model)).unwrap();
     match block_on(load(&checkpoint, &options)) {
         Err(error @ Error::NoDevice { .. }) => {
             common::no_gpu(&error);
@@ -21,6 +23,11 @@ fn stories_on(prefer: Prefer) -> Option<Engine> {
         }
         engine => Some(engine.unwrap()),
     }
+}
+
+/// The default model.
+fn stories_on(prefer: Prefer) -> Option<Engine> {
+    engine(&common::repo("models/intab-stories.gguf"), LoadOptions { prefer, ..LoadOptions::default() })
 }
 
 fn stories() -> Engine {
@@ -45,7 +52,7 @@ fn scores_of_the_fast_precision_are_near_the_exact_ones_and_not_the_same() {
         max_new_tokens: Some(400),
         ignore_eos: true,
         seed,
-        precision: Precision::Exact,
+        precision: Some(Precision::Exact),
         ..GenerateOptions::default()
     };
     let text = generate(&mut engine, &[0], options).tokens;
@@ -77,7 +84,7 @@ fn products_of_bytes_on_a_gpu_choose_the_same_tokens() {
         max_new_tokens: Some(500),
         ignore_eos: true,
         seed: 7, // of some hundred tokens a few stand at the border, and not always as few
-        precision: Precision::Exact,
+        precision: Some(Precision::Exact),
         ..GenerateOptions::default()
     };
     let text = generate(&mut stories(), &[0], options).tokens;
@@ -109,9 +116,18 @@ fn follows_its_options(mut engine: Engine) {
     let expected: serde_json::Value =
         serde_json::from_slice(&std::fs::read(common::repo("models/expected.json")).unwrap()).unwrap();
     let ids = |key: &str| -> Vec<u32> { serde_json::from_value(expected[key].clone()).unwrap() };
-    for (precision, n_cached) in
-        [(Precision::Fast, 0), (Precision::Exact, 0), (Precision::Exact, 4), (Precision::Fast, 0)]
-    {
+    let usual = engine.facts().backend.usual_precision();
+    let (exact, fast) = (Some(Precision::Exact), Some(Precision::Fast));
+    let after_exact = if usual == Precision::Exact { 4 } else { 0 };
+    for (precision, n_cached) in [
+        (fast, 0),
+        (exact, 0),
+        (exact, 4),
+        (None, after_exact),
+        (Some(usual), 4),
+        (exact, after_exact),
+        (fast, 0),
+    ] {
         let options = GenerateOptions {
             temperature: 0.0,
             max_new_tokens: Some(ids("greedy").len()),
@@ -122,6 +138,57 @@ fn follows_its_options(mut engine: Engine) {
         let output = generate(&mut engine, &ids("input_ids"), options);
         assert_eq!(output.tokens, ids("greedy"), "{precision:?}");
         assert_eq!(output.usage.cached, n_cached, "{precision:?}");
+    }
+}
+
+/// Read with a prompt or one by one, computed anew or found in the cache: a token follows from the text alone. These models tell
+/// products of integers from those of floats.
+#[test]
+fn unless_told_otherwise_the_same_tokens_come_however_a_text_is_read() {
+    let mut rng = common::rng_for_texts();
+    let q8_0 = Some(DType::Q8_0);
+    let models =
+        ["llama-linear", "gemma2", "olmo2"].map(|name| common::repo(&format!("tests/data/models/{name}")));
+    for (prefer, path) in
+        [Prefer::Cpu, Prefer::Gpu].into_iter().flat_map(|on| models.each_ref().map(|path| (on, path)))
+    {
+        let Some(mut engine) = engine(path, LoadOptions { prefer, quantize: q8_0, ..LoadOptions::default() })
+        else {
+            return;
+        };
+        let name = format!("{} on {}", path.display(), engine.facts().backend.name());
+        let n_vocab = engine.facts().config.n_vocab as u32;
+        let ids: Vec<u32> = (0..rng.usize(9..24)).map(|_| rng.u32(3..n_vocab)).collect();
+        let options = |n| GenerateOptions {
+            temperature: 0.0,
+            max_new_tokens: Some(n),
+            ignore_eos: true,
+            ..GenerateOptions::default()
+        };
+        let mut text = ids.clone();
+        let fresh = generate(&mut engine, &ids, options(12));
+        assert_eq!(fresh.usage.cached, 0, "{name}");
+        assert_eq!(
+            generate(&mut engine, &ids, options(12)).tokens,
+            fresh.tokens,
+            "{name}: with the prompt cached"
+        );
+        for (i, id) in fresh.tokens.iter().enumerate() {
+            let next = generate(&mut engine, &text, options(1));
+            assert_eq!(
+                (next.usage.cached, &next.tokens[..]),
+                (text.len() - 1, &[*id][..]),
+                "{name}: token {i} alone"
+            );
+            block_on(engine.logits(&[1])).unwrap(); // forgets the text
+            let next = generate(&mut engine, &text, options(1));
+            assert_eq!(
+                (next.usage.cached, &next.tokens[..]),
+                (0, &[*id][..]),
+                "{name}: token {i}, all read at once"
+            );
+            text.push(*id);
+        }
     }
 }
 

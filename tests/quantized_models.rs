@@ -8,6 +8,7 @@ use std::rc::Rc;
 use common::tiny::{N_VOCAB, Tiny};
 use intab::{
     Error,
+    backend::Precision,
     format::{MemorySource, gguf_writer::GgufWriter, metadata::Value, open},
     quant::{DType, TYPES, TypeInfo},
     run::{LoadOptions, Prefer, load},
@@ -136,6 +137,26 @@ fn a_model_in_any_type_answers_as_its_weights_in_plain_numbers_do() {
                 let range = high - low;
                 assert!(worst <= 1e-3 * range, "{} {prefer:?} row {row}: {worst} in {range}", info.name);
             }
+        }
+    }
+}
+
+/// On the CPU, where all matrices are multiplied as integers: so drafts are checked by the very numbers by which tokens are drawn,
+/// and a cached prompt is the same as a fresh one.
+#[test]
+fn a_row_has_the_same_bits_however_many_are_computed_with_it() {
+    let mut random = Random::fresh();
+    for info in TYPES.iter().filter(|info| info.levels.is_some()) {
+        let tensors = tensors(info, &mut random);
+        let source = Rc::new(MemorySource::new("model.gguf", file(&tensors)));
+        let checkpoint = block_on(open(vec![source])).unwrap();
+        let mut engine = block_on(load(&checkpoint, &on(Prefer::Cpu))).unwrap();
+        engine.set_precision(Precision::Fast);
+        let ids: Vec<u32> = (0..11).map(|_| random.bits() as u32 % N_VOCAB as u32).collect();
+        let all = block_on(engine.logits(&ids)).unwrap();
+        for n in 1..ids.len() {
+            let first = block_on(engine.logits(&ids[..n])).unwrap();
+            assert_eq!(first, all[..first.len()], "{}: {n} rows", info.name);
         }
     }
 }

@@ -40,7 +40,7 @@ fn generate(engine: &mut Engine, ids: &[u32], precision: Precision) -> Result<Ve
     let options = GenerateOptions {
         max_new_tokens: Some(8),
         ignore_eos: true,
-        precision,
+        precision: Some(precision),
         temperature: 0.0,
         ..GenerateOptions::default()
     };

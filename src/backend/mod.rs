@@ -57,6 +57,16 @@ impl Kind {
         }
     }
 
+    /// In what text is generated unless the caller says otherwise: the fast way only where a token does not depend on how
+    /// many are computed at once. A GPU's integer products need many rows, so that a prompt would be read otherwise than the
+    /// tokens after it.
+    pub fn usual_precision(self) -> Precision {
+        match self {
+            Kind::Cpu => Precision::Fast,
+            Kind::Gpu => Precision::Exact,
+        }
+    }
+
     /// Bytes of device memory that plans take for their activations, prepared in this order.
     pub fn scratch_bytes<'a>(self, plans: impl IntoIterator<Item = &'a Plan>) -> u64 {
         match self {
@@ -88,6 +98,16 @@ pub enum Precision {
     Exact,
     /// Activations may be quantized too where that is faster.
     Fast,
+}
+
+impl Precision {
+    /// `exact` or `fast`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::Exact => "exact",
+            Precision::Fast => "fast",
+        }
+    }
 }
 
 /// Counts of what a backend holds and did, for tests and benchmarks.

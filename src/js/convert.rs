@@ -135,7 +135,7 @@ impl GenerateArguments {
             },
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
-            precision: self.precision.unwrap_or(d.precision),
+            precision: self.precision,
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
         })
     }

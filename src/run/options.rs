@@ -43,8 +43,8 @@ pub struct GenerateOptions {
     pub no_repeat_ngram_size: usize,
     /// No end before so many tokens; 0 leaves it to the model's files.
     pub min_new_tokens: usize,
-    /// How exact products with quantized weights are.
-    pub precision: Precision,
+    /// How exact products with quantized weights are; without it as suits the device, see [`Kind::usual_precision`].
+    pub precision: Option<Precision>,
     /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
     pub speculation: Speculation,
 }
@@ -68,7 +68,7 @@ impl Default for GenerateOptions {
             early_stopping: EarlyStopping::Yes,
             no_repeat_ngram_size: 0,
             min_new_tokens: 0,
-            precision: Precision::Fast,
+            precision: None,
             speculation: Speculation::Auto,
         }
     }

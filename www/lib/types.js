@@ -137,7 +137,8 @@
  *   better one is unlikely, or only when none is possible.
  * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
  * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
- * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"`.
+ * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"` on the CPU, where a token is
+ *   the same whichever way its text was read; `"exact"` on WebGPU, where it would not be.
  * @property {"auto" | "off" | "prompt"} [speculation] Guess the next tokens from how the text went on before, and check several
  *   at once: the text stays the same, and is there sooner where it repeats itself, as in summaries or code. `"auto"`, the
  *   default, does where that pays: on the CPU. Not for beams, nor where something looks at each token's scores.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use clap::Args;
 use intab::{
     Error,
-    backend::{Backend, Kind, cpu::Cpu, gpu, gpu::Gpu},
+    backend::{Backend, Kind, Precision, cpu::Cpu, gpu, gpu::Gpu},
     format,
     run::{Ceilings, Engine, Fusion, GenerateOptions, ceilings},
 };
@@ -16,7 +16,7 @@ use super::{
     device::{AutotuneArg, BackendArg, KvCacheArg, PrecisionArg},
     generate::stream,
     output::{Failure, Result, note},
-    precision,
+    precision::compare,
     report::Report,
 };
 
@@ -31,9 +31,10 @@ pub struct BenchArgs {
     /// Tokens generated
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     new_tokens: usize,
-    /// Products with quantized weights by f32 numbers, or by integers where that is faster
-    #[arg(long, value_enum, default_value_t = PrecisionArg::Fast)]
-    precision: PrecisionArg,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster [default: fast on the CPU, exact on a
+    /// GPU]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionArg>,
     /// Runs, of which the best counts
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     runs: usize,
@@ -108,7 +109,7 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
                     }
                 }
                 if args.agreement {
-                    report.print(precision::compare(&mut engine).await?)?;
+                    report.print(compare(&mut engine).await?)?;
                 }
             }
             Err(Failure::Engine(Error::NoDevice { problem, .. })) => {
@@ -118,6 +119,10 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn precision(engine: &Engine, args: &BenchArgs) -> Precision {
+    args.precision.map_or(engine.facts().backend.usual_precision(), Precision::from)
 }
 
 /// The times of a prompt and of the new tokens behind it.
@@ -139,7 +144,7 @@ async fn run_prompt(engine: &mut Engine, n_prompt: usize, args: &BenchArgs) -> R
             max_new_tokens: Some(args.new_tokens),
             temperature: 0.0,
             ignore_eos: true,
-            precision: args.precision.into(),
+            precision: Some(precision(engine, args)),
             ..GenerateOptions::default()
         };
         let output = stream(engine, &ids, options, |_| Ok(())).await?;
@@ -172,8 +177,8 @@ async fn measure(engine: &mut Engine, args: &BenchArgs, best: &Ceilings) -> Resu
     let Times { prefill, decode, encode_ms, first_token_ms } = first.ok_or_else(problem)?;
     let [mut decode_at, mut bytes_at, mut floor_at] = [(); 3].map(|()| serde_json::Map::new());
     for depth in args.depth.iter().filter(fits) {
-        engine.time_decode(*depth, 2, args.precision.into()).await?; // warms up
-        let time = engine.time_decode(*depth, args.new_tokens, args.precision.into()).await?;
+        engine.time_decode(*depth, 2, precision(engine, args)).await?; // warms up
+        let time = engine.time_decode(*depth, args.new_tokens, precision(engine, args)).await?;
         let (bytes, steps) = (engine.bytes_at(*depth), engine.facts().dispatches_per_token);
         decode_at.insert(depth.to_string(), json!(1.0 / time.seconds));
         bytes_at.insert(depth.to_string(), json!(bytes));
@@ -188,6 +193,7 @@ async fn measure(engine: &mut Engine, args: &BenchArgs, best: &Ceilings) -> Resu
         "backend": facts.backend.name(),
         "device": facts.device,
         "features": facts.features,
+        "precision": precision(engine, args).name(),
         "prompt_tokens": args.prompt_tokens[0],
         "new_tokens": args.new_tokens,
         "prefill_tokens_per_second": prefill,
@@ -231,9 +237,9 @@ fn device_line(engine: &Engine, best: &Ceilings) -> serde_json::Value {
 async fn print_profile(engine: &mut Engine, args: &BenchArgs, report: &Report) -> Result<()> {
     let n_ctx = engine.facts().n_ctx;
     for depth in args.depth.iter().filter(|depth| **depth < n_ctx) {
-        engine.profile(*depth, args.precision.into()).await?; // warms up
+        engine.profile(*depth, precision(engine, args)).await?; // warms up
         let mut kernels: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-        for (name, seconds) in engine.profile(*depth, args.precision.into()).await? {
+        for (name, seconds) in engine.profile(*depth, precision(engine, args)).await? {
             let kernel = kernels.entry(name).or_default();
             *kernel = (kernel.0 + 1, kernel.1 + seconds);
         }

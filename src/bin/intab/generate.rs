@@ -87,9 +87,10 @@ pub struct GenerateArgs {
     /// Let no text end before N tokens
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     min_new_tokens: usize,
-    /// Products with quantized weights by f32 numbers, or by integers where that is faster
-    #[arg(long, value_enum, default_value_t = PrecisionArg::Fast)]
-    precision: PrecisionArg,
+    /// Products with quantized weights by f32 numbers, or by integers where that is faster [default: fast on the CPU, exact on a
+    /// GPU]
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionArg>,
     /// Whether the next tokens are guessed from the text itself and checked together, which changes nothing but the speed; auto
     /// does on the CPU
     #[arg(long, value_enum, default_value_t = SpeculationArg::Auto)]
@@ -152,7 +153,7 @@ impl GenerateArgs {
             early_stopping: early_stopping.unwrap_or(usual.early_stopping),
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(usual.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens,
-            precision: self.precision.into(),
+            precision: self.precision.map(Precision::from),
             speculation: match self.speculation {
                 SpeculationArg::Auto => Speculation::Auto,
                 SpeculationArg::Off => Speculation::Off,

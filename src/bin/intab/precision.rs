@@ -22,7 +22,7 @@ pub async fn compare(engine: &mut Engine) -> Result<Value> {
             max_new_tokens: Some((n_ctx - 1).min(256)),
             ignore_eos: true,
             seed,
-            precision: Precision::Exact,
+            precision: Some(Precision::Exact),
             ..GenerateOptions::default()
         };
         let text = [&begin[..], &stream(engine, &begin, options, |_| Ok(())).await?.tokens].concat();

@@ -116,6 +116,17 @@ mod tests {
     }
 
     #[test]
+    fn four_vectors_are_summed() {
+        let vector = |x: [i16; 4]| {
+            I16x8::load(&std::array::from_fn(|i| if i % 2 == 0 { x[i / 2] } else { 0 }))
+                .dot(I16x8::splat_pair([1, 0]))
+        };
+        let totals =
+            I32x4::totals([[1, 2, 3, 4], [10, 20, 30, 40], [-1, 1, -2, 2], [100, 0, 0, 7]].map(vector));
+        assert_eq!(totals.to_array(), [10, 100, 0, 107]);
+    }
+
+    #[test]
     fn numbers_are_rounded_to_the_nearest_integers() {
         let mut integers = [0; 8];
         let (low, high) = ([1.4, -1.4, 1.6, -1.6], [32767.0, -32767.0, 0.0, 2.5]);

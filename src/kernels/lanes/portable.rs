@@ -81,6 +81,14 @@ impl F32x4 {
     }
 }
 
+impl F32x4 {
+    /// Number `j` of vector `i` becomes number `i` of vector `j`.
+    #[inline(always)]
+    pub fn transpose(rows: [Self; 4]) -> [Self; 4] {
+        from_fn(|j| F32x4(rows.map(|row| row.0[j])))
+    }
+}
+
 impl Add for F32x4 {
     type Output = Self;
     #[inline(always)]
@@ -122,6 +130,12 @@ impl I32x4 {
     #[inline(always)]
     pub fn to_f32(self) -> F32x4 {
         F32x4(self.0.map(|x| x as f32))
+    }
+
+    /// The sum of each of four vectors.
+    #[inline(always)]
+    pub fn totals(vectors: [Self; 4]) -> Self {
+        I32x4(vectors.map(|x| x.0.into_iter().fold(0, i32::wrapping_add)))
     }
 }
 

@@ -88,6 +88,23 @@ impl F32x4 {
     }
 }
 
+impl F32x4 {
+    /// Number `j` of vector `i` becomes number `i` of vector `j`.
+    #[inline(always)]
+    pub fn transpose([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        let low = |a: v128, b: v128| i32x4_shuffle::<0, 4, 1, 5>(a, b);
+        let high = |a: v128, b: v128| i32x4_shuffle::<2, 6, 3, 7>(a, b);
+        let (ab_low, ab_high, cd_low, cd_high) =
+            (low(a.0, b.0), high(a.0, b.0), low(c.0, d.0), high(c.0, d.0));
+        [
+            F32x4(i64x2_shuffle::<0, 2>(ab_low, cd_low)),
+            F32x4(i64x2_shuffle::<1, 3>(ab_low, cd_low)),
+            F32x4(i64x2_shuffle::<0, 2>(ab_high, cd_high)),
+            F32x4(i64x2_shuffle::<1, 3>(ab_high, cd_high)),
+        ]
+    }
+}
+
 impl Add for F32x4 {
     type Output = Self;
     #[inline(always)]
@@ -132,6 +149,16 @@ impl I32x4 {
     #[inline(always)]
     pub fn to_f32(self) -> F32x4 {
         F32x4(f32x4_convert_i32x4(self.0))
+    }
+
+    /// The sum of each of four vectors.
+    #[inline(always)]
+    pub fn totals([a, b, c, d]: [Self; 4]) -> Self {
+        let halves = |a: Self, b: Self| {
+            i32x4_add(i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0), i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0))
+        };
+        let (ab, cd) = (halves(a, b), halves(c, d));
+        I32x4(i32x4_add(i64x2_shuffle::<0, 2>(ab, cd), i64x2_shuffle::<1, 3>(ab, cd)))
     }
 }
 

@@ -89,6 +89,21 @@ impl F32x4 {
     }
 }
 
+impl F32x4 {
+    /// Number `j` of vector `i` becomes number `i` of vector `j`.
+    #[inline(always)]
+    pub fn transpose([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        let (ab_low, ab_high) = sse!((_mm_unpacklo_ps(a.0, b.0), _mm_unpackhi_ps(a.0, b.0)));
+        let (cd_low, cd_high) = sse!((_mm_unpacklo_ps(c.0, d.0), _mm_unpackhi_ps(c.0, d.0)));
+        [
+            sse!(F32x4(_mm_movelh_ps(ab_low, cd_low))),
+            sse!(F32x4(_mm_movehl_ps(cd_low, ab_low))),
+            sse!(F32x4(_mm_movelh_ps(ab_high, cd_high))),
+            sse!(F32x4(_mm_movehl_ps(cd_high, ab_high))),
+        ]
+    }
+}
+
 impl Add for F32x4 {
     type Output = Self;
     #[inline(always)]
@@ -132,6 +147,16 @@ impl I32x4 {
     #[inline(always)]
     pub fn to_f32(self) -> F32x4 {
         sse!(F32x4(_mm_cvtepi32_ps(self.0)))
+    }
+
+    /// The sum of each of four vectors.
+    #[inline(always)]
+    pub fn totals([a, b, c, d]: [Self; 4]) -> Self {
+        let halves = |a: Self, b: Self| {
+            sse!(_mm_add_epi32(_mm_unpacklo_epi32(a.0, b.0), _mm_unpackhi_epi32(a.0, b.0)))
+        };
+        let (ab, cd) = (halves(a, b), halves(c, d));
+        sse!(I32x4(_mm_add_epi32(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd))))
     }
 }
 

@@ -71,7 +71,7 @@ impl Default for Unpacked {
     }
 }
 
-/// Rows of weights that share the loads of activations.
+/// Rows of weights that share the loads of activations: one for each number of a vector.
 pub const ABREAST: usize = 4;
 
 /// How a type is [`Grouped`], for code that knows the types by [`super::TypeInfo`] alone.
@@ -120,12 +120,13 @@ fn unpack<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(bytes: &[u8], un
     B::scales(bytemuck::cast_slice(bytes), &mut unpacked.scales, &mut unpacked.mins);
 }
 
+/// The same sums in the same order as in a panel's tile, so that a row of activations has the same products alone and among
+/// others.
 fn dots<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
     rows: [&[u8]; ABREAST],
     x: QuantizedRow,
 ) -> [f32; ABREAST] {
-    let mut sums = [F32x4::splat(0.0); ABREAST];
-    let mut mins = [0.0; ABREAST];
+    let (mut sums, mut mins) = (F32x4::splat(0.0), F32x4::splat(0.0));
     let (mut scales, mut minima) = ([PerGroup::default(); ABREAST], [PerGroup::default(); ABREAST]);
     let mut room = [[0; LEN]; ABREAST];
     let rows = rows.map(bytemuck::cast_slice::<u8, B>);
@@ -134,7 +135,8 @@ fn dots<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
         for ((blocks, scales), minima) in blocks.iter().zip(&mut scales).zip(&mut minima) {
             B::scales(blocks, scales, minima);
         }
-        let mut parts = [F32x4::splat(0.0); ABREAST];
+        let (scales, minima) = (abreast::<G>(&scales), abreast::<G>(&minima));
+        let x_scale = F32x4::splat(x.scales[c]);
         for (b, xs) in xs.as_chunks::<LEN>().0.iter().enumerate() {
             let mut rooms = room.iter_mut();
             let levels = blocks.map(|blocks| levels_in(&blocks[b], rooms.next()));
@@ -146,19 +148,25 @@ fn dots<B: Grouped<LEN, G>, const LEN: usize, const G: usize>(
                     products = from_fn(|r| products[r] + I16x8::load_i8(&levels[r][j]).dot(x));
                 }
                 let group = b * (LEN / G) + g;
-                parts = from_fn(|r| parts[r] + products[r].to_f32() * F32x4::splat(scales[r][group]));
-            }
-        }
-        let scale = F32x4::splat(x.scales[c]);
-        sums = from_fn(|r| sums[r] + parts[r] * scale);
-        if B::MINS {
-            let x_sums = &x.sums[c * (CHUNK / G)..];
-            for (sum, minima) in mins.iter_mut().zip(&minima) {
-                *sum += minima.iter().zip(x_sums).take(xs.len() / G).map(|(min, x)| min * x).sum::<f32>();
+                sums = sums + I32x4::totals(products).to_f32() * (scales[group] * x_scale);
+                if B::MINS {
+                    let x_sum = F32x4::splat(x.sums[c * (CHUNK / G) + group]);
+                    mins = mins + minima[group] * x_sum;
+                }
             }
         }
     }
-    from_fn(|r| sums[r].total() - mins[r])
+    if B::MINS { sums - mins } else { sums }.to_array()
+}
+
+/// The rows' numbers of each group side by side, for groups of `G`.
+#[inline(always)]
+fn abreast<const G: usize>(rows: &[PerGroup; ABREAST]) -> [F32x4; CHUNK / 16] {
+    let mut groups = [F32x4::splat(0.0); CHUNK / 16];
+    for (q, groups) in groups.as_chunks_mut().0.iter_mut().enumerate().take(CHUNK / G / 4) {
+        *groups = F32x4::transpose(from_fn(|r| F32x4::load(&rows[r].as_chunks().0[q])));
+    }
+    groups
 }
 
 /// A block's levels, put into `room` if they lie nowhere else.

@@ -93,7 +93,7 @@ impl Generation {
         prompt.extend(forced);
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
-        engine.compute(options.precision);
+        engine.compute(options.precision.unwrap_or(engine.facts().backend.usual_precision()));
         let beyond = engine.is_beyond(prompt.len());
         let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
         if engine.cached.beyond != beyond || other_source {

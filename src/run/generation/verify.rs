@@ -69,10 +69,11 @@ impl Generation {
         let run = self.run(engine, self.position(), rows.len());
         engine.backend.write_u32(IDS, 0, rows)?;
         // As exactly as a token is drawn by itself: a GPU multiplies integers only where there are many rows.
+        let precision = engine.cached.precision;
         let on_gpu = engine.facts().backend == Kind::Gpu;
-        engine.backend.set_precision(if on_gpu { Precision::Exact } else { self.options.precision });
+        engine.backend.set_precision(if on_gpu { Precision::Exact } else { precision });
         let checked = engine.backend.run(verify, &run, Stage::Logits);
-        engine.backend.set_precision(self.options.precision);
+        engine.backend.set_precision(precision);
         checked?;
         // What a draw counts must not be taken back, where something looks at it; else a device need not be waited for.
         let at_once = engine.backend.depth() > 1 && !self.sampling.has_penalties();

@@ -88,8 +88,6 @@ pub(super) struct Speculator {
     purse: Purse,
     /// All tokens that are known: what an encoder reads, the prompt, the answer.
     text: Vec<u32>,
-    /// How many of them a model does not see in front of the others.
-    n_source: usize,
     /// How long the next draft may be.
     length: usize,
 }
@@ -106,12 +104,10 @@ impl Speculator {
             Drafter::Lookup => 0.0,
             Drafter::Model(other) => model::share(&*model::lock(other)?, engine),
         };
-        let source = source.unwrap_or_default();
         Ok(Speculator {
             drafter,
             purse: Purse::new(engine.facts().backend, share),
-            text: [source, prompt].concat(),
-            n_source: source.len(),
+            text: [source.unwrap_or_default(), prompt].concat(),
             length: SHORT_DRAFT,
         })
     }
@@ -156,7 +152,7 @@ impl Speculator {
         }
         match &self.drafter {
             Drafter::Lookup => Ok(lookup::go_on(&self.text, n)),
-            Drafter::Model(other) => model::lock(other)?.draft(&self.text[self.n_source..], n, run).await,
+            Drafter::Model(other) => model::lock(other)?.draft(&self.text, n, run).await,
         }
     }
 

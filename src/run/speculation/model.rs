@@ -5,7 +5,6 @@
 use std::cell::{RefCell, RefMut};
 
 use crate::{
-    backend::Precision,
     error::{Error, Result},
     model::IDS,
     plan::{Run, Sampling, Stage},
@@ -66,7 +65,7 @@ impl Engine {
         if self.unloaded {
             return Err(Error::Unloaded);
         }
-        self.compute(Precision::Fast);
+        self.compute(self.facts().backend.usual_precision());
         self.latest += 1; // a generation of its own cannot go on
         let beyond = self.is_beyond(text.len() + super::MAX_DRAFT);
         if self.cached.beyond != beyond {
