@@ -103,7 +103,8 @@ fn generate_reports_text_reason_usage_and_timings() {
 fn guesses_are_reported_and_change_no_token() {
     let model = model();
     let prompt = "The big red dog ran to the park. The big red dog ran to the park. The big red dog ran";
-    let found = |more: &[&str]| greedy(&[&["-p", prompt, "--max-new-tokens", "12"], more].concat());
+    let found =
+        |more: &[&str]| greedy(&[&["-p", prompt, "--max-new-tokens", "96", "--ignore-eos"], more].concat());
     let off = found(&["--speculation", "off"]);
     assert_eq!((&off["usage"]["drafted_tokens"], &off["usage"]["accepted_tokens"]), (&0.into(), &0.into()));
     for guessing in [&[][..], &["--speculation", "prompt"], &["--draft", &model]] {

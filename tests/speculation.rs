@@ -217,8 +217,9 @@ fn a_smaller_model_s_guesses_leave_the_text_as_it_is() {
         for temperature in [0.0, 1.0] {
             let ids: Vec<u32> = (0..20).map(|_| rng.u32(3..4000)).collect();
             let options = GenerateOptions {
-                max_new_tokens: Some(50),
+                max_new_tokens: Some(100),
                 temperature,
+                ignore_eos: true,
                 seed: rng.u64(..),
                 precision: Some(Precision::Exact),
                 speculation: Speculation::Off,
@@ -228,11 +229,8 @@ fn a_smaller_model_s_guesses_leave_the_text_as_it_is() {
             let without = generate(&mut large, &ids, options, None);
             compare(&with, &without, &format!("{kind:?} at {temperature}"));
             // It is the same model, so nearly all guesses are right.
-            assert!(
-                with.usage.drafted == 0 || with.usage.accepted * 10 >= with.usage.drafted * 7,
-                "{:?}",
-                with.usage
-            );
+            let usage = with.usage;
+            assert!(usage.drafted > 0 && usage.accepted * 10 >= usage.drafted * 7, "{kind:?}: {usage:?}");
         }
     }
 }

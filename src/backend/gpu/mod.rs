@@ -12,6 +12,7 @@ mod native;
 mod pace;
 mod pipeline;
 mod profile;
+mod program;
 mod readback;
 mod shader;
 mod tune;
@@ -34,24 +35,22 @@ use super::{Backend, Counters, Info, Kind, Precision, Prepared, StepTimes, Weigh
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
-    plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
+    plan::{Plan, Run, Stage, Value, assign_slots, fuse},
 };
-use bindings::Piece;
-use cells::Cells;
 use device::{Device, Tiers};
-use lower::{Binding, Dispatch, Grid, How, PartShape};
+use lower::{Binding, How, PartShape};
 use memory::{Allocator, Buffer, Matrix};
 use pace::Pace;
 use pipeline::Pipelines;
+use program::Program;
 use readback::Readback;
 
 /// How many tokens are submitted before the first is read back: enough to hide the way to the host and back.
 const DEPTH: usize = 3;
 
-/// See [`Kind::scratch_bytes`]: on a device that has all that kernels make use of.
+/// See [`Kind::scratch_bytes`]: of exact runs.
 pub fn scratch_bytes<'a>(plans: impl IntoIterator<Item = &'a Plan>) -> u64 {
-    let tiers = Tiers { dots: true, ..Tiers::default() };
-    let how = How { tiers, choice: Choice::default(), precision: Precision::Fast };
+    let how = How { tiers: Tiers::default(), choice: Choice::default(), precision: Precision::Exact };
     let (mut bytes, mut between) = (0, 0);
     for plan in plans {
         let plan = &fuse(plan, &|_| true);
@@ -97,7 +96,7 @@ pub struct Gpu {
     shared: HashMap<String, Rc<Buffer>>,
     /// See [`Binding::Between`].
     between: Option<Rc<Buffer>>,
-    plans: Vec<Exec>,
+    plans: Vec<Program>,
     pipelines: Pipelines,
     readback: Readback,
     precision: Precision,
@@ -106,28 +105,6 @@ pub struct Gpu {
     choice: Choice,
     is_tuned: bool,
     destroyed: bool,
-}
-
-/// A prepared plan.
-struct Exec {
-    commands: Vec<Command>,
-    /// Buffers of all values that are no matrices.
-    values: HashMap<Value, Rc<Buffer>>,
-    /// How the numbers of each value lie.
-    cells: Vec<Cells>,
-}
-
-/// A step ready to be encoded.
-struct Command {
-    stage: Stage,
-    /// The precision of the runs that it belongs to; none for both.
-    precision: Option<Precision>,
-    kernel: &'static str,
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
-    grid: Grid,
-    /// Keeps the buffers of the bind group.
-    _buffers: Vec<Rc<Buffer>>,
 }
 
 impl Gpu {
@@ -172,144 +149,6 @@ impl Gpu {
 
     fn shared(&self, name: &str) -> Result<&Rc<Buffer>> {
         self.shared.get(name).ok_or_else(|| no_such("state", name))
-    }
-
-    fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
-        let buffer = self.plans[prepared.0].values.get(&value);
-        buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
-    }
-
-    fn cells(&self, prepared: Prepared, value: Value) -> Cells {
-        self.plans[prepared.0].cells[value.0 as usize]
-    }
-
-    /// Makes what outlives the plan and is not there yet.
-    fn declare(&mut self, plan: &Plan) -> Result<()> {
-        for info in &plan.values {
-            let known = match info.storage {
-                Storage::Activation => true,
-                Storage::Matrix { .. } => self.matrices.contains_key(&info.name),
-                _ => self.shared.contains_key(&info.name),
-            };
-            match &info.storage {
-                _ if known => {}
-                Storage::Matrix { .. } | Storage::Vector => return Err(no_such("weight", &info.name)),
-                Storage::Constant(numbers) => {
-                    let buffer = self.allocator.storage(&info.name, 4 * numbers.len() as u64)?;
-                    self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
-                    self.shared.insert(info.name.clone(), buffer);
-                }
-                Storage::State
-                | Storage::Halves
-                | Storage::Bytes
-                | Storage::StateU32
-                | Storage::Activation => {
-                    let buffer = self.allocator.storage(&info.name, info.state_bytes())?;
-                    self.shared.insert(info.name.clone(), buffer);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
-        self.alive()?;
-        self.declare(plan)?;
-        let fused = match self.options.unfused {
-            true => plan.clone(),
-            false => fuse(plan, &|ws| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, ws))),
-        };
-        let plan = &fused;
-        self.stack_layers(plan)?;
-        let mut values: HashMap<Value, Rc<Buffer>> = HashMap::new();
-        for slot in assign_slots(plan) {
-            let buffer = self.allocator.storage("scratch", 4 * slot.len as u64)?;
-            values.extend(slot.values.iter().map(|value| (*value, buffer.clone())));
-        }
-        for (info, i) in plan.values.iter().zip(0..) {
-            if let Some(buffer) = self.shared.get(&info.name) {
-                values.entry(Value(i)).or_insert_with(|| buffer.clone());
-            }
-        }
-        let mut commands = Vec::new();
-        for step in &plan.steps {
-            let [exact, fast] = [Precision::Exact, Precision::Fast].map(|precision| {
-                let how = How { tiers: self.device.tiers, choice: self.choice, precision };
-                lower::lower(plan, step, how, &|w| self.part_shapes(plan, w))
-            });
-            let ways = match exact == fast {
-                true => vec![(None, exact)],
-                false => vec![(Some(Precision::Exact), exact), (Some(Precision::Fast), fast)],
-            };
-            for (precision, dispatches) in ways {
-                for dispatch in dispatches {
-                    let command = self.command(plan, step.stage, &dispatch, &values)?;
-                    commands.push(Command { precision, ..command });
-                }
-            }
-        }
-        let cells = plan.values.iter().map(Cells::of).collect();
-        self.plans.push(Exec { commands, values, cells });
-        Ok(Prepared(self.plans.len() - 1))
-    }
-
-    fn command(
-        &mut self,
-        plan: &Plan,
-        stage: Stage,
-        dispatch: &Dispatch,
-        values: &HashMap<Value, Rc<Buffer>>,
-    ) -> Result<Command> {
-        let (pipeline, layout) = self.pipelines.get(&self.device, dispatch);
-        let run = Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 };
-        let mut pieces = vec![(0, run)];
-        for (binding, number) in dispatch.bindings.iter().zip(1..) {
-            if let Some(binding) = binding {
-                pieces.push((number, self.piece(plan, binding, values)?));
-            }
-        }
-        let entries: Vec<_> = pieces
-            .iter()
-            .map(|(number, piece)| wgpu::BindGroupEntry {
-                binding: *number,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &piece.buffer.raw,
-                    offset: piece.start,
-                    size: wgpu::BufferSize::new(piece.size),
-                }),
-            })
-            .collect();
-        let kernel = dispatch.variant.kernel;
-        let descriptor =
-            wgpu::BindGroupDescriptor { label: Some(kernel), layout: &layout, entries: &entries };
-        let what = format!("the bindings of `{kernel}`");
-        let bind_group = self.device.watch(what, 0, |device| device.create_bind_group(&descriptor));
-        let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
-        let precision = None;
-        Ok(Command { stage, precision, kernel, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
-    }
-
-    /// The commands of a run in the present precision.
-    fn commands(&self, prepared: Prepared, until: Stage) -> impl Iterator<Item = &Command> {
-        let in_use =
-            |command: &&Command| command.precision.is_none_or(|precision| precision == self.precision);
-        let commands = &self.plans[prepared.0].commands;
-        commands.iter().filter(move |command| command.stage <= until).filter(in_use)
-    }
-
-    /// Writes the run's parameters and encodes the plan's steps up to `until`.
-    fn encode(&self, prepared: Prepared, run: &Run, until: Stage) -> wgpu::CommandEncoder {
-        self.device.queue.write_buffer(&self.run.raw, 0, bytemuck::bytes_of(run));
-        let mut encoder = self.device.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for command in self.commands(prepared, until) {
-            let Some([x, y, z]) = command.grid.size(run) else { continue };
-            pass.set_pipeline(&command.pipeline);
-            pass.set_bind_group(0, &command.bind_group, &[]);
-            pass.dispatch_workgroups(x, y, z);
-        }
-        drop(pass);
-        encoder
     }
 }
 
@@ -357,7 +196,7 @@ impl Backend for Gpu {
 
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {
         self.alive()?;
-        let encoder = self.encode(prepared, run, until);
+        let encoder = self.encode(prepared, run, until)?;
         match run.n_rows {
             0 | 1 => self.pace.forget(),
             n => self.pace.start(n as usize),
@@ -374,7 +213,7 @@ impl Backend for Gpu {
     ) -> Result<LocalFuture<'static, Result<u32>>> {
         self.alive()?;
         self.pace.forget();
-        let encoder = self.encode(prepared, run, Stage::Sample);
+        let encoder = self.encode(prepared, run, Stage::Sample)?;
         let ids = self.shared(ids)?.clone();
         let words = self.readback.read(encoder, &ids, 0, 4)?;
         Ok(Box::pin(async move { sampled(bytemuck::pod_read_unaligned(&words.await?)) }))

@@ -17,10 +17,11 @@ impl Gpu {
         until: Stage,
     ) -> Result<LocalFuture<'static, Result<StepTimes>>> {
         self.alive()?;
-        let device = &self.device.device;
-        if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+        if !self.device.device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Err(Error::unsupported("clock", "timestamp-query", "this device does not tell times"));
         }
+        self.complete(prepared)?;
+        let device = &self.device.device;
         let commands: Vec<_> =
             self.commands(prepared, until).filter(|command| command.grid.size(run).is_some()).collect();
         let count = 2 * commands.len() as u32;

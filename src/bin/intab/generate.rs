@@ -153,7 +153,7 @@ impl GenerateArgs {
             early_stopping: early_stopping.unwrap_or(usual.early_stopping),
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(usual.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens,
-            precision: self.precision.map(Precision::from),
+            precision: self.precision.map(Into::into),
             speculation: match self.speculation {
                 SpeculationArg::Auto => Speculation::Auto,
                 SpeculationArg::Off => Speculation::Off,

@@ -1,0 +1,203 @@
+//! A plan as commands: pipelines, buffers and bind groups that are made once and encoded for every run.
+
+use std::{collections::HashMap, rc::Rc};
+
+use super::{
+    Gpu,
+    bindings::Piece,
+    cells::Cells,
+    lower::{self, Dispatch, Grid, How},
+    memory::{Buffer, Matrix},
+};
+use crate::{
+    backend::{Precision, Prepared, no_such},
+    error::Result,
+    plan::{Plan, Run, Stage, Step, Storage, Value, assign_slots, fuse},
+};
+
+/// A prepared plan.
+pub(super) struct Program {
+    /// As it is run, with steps fused.
+    plan: Rc<Plan>,
+    /// The commands of exact runs.
+    exact: Vec<Rc<Command>>,
+    /// Those of fast ones, from the first such run on.
+    fast: Option<Vec<Rc<Command>>>,
+    /// Buffers of all values that are no matrices.
+    values: Rc<HashMap<Value, Rc<Buffer>>>,
+    /// How the numbers of each value lie.
+    cells: Vec<Cells>,
+}
+
+/// A step ready to be encoded.
+pub(super) struct Command {
+    stage: Stage,
+    pub kernel: &'static str,
+    pub pipeline: wgpu::ComputePipeline,
+    pub bind_group: wgpu::BindGroup,
+    pub grid: Grid,
+    /// Keeps the buffers of the bind group.
+    _buffers: Vec<Rc<Buffer>>,
+}
+
+impl Gpu {
+    pub(super) fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
+        let buffer = self.plans[prepared.0].values.get(&value);
+        buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
+    }
+
+    pub(super) fn cells(&self, prepared: Prepared, value: Value) -> Cells {
+        self.plans[prepared.0].cells[value.0 as usize]
+    }
+
+    /// Makes what outlives the plan and is not there yet.
+    fn declare(&mut self, plan: &Plan) -> Result<()> {
+        for info in &plan.values {
+            let known = match info.storage {
+                Storage::Activation => true,
+                Storage::Matrix { .. } => self.matrices.contains_key(&info.name),
+                _ => self.shared.contains_key(&info.name),
+            };
+            match &info.storage {
+                _ if known => {}
+                Storage::Matrix { .. } | Storage::Vector => return Err(no_such("weight", &info.name)),
+                Storage::Constant(numbers) => {
+                    let buffer = self.allocator.storage(&info.name, 4 * numbers.len() as u64)?;
+                    self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(numbers));
+                    self.shared.insert(info.name.clone(), buffer);
+                }
+                Storage::State
+                | Storage::Halves
+                | Storage::Bytes
+                | Storage::StateU32
+                | Storage::Activation => {
+                    let buffer = self.allocator.storage(&info.name, info.state_bytes())?;
+                    self.shared.insert(info.name.clone(), buffer);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
+        self.alive()?;
+        self.declare(plan)?;
+        let fused = match self.options.unfused {
+            true => plan.clone(),
+            false => fuse(plan, &|ws| Matrix::fit_together(&self.allocator, &self.matrices_of(plan, ws))),
+        };
+        let plan = Rc::new(fused);
+        self.stack_layers(&plan)?;
+        let mut values: HashMap<Value, Rc<Buffer>> = HashMap::new();
+        for slot in assign_slots(&plan) {
+            let buffer = self.allocator.storage("scratch", 4 * slot.len as u64)?;
+            values.extend(slot.values.iter().map(|value| (*value, buffer.clone())));
+        }
+        for (info, i) in plan.values.iter().zip(0..) {
+            if let Some(buffer) = self.shared.get(&info.name) {
+                values.entry(Value(i)).or_insert_with(|| buffer.clone());
+            }
+        }
+        let mut exact = Vec::new();
+        for step in &plan.steps {
+            for dispatch in self.lower(&plan, step, Precision::Exact) {
+                exact.push(Rc::new(self.command(&plan, step.stage, &dispatch, &values)?));
+            }
+        }
+        let cells = plan.values.iter().map(Cells::of).collect();
+        self.plans.push(Program { plan, exact, fast: None, values: Rc::new(values), cells });
+        Ok(Prepared(self.plans.len() - 1))
+    }
+
+    fn lower(&self, plan: &Plan, step: &Step, precision: Precision) -> Vec<Dispatch> {
+        let how = How { tiers: self.device.tiers, choice: self.choice, precision };
+        lower::lower(plan, step, how, &|w| self.part_shapes(plan, w))
+    }
+
+    /// Makes the commands of fast runs, if such a run is next and there are none yet: most texts are never read that way.
+    pub(super) fn complete(&mut self, prepared: Prepared) -> Result<()> {
+        let program = &self.plans[prepared.0];
+        if self.precision == Precision::Exact || program.fast.is_some() {
+            return Ok(());
+        }
+        let (plan, values) = (program.plan.clone(), program.values.clone());
+        let mut known = program.exact.clone().into_iter();
+        let mut fast = Vec::new();
+        for step in &plan.steps {
+            let [exact, other] = [Precision::Exact, Precision::Fast].map(|way| self.lower(&plan, step, way));
+            let these: Vec<_> = known.by_ref().take(exact.len()).collect();
+            if exact == other {
+                fast.extend(these);
+                continue;
+            }
+            for dispatch in other {
+                fast.push(Rc::new(self.command(&plan, step.stage, &dispatch, &values)?));
+            }
+        }
+        self.plans[prepared.0].fast = Some(fast);
+        Ok(())
+    }
+
+    fn command(
+        &mut self,
+        plan: &Plan,
+        stage: Stage,
+        dispatch: &Dispatch,
+        values: &HashMap<Value, Rc<Buffer>>,
+    ) -> Result<Command> {
+        let (pipeline, layout) = self.pipelines.get(&self.device, dispatch);
+        let run = Piece { buffer: self.run.clone(), start: 0, size: size_of::<Run>() as u64 };
+        let mut pieces = vec![(0, run)];
+        for (binding, number) in dispatch.bindings.iter().zip(1..) {
+            if let Some(binding) = binding {
+                pieces.push((number, self.piece(plan, binding, values)?));
+            }
+        }
+        let entries: Vec<_> = pieces
+            .iter()
+            .map(|(number, piece)| wgpu::BindGroupEntry {
+                binding: *number,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &piece.buffer.raw,
+                    offset: piece.start,
+                    size: wgpu::BufferSize::new(piece.size),
+                }),
+            })
+            .collect();
+        let kernel = dispatch.variant.kernel;
+        let descriptor =
+            wgpu::BindGroupDescriptor { label: Some(kernel), layout: &layout, entries: &entries };
+        let what = format!("the bindings of `{kernel}`");
+        let bind_group = self.device.watch(what, 0, |device| device.create_bind_group(&descriptor));
+        let buffers = pieces.into_iter().map(|(_, piece)| piece.buffer).collect();
+        Ok(Command { stage, kernel, pipeline, bind_group, grid: dispatch.grid, _buffers: buffers })
+    }
+
+    /// The commands of a run in the present precision, once they are complete.
+    pub(super) fn commands(&self, prepared: Prepared, until: Stage) -> impl Iterator<Item = &Rc<Command>> {
+        let program = &self.plans[prepared.0];
+        let fast = program.fast.as_ref().filter(|_| self.precision == Precision::Fast);
+        fast.unwrap_or(&program.exact).iter().filter(move |command| command.stage <= until)
+    }
+
+    /// Writes the run's parameters and encodes the plan's steps up to `until`.
+    pub(super) fn encode(
+        &mut self,
+        prepared: Prepared,
+        run: &Run,
+        until: Stage,
+    ) -> Result<wgpu::CommandEncoder> {
+        self.complete(prepared)?;
+        self.device.queue.write_buffer(&self.run.raw, 0, bytemuck::bytes_of(run));
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for command in self.commands(prepared, until) {
+            let Some([x, y, z]) = command.grid.size(run) else { continue };
+            pass.set_pipeline(&command.pipeline);
+            pass.set_bind_group(0, &command.bind_group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+        drop(pass);
+        Ok(encoder)
+    }
+}
