@@ -1,7 +1,7 @@
 //! Activations as integers of 16 bits, for products with weights that are [`super::Levels`].
 
 use super::CHUNK;
-use crate::lanes::{self, F32x4, I16x8};
+use crate::lanes::{F32x4, I16x8};
 
 /// Rows of activations. Every [`CHUNK`] numbers of a row share a scale: what a scale for the whole row would lose beside
 /// one large number, as the inputs of feed-forward layers have, costs only its own chunk. 15 bits and a sign are left of
@@ -40,11 +40,19 @@ impl Rows {
     /// Adds a row. Where a chunk holds NaN or infinity its scale is NaN, and so is every product.
     pub fn push(&mut self, x: &[f32]) {
         for chunk in x.chunks(CHUNK) {
-            let max = lanes::largest(chunk, 0.0, F32x4::abs);
-            let sums = chunk.chunks(self.group).map(lanes::sum);
-            let first = self.sums.len();
-            self.sums.extend(sums);
-            let finite = self.sums[first..].iter().all(|sum| sum.is_finite());
+            let (mut max, mut finite) = (F32x4::splat(0.0), true);
+            for group in chunk.chunks(self.group) {
+                let (mut sum, mut most) = (F32x4::splat(0.0), F32x4::splat(0.0));
+                for x in group.as_chunks().0 {
+                    let x = F32x4::load(x);
+                    (sum, most) = (sum + x, most.max(x.abs()));
+                }
+                let sum = sum.total();
+                finite &= sum.is_finite();
+                max = max.max(most);
+                self.sums.push(sum);
+            }
+            let max = max.largest();
             let inverse = if max == 0.0 { 0.0 } else { LIMIT / max };
             self.scales.push(if finite { max / LIMIT } else { f32::NAN });
             let first = self.levels.len();
