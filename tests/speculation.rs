@@ -146,8 +146,12 @@ fn guesses_are_checked_as_exactly_as_single_tokens_are_drawn() {
             let n_vocab = engine.facts().config.n_vocab as u32;
             for round in 0..8 {
                 let ids = repeating(&mut rng, n_vocab);
-                let options =
-                    GenerateOptions { temperature: 0.0, ignore_eos: true, ..GenerateOptions::default() };
+                let options = GenerateOptions {
+                    temperature: 0.0,
+                    ignore_eos: true,
+                    precision: Some(Precision::Fast),
+                    ..GenerateOptions::default()
+                };
                 let [with, without] = [Speculation::Prompt, Speculation::Off].map(|speculation| {
                     // Forgets the prompt: where it is cached, its last token is read alone.
                     block_on(engine.logits(&[1])).unwrap();
@@ -233,6 +237,23 @@ fn a_smaller_model_s_guesses_leave_the_text_as_it_is() {
             assert!(usage.drafted > 0 && usage.accepted * 10 >= usage.drafted * 7, "{kind:?}: {usage:?}");
         }
     }
+}
+
+/// So that an abort is heard meanwhile.
+#[test]
+fn a_smaller_model_reads_a_prompt_that_the_other_knows_already_in_steps() {
+    let (mut large, small) = (engine(STORIES, Kind::Cpu).unwrap(), engine(STORIES, Kind::Cpu).unwrap());
+    let small: Draft = Rc::new(RefCell::new(small));
+    let ids: Vec<u32> = (0..300).map(|i| 3 + i * 7 % 4000).collect();
+    let options = GenerateOptions { max_new_tokens: Some(1), ..GenerateOptions::default() };
+    generate(&mut large, &ids, options.clone(), None);
+    let mut generation = large.generate_with_draft(&ids, options, small).unwrap();
+    let mut steps = 0;
+    while let Event::Prefill { done, total } = block_on(generation.step(&mut large)).unwrap() {
+        assert!(done >= ids.len() - 1 && total == ids.len());
+        steps += 1;
+    }
+    assert!(steps >= 300 / Kind::Cpu.prefill_rows(), "{steps}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Kind {
 }
 
 impl Kind {
-    /// The most rows that one run takes: see [`Backend::prefill_rows`].
+    /// The most rows that one run takes, for which plans have room.
     pub fn prefill_rows(self) -> usize {
         match self {
             Kind::Cpu => cpu::ROWS,
@@ -208,11 +208,9 @@ pub trait Backend {
     /// Waits until the device has done all it was given, and reports what went wrong meanwhile.
     fn settle(&mut self) -> LocalFuture<'static, Result<()>>;
 
-    /// The most tokens of a prompt that a run is ever asked to take; plans have room for so many.
-    fn prefill_rows(&self) -> usize;
-
-    /// How many of them the next run should take: so many that weights are read seldom, and so few that it ends soon enough
-    /// for the caller to abort and for a GPU to draw the page. It follows from how long the runs before took.
+    /// How many tokens of a prompt, of at most [`Kind::prefill_rows`], the next run should take: so many that weights are read
+    /// seldom, and so few that it ends soon enough for the caller to abort and for a GPU to draw the page. It follows from how
+    /// long the runs before took.
     fn next_rows(&self) -> usize;
 
     /// How many tokens it pays to submit before the first is read back.

@@ -63,7 +63,7 @@ pub struct Blueprint<'a> {
     pub tables: &'a [Tables; 2],
     /// Positions of the decoder's context, and rows that an encoder's text may have.
     pub n_ctx: usize,
-    /// Whether keys and values of the decoder are kept in half precision.
+    /// How keys and values of the decoder are kept.
     pub kv_cache: KvCache,
 }
 
@@ -183,7 +183,7 @@ impl Blueprint<'_> {
         Ok(b.finish())
     }
 
-    /// From the last hidden states to scores, in [`LOGITS`] or [`OUTPUTS`].
+    /// From the last hidden states to scores, where `Output` says.
     fn head(
         &self,
         b: &mut Builder,

@@ -188,6 +188,14 @@ impl Plan {
         plan
     }
 
+    /// Whether the weights of all its matrices are small integers with scales.
+    pub fn is_of_integers(&self) -> bool {
+        self.values.iter().all(|info| match info.storage {
+            Storage::Matrix { dtype } => dtype.info().levels.is_some(),
+            _ => true,
+        })
+    }
+
     /// Bytes of weights that one run reads: every matrix once, of a table the rows looked up, of experts those chosen.
     pub fn weight_bytes(&self, n_rows: usize) -> u64 {
         let bytes = |w: Value, rows: usize| match self[w].storage {

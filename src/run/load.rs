@@ -194,7 +194,7 @@ impl Parts<'_> {
         mut backend: Box<dyn Backend>,
         reason: String,
     ) -> Result<(Box<dyn Backend>, Facts, Plans)> {
-        let mut plans = Plans::build(&self.blueprint, backend.prefill_rows())?;
+        let mut plans = Plans::build(&self.blueprint, backend.info().kind.prefill_rows())?;
         let all: Vec<&Plan> = plans.all();
         stream_weights(self.blueprint.weights, &all, backend.as_mut(), self.options).await?;
         let report = |loaded| tell(self.options, Progress { stage: "prepare", loaded, total: 2 });
@@ -270,6 +270,9 @@ async fn open_backend(options: &LoadOptions, bytes: u64) -> Result<(Box<dyn Back
         }
         (Ok(gpu), _) => Ok((Box::new(gpu), "WebGPU is available".into())),
         (Err(Error::NoDevice { problem, .. }), _) => Ok((cpu(options, bytes).await?, problem)),
+        (Err(error @ (Error::OutOfMemory { .. } | Error::Device { .. } | Error::DeviceLost { .. })), _) => {
+            Ok((cpu(options, bytes).await?, format!("the GPU failed when it was measured: {error}")))
+        }
         (Err(error), _) => Err(error),
     }
 }

@@ -74,7 +74,9 @@ async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS, options 
   const loadMs = performance.now() - start;
   const { info } = model;
   const all = {};
-  for (const length of PROMPT_TOKENS.filter((n) => n + NEW_TOKENS <= info.contextLength)) {
+  const lengths = PROMPT_TOKENS.filter((n) => n + NEW_TOKENS <= info.contextLength);
+  if (lengths.length === 0) throw new Error(`the context of ${info.contextLength} holds no prompt of ${PROMPT_TOKENS}`);
+  for (const length of lengths) {
     let best;
     let encodeMs = Infinity;
     for (let run = 0; run <= RUNS; run += 1) {
@@ -88,7 +90,7 @@ async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS, options 
     all[length] = { ...best, encodeMs };
   }
   await model.unload();
-  const [first] = Object.values(all);
+  const first = all[lengths[0]];
   const each = (figure) => Object.fromEntries(Object.entries(all).map(([length, times]) => [length, times[figure]]));
   return {
     bench: "chromium",
@@ -98,7 +100,7 @@ async function measure({ url, backend, PROMPT_TOKENS, NEW_TOKENS, RUNS, options 
     backend: info.backend,
     device: info.device,
     features: info.features,
-    prompt_tokens: PROMPT_TOKENS[0],
+    prompt_tokens: lengths[0],
     new_tokens: NEW_TOKENS,
     load_ms: loadMs,
     load_bytes_per_second: (1e3 * info.fileBytes) / loadMs,

@@ -17,17 +17,21 @@ const LOOKS = 10_000;
 /** Bytes that can be sent, or got back from each helper, at a time. */
 const AREA = 16 * 2 ** 20;
 /** No step takes as long, in ms. */
-const PATIENCE = 60_000;
+const PATIENCE = 30_000;
 
 /**
  * Waits until a word is no longer what it was.
- * @param {Int32Array} control @param {number} at @param {number} was @param {number} [patience] In ms.
+ * @param {Int32Array} control @param {number} at @param {number} was
+ * @param {number} [patience] In ms. It has to end twice: once may be because the computer slept.
  * @returns {boolean} Whether it changed in time.
  */
 export function waitForChange(control, at, was, patience = Infinity) {
   for (let look = 0; look < LOOKS; look++) if (Atomics.load(control, at) !== was) return true;
-  while (Atomics.load(control, at) === was) if (Atomics.wait(control, at, was, patience) === "timed-out") return false;
-  return true;
+  let ended = 0;
+  while (Atomics.load(control, at) === was && ended < 2) {
+    if (Atomics.wait(control, at, was, patience) === "timed-out") ended += 1;
+  }
+  return Atomics.load(control, at) !== was;
 }
 
 /** @typedef {{control: SharedArrayBuffer, input: SharedArrayBuffer, output: SharedArrayBuffer}} Shared */
@@ -88,11 +92,11 @@ export class Crew {
     return AREA / 4;
   }
 
-  /** Bytes of the helpers' own memory. */
+  /** Bytes of the helpers' own memory, and of what is shared with them. */
   get memoryBytes() {
     let pages = 0;
     for (let helper = 0; helper < this.nHelpers; helper++) pages += this.#control[WORDS * helper + PAGES];
-    return 65_536 * pages;
+    return this.nHelpers === 0 ? 0 : 65_536 * pages + AREA * (1 + this.nHelpers);
   }
 
   /**
@@ -164,7 +168,7 @@ export class Crew {
     const at = WORDS * helper;
     const before = (control[at + GIVEN] - 1) | 0;
     if (!waitForChange(control, at + DONE, before, PATIENCE)) {
-      throw problem(`it did not answer within ${PATIENCE / 1000} s`);
+      throw problem(`it did not answer within ${(2 * PATIENCE) / 1000} s`);
     }
     if (control[at + FAILED] === 0) return;
     const text = new Uint8Array(this.#outputs[helper].buffer, 0, control[at + FAILED]).slice();

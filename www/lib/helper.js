@@ -38,7 +38,6 @@ async function begin({ module, glueUrl, index, control, input, output }) {
   const orders = {
     [WRITE]() {
       helper.write(words[ID], words[TYPE], words[ROWS], words[N_IN], bytes.subarray(0, words[END]));
-      words[PAGES] = memory.buffer.byteLength / 65_536;
     },
     [MULTIPLY]() {
       const jobs = Uint32Array.from(words.subarray(JOBS, JOBS + words[END]));
@@ -65,6 +64,7 @@ async function begin({ module, glueUrl, index, control, input, output }) {
       new Uint8Array(output).set(text);
       words[FAILED] = text.length;
     }
+    words[PAGES] = memory.buffer.byteLength / 65_536;
     Atomics.store(words, DONE, done);
     Atomics.notify(words, DONE);
   }

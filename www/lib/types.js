@@ -54,7 +54,8 @@
  *   is kept in the browser's storage and used from then on. Default: where it is a real one.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
- * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page.
+ * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page; from there
+ *   the CPU has one thread, as `helper.js` is looked for beside it.
  * @property {string | URL} [glueUrl] Another place for the wasm-bindgen module `pkg/intab.js`.
  * @property {string | URL} [wasmUrl] Another place for `pkg/intab_bg.wasm`.
  */
@@ -141,7 +142,8 @@
  *   the same whichever way its text was read; `"exact"` on WebGPU, where it would not be.
  * @property {"auto" | "off" | "prompt"} [speculation] Guess the next tokens from how the text went on before, and check several
  *   at once: the text stays the same, and is there sooner where it repeats itself, as in summaries or code. `"auto"`, the
- *   default, does where that pays: on the CPU. Not for beams, nor where something looks at each token's scores.
+ *   default, does where that pays and changes no bit: on the CPU with quantized weights in the fast precision. Elsewhere
+ *   rounding may decide between two tokens that are as likely. Not for beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.

@@ -35,6 +35,9 @@ const models = new Map();
 /** Requests that have not been answered. @type {Map<number, AbortController>} */
 const running = new Map();
 
+/** Looks whether a model that a job waits for is free, in ms. */
+const PAUSE = 4;
+
 const turn = new MessageChannel();
 /** @type {(() => void)[]} */
 const turns = [];
@@ -60,13 +63,13 @@ const operations = {
     const cores = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
     const tuning = options.autotune === false ? undefined : await keptTuning();
     const wasm = await Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire);
+    const info = wasm.info();
+    if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
     if (signal.aborted) {
       destroy(wasm);
       throw signal.reason;
     }
     models.set(id, { wasm, lane: new Lane(nextTask) });
-    const info = wasm.info();
-    if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
     return info;
   },
 
@@ -156,14 +159,30 @@ async function hire(n) {
  */
 function alone(ids, job, signal) {
   const [first, ...rest] = ids.filter((id) => id !== undefined).sort((a, b) => a - b);
-  return find(first).lane.run((breathe) => {
+  return find(first).lane.run(async (breathe) => {
     if (rest.length === 0) return job(breathe);
-    const both = (/** @type {() => Promise<void>} */ other) =>
-      job(async () => {
+    const queue = new AbortController();
+    const leave = () => queue.abort(signal.reason);
+    signal.addEventListener("abort", leave, { once: true });
+    let waits = true;
+    const both = (/** @type {() => Promise<void>} */ other) => {
+      waits = false;
+      return job(async () => {
         await breathe();
         await other();
       });
-    return alone(rest, both, signal);
+    };
+    const done = alone(rest, both, queue.signal).finally(() => (waits = false));
+    // Until the other is free too, this one's short calls get in, and its end is the end of waiting.
+    try {
+      while (waits) {
+        await breathe();
+        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      }
+    } catch (reason) {
+      queue.abort(reason);
+    }
+    return done.finally(() => signal.removeEventListener("abort", leave));
   }, signal);
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Matrices {
     team: Option<Box<dyn Team>>,
     /// Memory for a thread's products.
     spare: RefCell<Vec<f32>>,
-    /// What a helper failed with. Products are zeros from then on, and no run succeeds.
+    /// What a helper failed with. Products mean nothing from then on, and no run succeeds.
     fault: RefCell<Option<Error>>,
 }
 

@@ -248,12 +248,8 @@ impl Backend for Cpu {
         Box::pin(std::future::ready(self.alive()))
     }
 
-    fn prefill_rows(&self) -> usize {
-        ROWS
-    }
-
     fn next_rows(&self) -> usize {
-        self.prefill_rows()
+        ROWS
     }
 
     fn depth(&self) -> usize {

@@ -288,10 +288,6 @@ impl Backend for Gpu {
         })
     }
 
-    fn prefill_rows(&self) -> usize {
-        pace::MOST
-    }
-
     fn next_rows(&self) -> usize {
         self.pace.rows()
     }

@@ -63,11 +63,12 @@ impl Pace {
             return;
         }
         let fitting = (n_rows as f64 * TARGET / seconds.max(1e-6)) as usize;
-        // A run that was cut short by the end of its text tells that more rows would fit, not that fewer do.
         let most = (n_rows.max(self.rows()) * GROWTH).min(MOST);
+        // A run that was cut short by the end of its text and was done in time does not tell that fewer rows fit.
+        let least = if n_rows < self.rows() && fitting >= n_rows { self.rows() } else { LEAST };
         // Kernels compute whole tiles.
         let step = if fitting >= 64 { 32 } else { LEAST };
-        self.rows.set((fitting / step * step).clamp(LEAST, most));
+        self.rows.set((fitting / step * step).clamp(least, most));
     }
 }
 
@@ -103,6 +104,23 @@ mod tests {
             );
         }
         assert_eq!(settled(0.0, 1.0).last(), Some(&LEAST));
+    }
+
+    #[test]
+    fn a_short_run_that_is_done_in_time_changes_nothing() {
+        let pace = Pace::new(false);
+        settled_into(&pace, 512);
+        pace.learn(3, 0.010);
+        assert_eq!(pace.rows(), 512);
+        pace.learn(3, 2.0 * TARGET);
+        assert!(pace.rows() < 512);
+    }
+
+    /// Runs that take no time.
+    fn settled_into(pace: &Pace, rows: usize) {
+        while pace.rows() < rows {
+            pace.learn(pace.rows(), 1e-4);
+        }
     }
 
     #[test]

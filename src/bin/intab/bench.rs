@@ -166,15 +166,16 @@ async fn run_prompt(engine: &mut Engine, n_prompt: usize, args: &BenchArgs) -> R
 async fn measure(engine: &mut Engine, args: &BenchArgs, best: &Ceilings) -> Result<serde_json::Value> {
     let n_ctx = engine.facts().n_ctx;
     let fits = |n: &&usize| n.saturating_add(args.new_tokens) <= n_ctx;
-    let mut first: Option<Times> = None;
+    let mut first: Option<(usize, Times)> = None;
     let mut prefill_at = serde_json::Map::new();
     for n in args.prompt_tokens.iter().filter(fits) {
         let times = run_prompt(engine, *n, args).await?;
         prefill_at.insert(n.to_string(), json!(times.prefill));
-        first.get_or_insert(times);
+        first.get_or_insert((*n, times));
     }
     let problem = || Error::input("prompt_tokens", format!("the context of {n_ctx} holds none of them"));
-    let Times { prefill, decode, encode_ms, first_token_ms } = first.ok_or_else(problem)?;
+    let (n_prompt, times) = first.ok_or_else(problem)?;
+    let Times { prefill, decode, encode_ms, first_token_ms } = times;
     let [mut decode_at, mut bytes_at, mut floor_at] = [(); 3].map(|()| serde_json::Map::new());
     for depth in args.depth.iter().filter(fits) {
         engine.time_decode(*depth, 2, precision(engine, args)).await?; // warms up
@@ -194,7 +195,7 @@ async fn measure(engine: &mut Engine, args: &BenchArgs, best: &Ceilings) -> Resu
         "device": facts.device,
         "features": facts.features,
         "precision": precision(engine, args).name(),
-        "prompt_tokens": args.prompt_tokens[0],
+        "prompt_tokens": n_prompt,
         "new_tokens": args.new_tokens,
         "prefill_tokens_per_second": prefill,
         "prefill_tokens_per_second_at": prefill_at,

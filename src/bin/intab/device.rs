@@ -21,7 +21,7 @@ use super::{
 };
 
 /// Where, how large and how small.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct DeviceArgs {
     /// The device that runs the model; auto takes a GPU where there is a real one
     #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
@@ -118,6 +118,14 @@ impl DeviceArgs {
             }
         }
         self.load_checkpoint(&checkpoint, Fusion::default()).await
+    }
+
+    /// Loads a model that makes drafts for another; its context may be shorter.
+    pub async fn load_draft(&self, model: &Path) -> Result<Engine> {
+        let checkpoint = format::open_path(model).await?;
+        let most = model::read(&checkpoint).await?.config.n_ctx_train;
+        let own = DeviceArgs { context: self.context.map(|n| n.min(most)), ..self.clone() };
+        own.load_checkpoint(&checkpoint, Fusion::default()).await
     }
 
     /// Loads a model whose files are open.

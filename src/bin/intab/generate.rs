@@ -184,7 +184,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
     let options = args.options(engine.defaults(), seed)?;
     let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };
     let draft = match &args.draft {
-        Some(model) => Some(Rc::new(RefCell::new(args.device.load(model, None).await?))),
+        Some(model) => Some(Rc::new(RefCell::new(args.device.load_draft(model).await?))),
         None => None,
     };
     let output = stream_with(&mut engine, &ids, options, draft, show).await?;

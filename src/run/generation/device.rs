@@ -36,10 +36,20 @@ impl Generation {
             }
         }
         self.prefilled += n;
+        engine.cached.tokens.extend(&self.prompt[self.prefilled - n..self.prefilled]);
+        Ok(Event::Prefill { done: self.prefilled, total: self.prompt.len() })
+    }
+
+    /// Whether a model that makes drafts has yet to read what this one has.
+    pub(super) fn is_drafter_behind(&self) -> bool {
+        self.speculator.as_ref().is_some_and(|speculator| speculator.is_behind(self.prefilled))
+    }
+
+    /// A chunk of it.
+    pub(super) async fn let_drafter_read(&mut self) -> Result<Event> {
         if let Some(speculator) = &mut self.speculator {
             speculator.read(self.prefilled).await?;
         }
-        engine.cached.tokens.extend(&self.prompt[self.prefilled - n..self.prefilled]);
         Ok(Event::Prefill { done: self.prefilled, total: self.prompt.len() })
     }
 

@@ -93,7 +93,8 @@ impl Generation {
         prompt.extend(forced);
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
-        engine.compute(options.precision.unwrap_or(engine.facts().backend.usual_precision()));
+        let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
+        engine.compute(precision);
         let beyond = engine.is_beyond(prompt.len());
         let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
         if engine.cached.beyond != beyond || other_source {
@@ -117,9 +118,7 @@ impl Generation {
                 let problem = "it makes drafts for a text whose tokens the device draws, not for beams or the host's choice";
                 return Err(Error::input("draft", problem));
             }
-            (Way::Device, None) if options.speculation.pays_on(engine.facts().backend) => {
-                Some(Drafter::Lookup)
-            }
+            (Way::Device, None) if options.speculation.pays(engine, precision) => Some(Drafter::Lookup),
             (_, None) => None,
         };
         let speculator = drafter.map(|drafter| Speculator::new(drafter, engine, &prompt, source.as_deref()));
@@ -189,6 +188,7 @@ impl Generation {
         let event = match () {
             _ if self.aborted => self.finish(FinishReason::Abort).await,
             _ if self.source.is_some() => self.read_source(engine).await,
+            _ if self.is_drafter_behind() => self.let_drafter_read().await,
             _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
             _ => match self.way {
                 Way::Device => self.token(engine).await,

@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::Generation;
 use crate::{
-    backend::{Kind, Precision},
+    backend::{Kind, Precision, Prepared},
     error::{Error, Result},
     format::LocalFuture,
     model::IDS,
@@ -30,7 +30,15 @@ impl Generation {
         if rows.len() == 1 {
             return Ok(());
         }
-        let drawn = self.verify(engine, &rows).await?;
+        let checks = match checks(engine).await {
+            // Guessing is no must.
+            Err(Error::OutOfMemory { .. }) if engine.facts().backend == Kind::Cpu => {
+                self.speculator = None;
+                return Ok(());
+            }
+            checks => checks?,
+        };
+        let drawn = self.verify(engine, checks, &rows).await?;
         let (n, accepted) = (rows.len() - 1, drawn.len() - 1);
         if let Some(speculator) = &mut self.speculator {
             speculator.learn(n, accepted);
@@ -60,11 +68,12 @@ impl Generation {
     /// Reads `rows`, the last token and a draft; gives the tokens drawn after each of them, up to the first that is not the
     /// draft's, or the one after the draft. The keys and values of what was not drawn are left behind in the cache, where no
     /// row sees them before others are written over them.
-    async fn verify(&mut self, engine: &mut Engine, rows: &[u32]) -> Result<Vec<u32>> {
-        let Engine { plans, backend, .. } = &mut *engine;
-        let missing = || Error::input("model", "it writes no text");
-        let verify = plans.verify.as_mut().ok_or_else(missing)?.prepared(backend.as_mut()).await?;
-        let draw = plans.draw.as_mut().ok_or_else(missing)?.prepared(backend.as_mut()).await?;
+    async fn verify(
+        &mut self,
+        engine: &mut Engine,
+        [verify, draw]: [Prepared; 2],
+        rows: &[u32],
+    ) -> Result<Vec<u32>> {
         let before = Instant::now();
         let run = self.run(engine, self.position(), rows.len());
         engine.backend.write_u32(IDS, 0, rows)?;
@@ -75,16 +84,19 @@ impl Generation {
         let checked = engine.backend.run(verify, &run, Stage::Logits);
         engine.backend.set_precision(precision);
         checked?;
+        let mut encoding = before.elapsed();
         // What a draw counts must not be taken back, where something looks at it; else a device need not be waited for.
         let at_once = engine.backend.depth() > 1 && !self.sampling.has_penalties();
         let mut draws: VecDeque<LocalFuture<'static, Result<u32>>> = VecDeque::new();
         let mut drawn = Vec::new();
         for guess in rows[1..].iter().map(Some).chain([None]) {
             let next = drawn.len() + draws.len();
+            let before = Instant::now();
             for row in next..if at_once { rows.len() } else { next + 1 } {
                 let run = Run { n_rows: row as u32 + 1, draw: run.draw + row as u32, ..run };
                 draws.push_back(engine.backend.run_for_token(draw, &run, IDS)?);
             }
+            encoding += before.elapsed();
             let Some(token) = draws.pop_front() else { break };
             let id = token.await?;
             drawn.push(id);
@@ -92,7 +104,7 @@ impl Generation {
                 break;
             }
         }
-        self.output.timings.encode_ms += before.elapsed().as_secs_f64() * 1e3;
+        self.output.timings.encode_ms += encoding.as_secs_f64() * 1e3;
         if at_once {
             for token in draws {
                 // Scores after a wrong guess mean nothing.
@@ -102,4 +114,13 @@ impl Generation {
         }
         Ok(drawn)
     }
+}
+
+/// The plans that check a draft and draw from what comes of it, made when they are first needed.
+async fn checks(engine: &mut Engine) -> Result<[Prepared; 2]> {
+    let Engine { plans, backend, .. } = engine;
+    let missing = || Error::input("model", "it writes no text");
+    let verify = plans.verify.as_mut().ok_or_else(missing)?.prepared(backend.as_mut()).await?;
+    let draw = plans.draw.as_mut().ok_or_else(missing)?.prepared(backend.as_mut()).await?;
+    Ok([verify, draw])
 }

@@ -1,7 +1,8 @@
 //! Speculative decoding (Leviathan et al., "Fast Inference from Transformers via Speculative Decoding", 2023): something cheap
 //! guesses the next tokens, and one run of the model checks them all. Here a guess is right if it is the very token that
 //! the model draws at its place, by the random number that it has there anyway; so the text is that of a generation
-//! without guesses, whoever makes them.
+//! without guesses, whoever makes them. Sums of floats are rounded otherwise for many rows than for one, which may decide between
+//! two tokens that are as likely; those of integers are not.
 
 #![expect(
     clippy::await_holding_refcell_ref,
@@ -16,7 +17,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::Engine;
 use crate::{
-    backend::Kind,
+    backend::{Kind, Precision},
     error::{Error, Result},
     plan::Run,
 };
@@ -30,7 +31,8 @@ const SHORT_DRAFT: usize = 3;
 /// Whether the next tokens are guessed from the text itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Speculation {
-    /// Where it pays: on the CPU, which reads its weights once for all tokens of a draft.
+    /// Where it pays and changes no bit: on the CPU, which reads its weights once for all tokens of a draft, if it multiplies all
+    /// matrices as integers.
     #[default]
     Auto,
     /// Never.
@@ -53,10 +55,14 @@ impl Speculation {
         }
     }
 
-    /// Whether it is wanted on a device.
-    pub(super) fn pays_on(self, kind: Kind) -> bool {
+    /// Whether it is wanted for texts in this precision.
+    pub(super) fn pays(self, engine: &Engine, precision: Precision) -> bool {
         match self {
-            Speculation::Auto => kind == Kind::Cpu,
+            Speculation::Auto => {
+                engine.facts().backend == Kind::Cpu
+                    && precision == Precision::Fast
+                    && engine.plans.decode.as_ref().is_some_and(|decode| decode.plan.is_of_integers())
+            }
             Speculation::Off => false,
             Speculation::Prompt => true,
         }
@@ -90,6 +96,10 @@ pub(super) struct Speculator {
     text: Vec<u32>,
     /// How long the next draft may be.
     length: usize,
+    /// How much of the text a model that guesses has read.
+    n_read: usize,
+    /// Whether it has nothing more to say: its context is full, or the text is not of its vocabulary.
+    is_spent: bool,
 }
 
 impl Speculator {
@@ -109,6 +119,8 @@ impl Speculator {
             purse: Purse::new(engine.facts().backend, share),
             text: [source.unwrap_or_default(), prompt].concat(),
             length: SHORT_DRAFT,
+            n_read: 0,
+            is_spent: false,
         })
     }
 
@@ -122,13 +134,19 @@ impl Speculator {
         self.text.last().copied()
     }
 
-    /// Lets a model that guesses read what comes before the answer, up to the token `end` of it, so that this takes no longer
-    /// at a time than the generation's own reading.
+    /// Whether a model that guesses has less than the first `end` tokens of the text.
+    pub fn is_behind(&self, end: usize) -> bool {
+        matches!(self.drafter, Drafter::Model(_)) && self.n_read < end
+    }
+
+    /// Lets a model that guesses read a chunk of the first `end` tokens.
     pub async fn read(&mut self, end: usize) -> Result<()> {
-        match &self.drafter {
-            Drafter::Lookup => Ok(()),
-            Drafter::Model(other) => model::lock(other)?.read_draft(&self.text[..end]).await,
+        if let Drafter::Model(other) = &self.drafter
+            && model::lock(other)?.read_draft(&self.text[..end]).await?
+        {
+            self.n_read = end;
         }
+        Ok(())
     }
 
     /// Whether to wait for `n` tokens that are on their way, to make a draft then.
@@ -136,7 +154,7 @@ impl Speculator {
         match self.drafter {
             _ if !self.purse.allows(SHORT_DRAFT) => false,
             Drafter::Lookup => lookup::go_on(&self.text, n + 1).len() > n,
-            Drafter::Model(_) => true,
+            Drafter::Model(_) => !self.is_spent,
         }
     }
 
@@ -152,7 +170,11 @@ impl Speculator {
         }
         match &self.drafter {
             Drafter::Lookup => Ok(lookup::go_on(&self.text, n)),
-            Drafter::Model(other) => model::lock(other)?.draft(&self.text, n, run).await,
+            Drafter::Model(other) => {
+                let draft = model::lock(other)?.draft(&self.text, n, run).await?;
+                self.is_spent = draft.is_empty();
+                Ok(draft)
+            }
         }
     }
 

@@ -60,8 +60,9 @@ pub fn check(small: &Engine, large: &Engine) -> Result<()> {
 }
 
 impl Engine {
-    /// Makes sure that the cache holds all but the last token of `text`, as far as the context has room for it.
-    pub(super) async fn read_draft(&mut self, text: &[u32]) -> Result<()> {
+    /// Reads a chunk of what the cache lacks of all but the last token of `text`, as far as the context has room for it. Gives
+    /// whether it lacks nothing more.
+    pub(super) async fn read_draft(&mut self, text: &[u32]) -> Result<bool> {
         if self.unloaded {
             return Err(Error::Unloaded);
         }
@@ -82,18 +83,19 @@ impl Engine {
         let prefill = self.plans.prefill.as_ref().ok_or_else(problem)?;
         let (rows, prepared) = (prefill.plan.max_rows, prefill.ready()?);
         let decode = self.plans.decode.as_ref().ok_or_else(problem)?.ready()?;
-        while self.cached.tokens.len() < known {
-            let pos = self.cached.tokens.len();
-            let chunk = &text[pos..known.min(pos + rows)];
+        let pos = self.cached.tokens.len();
+        let end = known.min(pos + rows.min(self.backend.next_rows()));
+        if pos < end {
+            let chunk = &text[pos..end];
             self.backend.write_u32(IDS, 0, chunk)?;
             let run = self.run_at(pos, chunk.len());
             self.backend.run(if chunk.len() == 1 { decode } else { prepared }, &run, Stage::Body)?;
             self.cached.tokens.extend_from_slice(chunk);
-            if chunk.len() == rows {
+            if end < known {
                 self.backend.settle().await?;
             }
         }
-        Ok(())
+        Ok(end >= known)
     }
 
     /// Up to `n` tokens after `text`, drawn as by `run` and the runs after it; none where the context is full, or the text
@@ -104,7 +106,7 @@ impl Engine {
         let (Some(last), true) = (text.last().filter(|id| (**id as usize) < n_vocab), n > 0) else {
             return Ok(Vec::new());
         };
-        self.read_draft(text).await?;
+        while !self.read_draft(text).await? {}
         if self.cached.tokens.len() + 1 < text.len() {
             return Ok(Vec::new());
         }
