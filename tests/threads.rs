@@ -8,7 +8,7 @@ use intab::{
     Error, Result,
     backend::{
         Precision,
-        cpu::team::{Hire, Job, Shape, Team, Threads},
+        cpu::team::{Hire, Job, Shape, Slice, Strided, Team, Threads},
     },
     format,
     run::{Engine, Event, GenerateOptions, LoadOptions, Prefer, load},
@@ -54,14 +54,19 @@ fn generate(engine: &mut Engine, ids: &[u32], precision: Precision) -> Result<Ve
 
 #[test]
 fn any_number_of_threads_gives_the_numbers_of_one() {
+    // Experts; windows and capped scores; sinks.
     let models =
-        ["models/intab-stories.gguf", "tests/data/models/qwen3_moe.gguf", "tests/data/models/qwen3.gguf"];
-    for model in models.map(common::repo) {
+        ["qwen3_moe", "qwen3", "gemma2-9b", "gpt_oss"].map(|name| format!("tests/data/models/{name}.gguf"));
+    for model in [&["models/intab-stories.gguf".to_owned()], &models[..]]
+        .concat()
+        .iter()
+        .map(|path| common::repo(path))
+    {
         let mut alone = engine(&model, 1, helpers);
         let held = alone.counters();
         let n_vocab = alone.facts().config.n_vocab as u32;
         let mut rng = common::rng();
-        let ids: Vec<u32> = (0..21).map(|_| rng.u32(..n_vocab)).collect();
+        let ids: Vec<u32> = (0..53).map(|_| rng.u32(..n_vocab)).collect();
         for n in [2, 3, 5] {
             let mut together = engine(&model, n, helpers);
             assert!(together.facts().features.contains(&format!("{n} threads")));
@@ -73,16 +78,19 @@ fn any_number_of_threads_gives_the_numbers_of_one() {
                 let [expected, found] =
                     [&mut alone, &mut together].map(|engine| block_on(engine.logits(&ids)).unwrap());
                 assert_eq!(expected, found, "{} with {n} threads", model.display());
-                let [expected, found] =
-                    [&mut alone, &mut together].map(|engine| generate(engine, &ids[..5], precision).unwrap());
-                assert_eq!(expected, found, "{} with {n} threads", model.display());
+                // The second goes on where the first ended.
+                for ids in [&ids[..5], &ids] {
+                    let [expected, found] =
+                        [&mut alone, &mut together].map(|engine| generate(engine, ids, precision).unwrap());
+                    assert_eq!(expected, found, "{} with {n} threads", model.display());
+                }
             }
         }
     }
 }
 
 /// A team that can take few numbers at a time.
-struct Narrow(Threads);
+struct Narrow(Threads, usize);
 
 impl Team for Narrow {
     fn n_helpers(&self) -> usize {
@@ -90,21 +98,28 @@ impl Team for Narrow {
     }
 
     fn most_numbers(&self) -> usize {
-        1200
+        self.1
     }
 
     fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
-        assert!(bytes.len() <= 4 * 1200);
+        assert!(bytes.len() <= 4 * self.1);
         self.0.write(helper, id, part, bytes)
     }
 
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
-        assert!(xs.iter().map(|x| x.len()).sum::<usize>() <= 1200);
+        assert!(xs.iter().map(|x| x.len()).sum::<usize>() <= self.1);
         self.0.start(jobs, xs, fast);
     }
 
+    fn start_attention(&self, slice: &Slice, q: Strided, k: Strided, v: Strided) {
+        let all = [slice.keys(k), slice.keys(v)].into_iter().flatten().map(<[f32]>::len).sum::<usize>();
+        assert!(all + slice.n_rows * slice.shape.q_dim() <= self.1);
+        assert_eq!(Slice::from_words(slice.to_words()), *slice);
+        self.0.start_attention(slice, q, k, v);
+    }
+
     fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
-        assert!(y.len() <= 1200);
+        assert!(y.len() <= self.1);
         self.0.finish(helper, y)
     }
 
@@ -115,13 +130,19 @@ impl Team for Narrow {
 
 #[test]
 fn what_is_too_much_for_one_message_goes_in_several() {
-    let model = common::repo("tests/data/models/qwen3.gguf");
-    let ids: Vec<u32> = (0..40).collect();
-    let mut alone = engine(&model, 1, helpers);
-    let mut narrow = engine(&model, 2, |n| Ok(Box::new(Narrow(Threads::new(n)?))));
-    let [expected, found] = [&mut alone, &mut narrow].map(|engine| block_on(engine.logits(&ids)).unwrap());
-    // Few rows at a time are added up in another order than many.
-    assert!(common::nmse(&expected, &found) < 1e-11);
+    // Of the second, one or two heads of an attention fit.
+    for (model, n_ids, most) in
+        [("tests/data/models/qwen3.gguf", 40, 1200), ("models/intab-stories.gguf", 120, 20_000)]
+    {
+        let model = common::repo(model);
+        let ids: Vec<u32> = (0..n_ids).collect();
+        let mut alone = engine(&model, 1, helpers);
+        let mut narrow = engine(&model, 2, move |n| Ok(Box::new(Narrow(Threads::new(n)?, most))));
+        let [expected, found] =
+            [&mut alone, &mut narrow].map(|engine| block_on(engine.logits(&ids)).unwrap());
+        // Few rows at a time are added up in another order than many.
+        assert!(common::nmse(&expected, &found) < 1e-11);
+    }
 }
 
 /// A team whose only helper breaks once it has to multiply.
@@ -141,6 +162,8 @@ impl Team for Broken {
     }
 
     fn start(&self, _: &[Vec<Job>], _: &[&[f32]], _: bool) {}
+
+    fn start_attention(&self, _: &Slice, _: Strided, _: Strided, _: Strided) {}
 
     fn finish(&self, _: usize, _: &mut [f32]) -> Result<()> {
         Err(Error::Device { what: "a worker".into(), problem: "it is gone".into() })

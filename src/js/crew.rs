@@ -6,7 +6,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::convert::throw;
 use crate::{
-    backend::cpu::team::{Job, Member, Shape, Team},
+    backend::cpu::team::{Job, Member, Shape, Slice, Strided, Team},
     error::{Error, Result},
     quant::DType,
 };
@@ -33,6 +33,8 @@ extern "C" {
     fn input(this: &Crew, x: &[f32], at: usize);
     #[wasm_bindgen(method)]
     fn multiply(this: &Crew, helper: usize, n_rows: usize, n_in: usize, fast: bool, jobs: &[u32]);
+    #[wasm_bindgen(method)]
+    fn attend(this: &Crew, helper: usize, slice: &[u32], n_kv: usize, q_at: usize, n_q: usize);
     #[wasm_bindgen(method, catch)]
     fn output(this: &Crew, helper: usize, y: &mut [f32]) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -94,6 +96,25 @@ impl Team for Workers {
         }
     }
 
+    fn start_attention(&self, slice: &Slice, q: Strided, k: Strided, v: Strided) {
+        let mut at = 0;
+        let mut send = |row: &[f32]| {
+            self.0.input(row, at);
+            at += row.len();
+            at
+        };
+        let n_kv = slice.keys(k).chain(slice.keys(v)).map(&mut send).last().unwrap_or(0);
+        let mut first = n_kv;
+        for helper in 0..self.n_helpers() {
+            let slice = slice.of_helper(helper);
+            let end = slice.queries(q).map(&mut send).last().unwrap_or(first);
+            if end > first {
+                self.0.attend(helper, &slice.to_words(), n_kv, first, end - first);
+            }
+            first = end;
+        }
+    }
+
     fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
         self.0.output(helper, y).map_err(thrown)
     }
@@ -151,6 +172,28 @@ impl Helper {
         let job = |&[id, first, end]: &[u32; 3]| Job { id, rows: first as usize..end as usize };
         let jobs: Vec<Job> = jobs.as_chunks().0.iter().map(job).collect();
         self.member.multiply(&jobs, &xs, fast, &mut self.y).map_err(throw)?;
+        y.copy_from(&self.y);
+        Ok(())
+    }
+
+    /// This worker's rows of an attention, told by `Slice::to_words`: `kv` are all keys and then all values.
+    pub fn attend(
+        &mut self,
+        slice: &[u32],
+        kv: &Float32Array,
+        q: &Float32Array,
+        y: &Float32Array,
+    ) -> Result<(), JsValue> {
+        let none = || throw(Error::input("attention", "it is not told in so many words"));
+        let slice = Slice::from_words(slice.try_into().map_err(|_| none())?);
+        let n = kv.length() as usize;
+        self.x.resize(n + q.length() as usize, 0.0);
+        let (own_kv, own_q) = self.x.split_at_mut(n);
+        kv.copy_to(own_kv);
+        q.copy_to(own_q);
+        self.y.resize(y.length() as usize, 0.0);
+        let (k, v) = own_kv.split_at(n / 2);
+        slice.attend(own_q, k, v, &mut self.y);
         y.copy_from(&self.y);
         Ok(())
     }

@@ -7,11 +7,11 @@ import { DeviceError } from "./errors.js";
 export const WORDS = 64;
 /**
  * In them: orders given and orders done, what to do, the length of an error's text, pages of memory, operands, and behind
- * `JOBS` three words for each job: a matrix, and the first and the end of its rows.
+ * `JOBS` three words for each job: a matrix, and the first and the end of its rows; or the words of a part of an attention.
  */
 export const [GIVEN, DONE, ORDER, FAILED, PAGES, ID, FIRST, END, ROWS, N_IN, FAST, TYPE, JOBS] = Array(13).keys();
 /** Values of `ORDER`. */
-export const [WRITE, MULTIPLY, ROW] = [1, 2, 3];
+export const [WRITE, MULTIPLY, ROW, ATTEND] = [1, 2, 3, 4];
 /** Looks for a change before sleeping: some tens of microseconds, less than waking takes. */
 const LOOKS = 10_000;
 /** Bytes that can be sent, or got back from each helper, at a time. */
@@ -129,6 +129,15 @@ export class Crew {
     control[at + END] = jobs.length;
     control.set(jobs, at + JOBS);
     this.#give(at);
+  }
+
+  /**
+   * Lets a helper begin with its part of an attention: keys and values are the first numbers of the input, its queries lie behind.
+   * @param {number} helper @param {Uint32Array} slice @param {number} nKv @param {number} qAt @param {number} nQ
+   */
+  attend(helper, slice, nKv, qAt, nQ) {
+    this.#control.set(slice, WORDS * helper + JOBS);
+    this.#order(helper, { [ORDER]: ATTEND, [END]: slice.length, [N_IN]: nKv, [FIRST]: qAt, [ROWS]: nQ });
   }
 
   /** @param {number} helper @param {Float32Array} y Gets what the helper was told to make. */

@@ -1,6 +1,7 @@
 // A helper of `crew.js`: multiplies its part of the matrices when told through shared memory. It ends by being terminated.
 
 import {
+  ATTEND,
   DONE,
   END,
   FAILED,
@@ -45,6 +46,11 @@ async function begin({ module, glueUrl, index, control, input, output }) {
       for (let at = 0; at < jobs.length; at += 3) rows += jobs[at + 2] - jobs[at + 1];
       const xs = x.subarray(0, words[ROWS] * words[N_IN]);
       helper.multiply(jobs, words[FAST] === 1, words[N_IN], xs, y.subarray(0, words[ROWS] * rows));
+    },
+    [ATTEND]() {
+      const slice = Uint32Array.from(words.subarray(JOBS, JOBS + words[END]));
+      const q = x.subarray(words[FIRST], words[FIRST] + words[ROWS]);
+      helper.attend(slice, x.subarray(0, words[N_IN]), q, y.subarray(0, words[ROWS]));
     },
     [ROW]() {
       helper.row(words[ID], words[FIRST], y.subarray(0, words[N_IN]));

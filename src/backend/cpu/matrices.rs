@@ -30,9 +30,9 @@ pub(super) struct Product<'a> {
 pub(super) struct Matrices {
     known: HashMap<String, (u32, Shape)>,
     own: Member,
-    team: Option<Box<dyn Team>>,
-    /// Memory for a thread's products.
-    spare: RefCell<Vec<f32>>,
+    pub(super) team: Option<Box<dyn Team>>,
+    /// Memory for a thread's results.
+    pub(super) spare: RefCell<Vec<f32>>,
     /// What a helper failed with. Products mean nothing from then on, and no run succeeds.
     fault: RefCell<Option<Error>>,
 }
@@ -159,10 +159,16 @@ impl Matrices {
 
     /// Puts a thread's products where they belong among those of `rows`.
     fn put(&self, thread: usize, rows: &Range<usize>, mut part: &[f32], y: &mut [f32]) {
+        let blocks: Vec<Range<usize>> = self.blocks(thread, rows.clone()).collect();
         for y in y.chunks_exact_mut(rows.len()) {
-            for block in self.blocks(thread, rows.clone()) {
+            for block in &blocks {
                 let (products, rest) = part.split_at(block.len());
-                y[block.start - rows.start..block.end - rows.start].copy_from_slice(products);
+                let y = &mut y[block.start - rows.start..block.end - rows.start];
+                match (<&mut [f32; BLOCK]>::try_from(&mut *y), products.try_into()) {
+                    // Most have one length, which then takes no loop.
+                    (Ok(y), Ok(products)) => *y = products,
+                    _ => y.copy_from_slice(products),
+                }
                 part = rest;
             }
         }
@@ -183,7 +189,7 @@ impl Matrices {
     }
 
     /// Runs `f` unless a helper has failed, and notes it if one does.
-    fn noting(&self, f: impl FnOnce() -> Result<()>) {
+    pub(super) fn noting(&self, f: impl FnOnce() -> Result<()>) {
         let mut fault = self.fault.borrow_mut();
         if fault.is_none() {
             *fault = f().err();

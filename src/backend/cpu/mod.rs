@@ -7,6 +7,7 @@ mod fused;
 mod matrices;
 mod ops;
 mod sample;
+mod slice;
 pub mod team;
 
 pub use sample::{penalize, pick};

@@ -5,13 +5,15 @@ use std::{collections::HashMap, ops::Range};
 use intab_kernels::{function, row};
 
 use super::{
-    Cells, Scratch, attention, experts,
+    Cells, Scratch,
+    attention::{self, Attention, Sight, Strided},
+    experts,
     matrices::{Matrices, Product},
     sample,
 };
 use crate::{
     backend::Precision,
-    plan::{Function, Index, NormKind, Op, Plan, RopeStyle, Run, Step, Storage, Value, padded},
+    plan::{Function, Index, Keys, NormKind, Op, Plan, RopeStyle, Run, Step, Storage, Value, padded},
 };
 
 /// All memory that a plan's steps read and write.
@@ -65,6 +67,15 @@ impl Memory<'_> {
     pub fn words(&self, value: Value, r: usize) -> &[u32] {
         let info = &self.plan[value];
         &self.words[&info.name][r * info.cols..][..info.cols]
+    }
+
+    fn strided(&self, value: Value) -> Strided<'_> {
+        Strided { numbers: self.floats(value), stride: self.plan[value].stride() }
+    }
+
+    fn strided_words(&self, value: Value) -> Strided<'_, u32> {
+        let info = &self.plan[value];
+        Strided { numbers: &self.words[&info.name], stride: info.cols }
     }
 
     /// Entry `r` of a list with one for each row, or else the row's position.
@@ -178,10 +189,23 @@ impl Memory<'_> {
                 self.put(cache, cells);
             }
             Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
-                let inputs = attention::Inputs { q, k, v, shape, keys, bias, sinks };
                 let (n, stride) = (self.n_rows(y, run), self.plan[y].stride());
                 let mut cells = self.take(y);
-                attention::attend(self, &inputs, run, n, &mut cells, stride);
+                let attention = Attention {
+                    shape,
+                    q: self.strided(q),
+                    k: self.strided(k),
+                    v: self.strided(v),
+                    sight: match keys {
+                        Keys::Causal => Sight::Causal { pos: run.pos as usize, first: 0 },
+                        Keys::Table(table) => Sight::Table(self.strided_words(table)),
+                        Keys::Spans(spans) => Sight::Spans(self.strided_words(spans)),
+                        Keys::All => Sight::All(run.n_keys as usize),
+                    },
+                    bias: bias.map(|bias| (self.strided(bias), self.plan[bias].cols)),
+                    sinks: sinks.map(|sinks| self.row(sinks, 0)),
+                };
+                self.matrices.attend(&attention, n, &mut cells, stride);
                 self.put(y, cells);
             }
             Op::Map { x, f } => {

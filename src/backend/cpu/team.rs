@@ -12,6 +12,7 @@ use std::{collections::HashMap, ops::Range, rc::Rc};
 use intab_kernels::linear::{Inputs, Matrix};
 
 use super::out_of_memory;
+pub use super::{attention::Strided, slice::Slice};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
@@ -56,7 +57,12 @@ pub trait Team {
     /// may be quantized.
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool);
 
-    /// Waits for a helper to end: `y` is `[xs.len(), job.rows.len()]` for one job after the other.
+    /// Lets each helper that has any rows begin with its part ([`Slice::of_helper`]) of an attention. `q` has all rows of the run;
+    /// `k` and `v` have all positions.
+    fn start_attention(&self, slice: &Slice, q: Strided, k: Strided, v: Strided);
+
+    /// Waits for a helper to end: `y` is `[xs.len(), job.rows.len()]` for one job after the other, or the rows of its part of an
+    /// attention.
     fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()>;
 
     /// The weights of one of a helper's rows.

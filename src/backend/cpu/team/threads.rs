@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use super::{Job, Member, Shape, Team};
+use super::{Job, Member, Shape, Slice, Strided, Team};
 use crate::error::{Error, Result};
 
 /// How often a thread looks for work before it sleeps: waking takes longer than most steps of a model.
@@ -18,6 +18,7 @@ const LOOKS: usize = 20_000;
 enum Order {
     Write { id: u32, part: Shape, bytes: Vec<u8> },
     Multiply { jobs: Vec<Job>, xs: Arc<[Vec<f32>]>, fast: bool },
+    Attend { slice: Slice, q: Vec<f32>, kv: Arc<[Vec<f32>; 2]> },
     Row { id: u32, row: usize, n_in: usize },
 }
 
@@ -85,6 +86,11 @@ fn serve(inbox: &Receiver<Order>, outbox: &Sender<Result<Vec<f32>>>) {
                 let mut y = vec![0.0; xs.len() * n_rows];
                 member.multiply(&jobs, &xs, fast, &mut y).map(|()| y)
             }
+            Order::Attend { slice, q, kv } => {
+                let mut y = vec![0.0; q.len()];
+                slice.attend(&q, &kv[0], &kv[1], &mut y);
+                Ok(y)
+            }
             Order::Row { id, row, n_in } => {
                 let mut weights = vec![0.0; n_in];
                 member.unpack_row(id, row, &mut weights).map(|()| weights)
@@ -114,6 +120,18 @@ impl Team for Threads {
         let xs: Arc<[Vec<f32>]> = xs.iter().map(|x| x.to_vec()).collect();
         for (helper, jobs) in jobs.iter().enumerate().filter(|(_, jobs)| !jobs.is_empty()) {
             self.order(helper, Order::Multiply { jobs: jobs.clone(), xs: xs.clone(), fast });
+        }
+    }
+
+    fn start_attention(&self, slice: &Slice, q: Strided, k: Strided, v: Strided) {
+        let all = |of: Strided| slice.keys(of).flatten().copied().collect();
+        let kv = Arc::new([all(k), all(v)]);
+        for helper in 0..self.n_helpers() {
+            let slice = slice.of_helper(helper);
+            let q: Vec<f32> = slice.queries(q).flatten().copied().collect();
+            if !q.is_empty() {
+                self.order(helper, Order::Attend { slice, q, kv: kv.clone() });
+            }
         }
     }
 
