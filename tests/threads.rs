@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{path::Path, rc::Rc};
+use std::{cell::Cell, path::Path, rc::Rc};
 
 use intab::{
     Error, Result,
@@ -78,8 +78,8 @@ fn any_number_of_threads_gives_the_numbers_of_one() {
                 let [expected, found] =
                     [&mut alone, &mut together].map(|engine| block_on(engine.logits(&ids)).unwrap());
                 assert_eq!(expected, found, "{} with {n} threads", model.display());
-                // The second goes on where the first ended.
-                for ids in [&ids[..5], &ids] {
+                // The second goes on where the first ended, which is beyond the windows.
+                for ids in [&ids[..20], &ids] {
                     let [expected, found] =
                         [&mut alone, &mut together].map(|engine| generate(engine, ids, precision).unwrap());
                     assert_eq!(expected, found, "{} with {n} threads", model.display());
@@ -145,8 +145,19 @@ fn what_is_too_much_for_one_message_goes_in_several() {
     }
 }
 
-/// A team whose only helper breaks once it has to multiply.
-struct Broken;
+/// What a helper breaks at.
+#[derive(Clone, Copy, PartialEq)]
+enum Breaks {
+    Multiplying,
+    Attending,
+}
+
+/// A team whose only helper breaks once it has to do this.
+struct Broken {
+    team: Threads,
+    at: Breaks,
+    is_broken: Cell<bool>,
+}
 
 impl Team for Broken {
     fn n_helpers(&self) -> usize {
@@ -157,29 +168,44 @@ impl Team for Broken {
         1 << 20
     }
 
-    fn write(&self, _: usize, _: u32, _: Shape, _: &[u8]) -> Result<()> {
-        Ok(())
+    fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
+        self.team.write(helper, id, part, bytes)
     }
 
-    fn start(&self, _: &[Vec<Job>], _: &[&[f32]], _: bool) {}
-
-    fn start_attention(&self, _: &Slice, _: Strided, _: Strided, _: Strided) {}
-
-    fn finish(&self, _: usize, _: &mut [f32]) -> Result<()> {
-        Err(Error::Device { what: "a worker".into(), problem: "it is gone".into() })
+    fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
+        self.is_broken.set(self.is_broken.get() || self.at == Breaks::Multiplying);
+        self.team.start(jobs, xs, fast);
     }
 
-    fn unpack_row(&self, _: usize, _: u32, _: usize, _: &mut [f32]) -> Result<()> {
-        Ok(())
+    fn start_attention(&self, slice: &Slice, q: Strided, k: Strided, v: Strided) {
+        self.is_broken.set(true);
+        self.team.start_attention(slice, q, k, v);
+    }
+
+    fn finish(&self, helper: usize, y: &mut [f32]) -> Result<()> {
+        if self.is_broken.get() {
+            return Err(Error::Device { what: "a worker".into(), problem: "it is gone".into() });
+        }
+        self.team.finish(helper, y)
+    }
+
+    fn unpack_row(&self, helper: usize, id: u32, row: usize, weights: &mut [f32]) -> Result<()> {
+        self.team.unpack_row(helper, id, row, weights)
     }
 }
 
 #[test]
 fn a_helper_that_fails_is_an_error_then_and_later() {
-    let mut engine = engine(&common::repo("tests/data/models/qwen3.gguf"), 2, |_| Ok(Box::new(Broken)));
-    for _ in 0..2 {
-        let error = generate(&mut engine, &[1, 2, 3], Precision::Exact).unwrap_err();
-        assert_eq!(error, Error::Device { what: "a worker".into(), problem: "it is gone".into() });
+    let ids: Vec<u32> = (0..40).collect();
+    for at in [Breaks::Multiplying, Breaks::Attending] {
+        let team = move |n| -> Result<Box<dyn Team>> {
+            Ok(Box::new(Broken { team: Threads::new(n)?, at, is_broken: Cell::new(false) }))
+        };
+        let mut engine = engine(&common::repo("tests/data/models/qwen3.gguf"), 2, team);
+        for _ in 0..2 {
+            let error = generate(&mut engine, &ids, Precision::Exact).unwrap_err();
+            assert_eq!(error, Error::Device { what: "a worker".into(), problem: "it is gone".into() });
+        }
     }
 }
 

@@ -271,7 +271,7 @@ async fn open_backend(options: &LoadOptions, bytes: u64) -> Result<(Box<dyn Back
         (Ok(gpu), _) => Ok((Box::new(gpu), "WebGPU is available".into())),
         (Err(Error::NoDevice { problem, .. }), _) => Ok((cpu(options, bytes).await?, problem)),
         (Err(error @ (Error::OutOfMemory { .. } | Error::Device { .. } | Error::DeviceLost { .. })), _) => {
-            Ok((cpu(options, bytes).await?, format!("the GPU failed when it was measured: {error}")))
+            Ok((cpu(options, bytes).await?, format!("the GPU failed: {error}")))
         }
         (Err(error), _) => Err(error),
     }

@@ -49,16 +49,20 @@ test("a model that waits for the one that makes its drafts still answers, and ca
     const [a, b] = [await loadStories(), await loadStories()];
     const order = [];
     const writes = b.generate("Once", { ignoreEos: true, maxNewTokens: 200 }).result.then(() => order.push("wrote"));
+    const abort = new AbortController();
+    const aborted = a.generate("Once", { draft: b, signal: abort.signal }).result;
     const waits = errorOf(a.generate("Once", { draft: b }).result);
     await a.tokenize("Once");
     order.push("tokenized");
+    abort.abort();
+    order.push((await aborted).finishReason);
     await a.unload();
     order.push("unloaded");
     const { name } = await waits;
     await writes;
     return { order, name };
   });
-  assert.deepEqual(found, { order: ["tokenized", "unloaded", "wrote"], name: "UnloadedError" });
+  assert.deepEqual(found, { order: ["tokenized", "abort", "unloaded", "wrote"], name: "UnloadedError" });
 });
 
 test("what cannot make drafts is refused, and so is an unknown way to guess", async () => {

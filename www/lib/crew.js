@@ -110,7 +110,7 @@ export class Crew {
     this.#finish(helper);
   }
 
-  /** @param {Float32Array} x A row for the products that follow. @param {number} at Where it goes. */
+  /** @param {Float32Array} x A row of what the next orders are about. @param {number} at Where it goes. */
   input(x, at) {
     this.#input.set(x, at);
   }

@@ -1,4 +1,4 @@
-// A helper of `crew.js`: multiplies its part of the matrices when told through shared memory. It ends by being terminated.
+// A helper of `crew.js`: multiplies by its part of the matrices, and attends, when told through shared memory. It ends by being terminated.
 
 import {
   ATTEND,

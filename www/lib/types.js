@@ -138,12 +138,13 @@
  *   better one is unlikely, or only when none is possible.
  * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
  * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
- * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"` on the CPU, where a token is
- *   the same whichever way its text was read; `"exact"` on WebGPU, where it would not be.
+ * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"` on the CPU, where it
+ *   does not matter how many tokens are read at once; `"exact"` on WebGPU, where it would.
  * @property {"auto" | "off" | "prompt"} [speculation] Guess the next tokens from how the text went on before, and check several
  *   at once: the text stays the same, and is there sooner where it repeats itself, as in summaries or code. `"auto"`, the
- *   default, does where that pays and changes no bit: on the CPU with quantized weights in the fast precision. Elsewhere
- *   rounding may decide between two tokens that are as likely. Not for beams, nor where something looks at each token's scores.
+ *   default, does where that pays and changes no bit: on the CPU in the fast precision, if all matrices are of small
+ *   integers, as in Q, TQ, IQ4 and MXFP4 types. Elsewhere rounding may decide between two tokens that are as likely. Not for
+ *   beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.

@@ -173,6 +173,7 @@ function alone(ids, job, signal) {
       });
     };
     const done = alone(rest, both, queue.signal).finally(() => (waits = false));
+    done.catch(() => {}); // whoever waits hears of it below, a moment later
     // Until the other is free too, this one's short calls get in, and its end is the end of waiting.
     try {
       while (waits) {

@@ -91,8 +91,9 @@ pub struct GenerateArgs {
     /// GPU]
     #[arg(long, value_enum)]
     precision: Option<PrecisionArg>,
-    /// Whether the next tokens are guessed from the text itself and checked together, which changes nothing but the speed; auto
-    /// does on the CPU
+    /// Whether the next tokens are guessed from the text itself and checked together; auto does where that pays and changes no
+    /// bit: on the CPU, in the fast precision, if all matrices are of small integers. Elsewhere rounding may decide between two
+    /// tokens that are as likely
     #[arg(long, value_enum, default_value_t = SpeculationArg::Auto)]
     speculation: SpeculationArg,
     /// A smaller model with the same vocabulary that makes the guesses instead
