@@ -45,13 +45,15 @@ fn what_is_told_before_a_load_is_what_it_takes_within_five_per_cent() {
 #[test]
 fn the_cache_of_a_longer_context_is_told_to_be_as_much_larger() {
     let checkpoint = block_on(format::open_path(&common::repo("models/intab-stories.gguf"))).unwrap();
-    let told = |n, kv_cache| {
-        let options = LoadOptions { context_length: Some(n), kv_cache, ..LoadOptions::default() };
-        block_on(estimate(&checkpoint, &options, Kind::Gpu)).unwrap().cache
-    };
-    assert_eq!(told(512, KvCache::F32), 4 * told(128, KvCache::F32));
-    assert_eq!(told(512, KvCache::F32), 2 * told(512, KvCache::F16));
-    assert_eq!(told(512, KvCache::F32) / 32 * 9, told(512, KvCache::Q8_0));
+    for kind in [Kind::Cpu, Kind::Gpu] {
+        let told = |n, kv_cache| {
+            let options = LoadOptions { context_length: Some(n), kv_cache, ..LoadOptions::default() };
+            block_on(estimate(&checkpoint, &options, kind)).unwrap().cache
+        };
+        assert_eq!(told(512, KvCache::F32), 4 * told(128, KvCache::F32));
+        assert_eq!(told(512, KvCache::F32), 2 * told(512, KvCache::F16));
+        assert_eq!(told(512, KvCache::F32) / 32 * 9, told(512, KvCache::Q8_0));
+    }
     let error = block_on(estimate(
         &checkpoint,
         &LoadOptions { context_length: Some(1 << 20), ..LoadOptions::default() },

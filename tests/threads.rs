@@ -11,7 +11,7 @@ use intab::{
         cpu::team::{Hire, Job, Shape, Slice, Strided, Team, Threads},
     },
     format,
-    run::{Engine, Event, GenerateOptions, LoadOptions, Prefer, load},
+    run::{Engine, Event, GenerateOptions, KvCache, LoadOptions, Prefer, load},
 };
 use pollster::block_on;
 
@@ -50,6 +50,34 @@ fn generate(engine: &mut Engine, ids: &[u32], precision: Precision) -> Result<Ve
             return Ok(output.tokens);
         }
     }
+}
+
+#[test]
+fn threads_read_a_cache_of_any_precision() {
+    // Windows, so that a later part of a text sees the end of the cache alone.
+    let model = common::repo("tests/data/models/gemma2-9b.gguf");
+    let checkpoint = block_on(format::open_path(&model)).unwrap();
+    let open = |threads| {
+        let options = LoadOptions {
+            prefer: Prefer::Cpu,
+            threads: Some(threads),
+            hire: Some(hire(2, helpers)),
+            kv_cache: KvCache::F16,
+            ..LoadOptions::default()
+        };
+        block_on(load(&checkpoint, &options)).unwrap()
+    };
+    let (mut alone, mut together) = (open(1), open(3));
+    let n_vocab = alone.facts().config.n_vocab as u32;
+    let mut rng = common::rng();
+    let ids: Vec<u32> = (0..53).map(|_| rng.u32(..n_vocab)).collect();
+    for ids in [&ids[..20], &ids] {
+        let [expected, found] =
+            [&mut alone, &mut together].map(|engine| generate(engine, ids, Precision::Exact).unwrap());
+        assert_eq!(expected, found);
+    }
+    let [expected, found] = [&mut alone, &mut together].map(|engine| block_on(engine.logits(&ids)).unwrap());
+    assert_eq!(expected, found);
 }
 
 #[test]

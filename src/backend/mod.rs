@@ -41,7 +41,6 @@ impl Kind {
 
     /// Bytes of device memory that a value takes which outlives its plan.
     pub fn value_bytes(self, info: &ValueInfo) -> u64 {
-        let numbers = info.rows as u64 * info.cols as u64;
         match (&info.storage, self) {
             (Storage::Activation, _) => 0,
             (Storage::Matrix { dtype }, Kind::Cpu) => {
@@ -52,8 +51,7 @@ impl Kind {
             }
             (Storage::Vector, _) => 4 * info.cols as u64,
             (Storage::Constant(numbers), _) => 4 * numbers.len() as u64,
-            (_, Kind::Cpu) => 4 * numbers,
-            (_, Kind::Gpu) => info.state_bytes(),
+            _ => info.state_bytes(),
         }
     }
 

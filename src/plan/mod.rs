@@ -61,9 +61,9 @@ pub enum KvCache {
     /// As they are computed.
     #[default]
     F32,
-    /// On a GPU in half the memory, which is half of what a long text makes a token read. The CPU rounds as much.
+    /// In half the memory, which is half of what a long text makes a token read.
     F16,
-    /// On a GPU in 9 of 32 bits: bytes, and a scale for every 32 numbers of a head. The CPU rounds as much.
+    /// In 9 of 32 bits: bytes, and a scale for every 32 numbers of a head.
     Q8_0,
 }
 

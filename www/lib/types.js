@@ -43,8 +43,8 @@
  *   was trained with. Default: as trained, but no more than 4096.
  * @property {Quantize} [quantize] Store matrices of unquantized numbers (F32, F16, BF16) in a smaller type while they are
  *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
- * @property {"f32" | "f16" | "q8_0"} [kvCache] The precision in which keys and values of the text are kept; of a GPU's memory
- *   `"f16"` takes half, `"q8_0"` 9 of 32 bits, where heads are multiples of 32 numbers. Default `"f32"`.
+ * @property {"f32" | "f16" | "q8_0"} [kvCache] The precision in which keys and values of the text are kept: `"f16"` takes
+ *   half of their memory, `"q8_0"` 9 of 32 bits, where heads are multiples of 32 numbers. Default `"f32"`.
  * @property {number} [threads] How many threads compute where the CPU runs the model: from 1 to 64. Each is a worker with
  *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default: there,
  *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.

@@ -24,6 +24,11 @@ impl<'a, T> Strided<'a, T> {
         &self.numbers[r * self.stride..][..cols]
     }
 
+    /// The rows from this one on.
+    pub fn from_row(&self, r: usize) -> Strided<'a, T> {
+        self.behind(r * self.stride)
+    }
+
     /// The same rows without so many numbers at their beginning.
     pub fn behind(&self, cols: usize) -> Strided<'a, T> {
         Strided { numbers: &self.numbers[cols..], stride: self.stride }

@@ -67,11 +67,9 @@ impl Memory<'_> {
             placed.push((slot, row[q_dim..].to_vec()));
         });
         for (i, cache) in fused.caches.into_iter().enumerate() {
-            let mut cells = self.take(cache);
             for (slot, row) in &placed {
-                self.to_cache(cache, &row[i * kv_dim..][..kv_dim], &mut cells[slot * kv_dim..][..kv_dim]);
+                self.keep(cache, *slot, &row[i * kv_dim..][..kv_dim]);
             }
-            self.put(cache, cells);
         }
     }
 }

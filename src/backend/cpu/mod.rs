@@ -2,6 +2,7 @@
 //! and what runs where there is no GPU.
 
 mod attention;
+mod cache;
 mod experts;
 mod fused;
 mod matrices;
@@ -20,6 +21,7 @@ use crate::{
     format::LocalFuture,
     plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
+use cache::Packed;
 use matrices::Matrices;
 use team::Team;
 
@@ -61,6 +63,8 @@ pub struct Cpu {
     matrices: Matrices,
     /// Vectors, constants and f32 states, by name.
     floats: HashMap<String, Cells>,
+    /// Caches that are rounded, by name.
+    caches: HashMap<String, Packed>,
     /// u32 states, by name.
     words: HashMap<String, Vec<u32>>,
     plans: Vec<Plan>,
@@ -105,8 +109,11 @@ impl Cpu {
             Storage::Constant(numbers) if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), numbers.to_vec());
             }
-            Storage::State | Storage::Halves | Storage::Bytes if !self.floats.contains_key(&info.name) => {
+            Storage::State if !self.floats.contains_key(&info.name) => {
                 self.floats.insert(info.name.clone(), zeros(&info.name, info.rows, info.cols)?);
+            }
+            Storage::Halves | Storage::Bytes if !self.caches.contains_key(&info.name) => {
+                self.caches.extend(Packed::new(info)?.map(|cache| (info.name.clone(), cache)));
             }
             Storage::StateU32 if !self.words.contains_key(&info.name) => {
                 self.words.insert(info.name.clone(), vec![0; info.rows * info.cols]);
@@ -146,7 +153,9 @@ impl Backend for Cpu {
         let floats =
             self.floats.values().chain(self.scratch.iter().flat_map(|s| &s.slots)).map(|v| v.len() * 4);
         let words = self.words.values().map(|v| v.len() * 4);
-        let sizes: Vec<usize> = matrices.chain(floats).chain(words).filter(|n| *n > 0).collect();
+        let caches = self.caches.values().map(Packed::n_bytes);
+        let sizes: Vec<usize> =
+            matrices.chain(floats).chain(caches).chain(words).filter(|n| *n > 0).collect();
         Counters { buffers: sizes.len() as u64, bytes: sizes.iter().sum::<usize>() as u64 }
     }
 
@@ -173,6 +182,7 @@ impl Backend for Cpu {
             plan,
             matrices: &self.matrices,
             floats: &mut self.floats,
+            caches: &mut self.caches,
             words: &mut self.words,
             scratch,
             spare: &mut self.spare,
@@ -208,6 +218,10 @@ impl Backend for Cpu {
     fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
         self.alive()?;
         let info = &self.plans[prepared.0][value];
+        if let Some(cache) = self.caches.get_mut(&info.name) {
+            cache.write(0, numbers);
+            return Ok(());
+        }
         let cells = match info.storage {
             Storage::Activation => self.scratch[prepared.0].get_mut(value),
             _ => self.floats.get_mut(&info.name).ok_or_else(|| no_such("state", &info.name))?,
@@ -225,6 +239,11 @@ impl Backend for Cpu {
     ) -> LocalFuture<'static, Result<Vec<f32>>> {
         let numbers = self.alive().and_then(|()| {
             let info = &self.plans[prepared.0][value];
+            if let Some(cache) = self.caches.get(&info.name) {
+                let mut numbers = vec![0.0; start + len];
+                cache.read(0, &mut numbers);
+                return Ok(numbers.split_off(start));
+            }
             let cells = match info.storage {
                 Storage::Activation => self.scratch[prepared.0].get(value),
                 _ => self.floats.get(&info.name).ok_or_else(|| no_such("state", &info.name))?,

@@ -5,7 +5,7 @@ use std::{collections::HashMap, ops::Range};
 use intab_kernels::{function, row};
 
 use super::{
-    Cells, Scratch,
+    Cells, Packed, Scratch,
     attention::{self, Attention, Sight, Strided},
     experts,
     matrices::{Matrices, Product},
@@ -21,6 +21,7 @@ pub(super) struct Memory<'a> {
     pub plan: &'a Plan,
     pub matrices: &'a Matrices,
     pub floats: &'a mut HashMap<String, Cells>,
+    pub caches: &'a mut HashMap<String, Packed>,
     pub words: &'a mut HashMap<String, Vec<u32>>,
     pub scratch: &'a mut Scratch,
     /// Memory for products on their way.
@@ -86,22 +87,16 @@ impl Memory<'_> {
         }
     }
 
-    /// Copies a row into a cache, to the precision that it has.
-    pub fn to_cache(&self, cache: Value, row: &[f32], to: &mut [f32]) {
-        match self.plan[cache].storage {
-            Storage::Halves => {
-                let most = half::f16::MAX.to_f32();
-                let nearest = |x: f32| half::f16::from_f32(x.clamp(-most, most)).to_f32();
-                to.iter_mut().zip(row).for_each(|(to, x)| *to = nearest(*x));
+    /// Keeps a row in a slot of a cache, rounded as that wants it.
+    pub fn keep(&mut self, cache: Value, slot: usize, row: &[f32]) {
+        let info = &self.plan[cache];
+        let start = slot * info.cols;
+        match self.caches.get_mut(&info.name) {
+            Some(packed) => packed.write(start, row),
+            None => {
+                let cells = self.floats.get_mut(&info.name).expect("prepared state");
+                cells[start..][..row.len()].copy_from_slice(row);
             }
-            Storage::Bytes => to.chunks_mut(32).zip(row.chunks(32)).for_each(|(to, row)| {
-                let most = row.iter().fold(0.0f32, |most, x| most.max(x.abs()));
-                // What is no number makes all of them none, as in a product.
-                let scale = if row.iter().all(|x| x.is_finite()) { most / 127.0 } else { f32::NAN };
-                let nearest = |x: f32| (x / scale.max(1e-30)).round_ties_even().clamp(-127.0, 127.0) * scale;
-                to.iter_mut().zip(row).for_each(|(to, x)| *to = nearest(*x));
-            }),
-            _ => to.copy_from_slice(row),
         }
     }
 
@@ -179,25 +174,27 @@ impl Memory<'_> {
                 row.chunks_exact_mut(head_dim).for_each(|head| rotate(head, angles, style));
             }),
             Op::CacheWrite { x, cache, slots } => {
-                let n = self.n_rows(x, run);
-                let cols = self.plan[cache].cols;
-                let mut cells = self.take(cache);
-                for r in 0..n {
-                    let to = &mut cells[self.place_of(slots, r, run) * cols..][..cols];
-                    self.to_cache(cache, self.row(x, r), to);
+                let (stride, cols) = (self.plan[x].stride(), self.plan[x].cols);
+                let rows = self.take(x);
+                for (r, row) in rows.chunks(stride).take(self.n_rows(x, run)).enumerate() {
+                    self.keep(cache, self.place_of(slots, r, run), &row[..cols]);
                 }
-                self.put(cache, cells);
+                self.put(x, rows);
             }
             Op::Attention { q, k, v, y, shape, keys, bias, sinks } => {
                 let (n, stride) = (self.n_rows(y, run), self.plan[y].stride());
                 let mut cells = self.take(y);
+                let mut spare = std::mem::take(self.spare);
+                let seen = self.seen(keys, shape.window, n, run);
+                let first = if self.is_packed(k) { seen.start } else { 0 };
+                let [k, v] = self.unpacked([k, v], seen, &mut spare);
                 let attention = Attention {
                     shape,
                     q: self.strided(q),
-                    k: self.strided(k),
-                    v: self.strided(v),
+                    k,
+                    v,
                     sight: match keys {
-                        Keys::Causal => Sight::Causal { pos: run.pos as usize, first: 0 },
+                        Keys::Causal => Sight::Causal { pos: run.pos as usize, first },
                         Keys::Table(table) => Sight::Table(self.strided_words(table)),
                         Keys::Spans(spans) => Sight::Spans(self.strided_words(spans)),
                         Keys::All => Sight::All(run.n_keys as usize),
@@ -206,6 +203,7 @@ impl Memory<'_> {
                     sinks: sinks.map(|sinks| self.row(sinks, 0)),
                 };
                 self.matrices.attend(&attention, n, &mut cells, stride);
+                *self.spare = spare;
                 self.put(y, cells);
             }
             Op::Map { x, f } => {
@@ -270,6 +268,45 @@ impl Memory<'_> {
             Op::Linears(ref fused) => self.linears(fused, run),
             Op::Place(ref fused) => self.place(fused, run),
         }
+    }
+
+    fn is_packed(&self, value: Value) -> bool {
+        self.caches.contains_key(&self.plan[value].name)
+    }
+
+    /// The rows of a cache that the run's first `n` rows see among them.
+    fn seen(&self, keys: Keys, window: Option<usize>, n: usize, run: &Run) -> Range<usize> {
+        match keys {
+            Keys::Causal => {
+                let pos = run.pos as usize;
+                (pos + 1).saturating_sub(window.unwrap_or(usize::MAX))..pos + n
+            }
+            Keys::Table(table) => {
+                let slots = (0..n).flat_map(|r| {
+                    let row = self.words(table, r);
+                    row[1..][..row[0] as usize].iter()
+                });
+                0..slots.max().map_or(0, |slot| *slot as usize + 1)
+            }
+            // These look at what is no cache.
+            Keys::Spans(_) | Keys::All => 0..0,
+        }
+    }
+
+    /// Keys and values as they are, or of packed ones these rows.
+    fn unpacked<'s>(
+        &'s self,
+        kv: [Value; 2],
+        rows: Range<usize>,
+        spare: &'s mut Vec<f32>,
+    ) -> [Strided<'s>; 2] {
+        let [k, v] = kv.map(|value| self.caches.get(&self.plan[value].name));
+        let (Some(k), Some(v)) = (k, v) else { return kv.map(|value| self.strided(value)) };
+        let stride = self.plan[kv[0]].cols;
+        let (keys, values) = room(spare, 2 * rows.len() * stride).split_at_mut(rows.len() * stride);
+        k.read(rows.start * stride, keys);
+        v.read(rows.start * stride, values);
+        [keys, values].map(|numbers| Strided { numbers: &*numbers, stride })
     }
 
     /// `y = x wᵀ (+ bias)` or `y += …` for each of the steps.

@@ -63,10 +63,10 @@ impl Slice {
         self.rows().map(move |row| q.row(row, q_dim))
     }
 
-    /// Keys or values among those of all positions.
+    /// Keys or values among rows that begin with those of `first`.
     pub fn keys<'a>(&self, of: Strided<'a>) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let kv_dim = self.shape.kv_dim();
-        (self.first..self.first + self.n_keys).map(move |position| of.row(position, kv_dim))
+        (0..self.n_keys).map(move |key| of.row(key, kv_dim))
     }
 
     /// The thread's rows of the results: `q` and `y` are `[own rows, n_heads * head_dim]`, `k` and `v` are
@@ -118,7 +118,7 @@ impl Matrices {
     /// See [`Attention::attend`], of the first `n_rows` rows.
     pub fn attend(&self, attention: &Attention, n_rows: usize, y: &mut [f32], y_stride: usize) {
         let all = |n| (0..n).map(|row| Place { at: row, row }).collect::<Vec<_>>();
-        let (Some(team), Sight::Causal { pos, .. }, true) =
+        let (Some(team), Sight::Causal { pos, first: at_hand }, true) =
             (self.team.as_deref(), attention.sight, n_rows >= WORTH_SHARING)
         else {
             return attention.attend(&all(n_rows), y, y_stride);
@@ -150,8 +150,9 @@ impl Matrices {
                 let part = Attention {
                     shape,
                     q: attention.q.behind(q),
-                    k: attention.k.behind(kv),
-                    v: attention.v.behind(kv),
+                    k: attention.k.from_row(first - at_hand).behind(kv),
+                    v: attention.v.from_row(first - at_hand).behind(kv),
+                    sight: Sight::Causal { pos, first },
                     ..*attention
                 };
                 self.attend_together(team, &part, &Slice { shape, ..whole }, &mut y[q..], y_stride)

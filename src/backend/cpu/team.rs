@@ -58,7 +58,7 @@ pub trait Team {
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool);
 
     /// Lets each helper that has any rows begin with its part ([`Slice::of_helper`]) of an attention. `q` has all rows of the run;
-    /// `k` and `v` have all positions.
+    /// `k` and `v` begin with the slice's first key.
     fn start_attention(&self, slice: &Slice, q: Strided, k: Strided, v: Strided);
 
     /// Waits for a helper to end: `y` is `[xs.len(), job.rows.len()]` for one job after the other, or the rows of its part of an

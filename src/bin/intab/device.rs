@@ -29,7 +29,7 @@ pub struct DeviceArgs {
     /// Positions that the context holds [default: what the model was trained for, at most 4096]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     pub context: Option<usize>,
-    /// The precision in which keys and values are kept; of a GPU's memory f16 takes half, q8_0 little more than a quarter
+    /// The precision in which keys and values are kept: f16 takes half of their memory, q8_0 little more than a quarter
     #[arg(long, value_enum, default_value_t = KvCacheArg::F32)]
     pub kv_cache: KvCacheArg,
     /// Threads that compute where the CPU runs the model [default: half of the cores, at most 8; one for a small model]

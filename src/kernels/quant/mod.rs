@@ -43,6 +43,7 @@ mod tq2_0;
 
 use std::fmt;
 
+pub use block::Half;
 pub use dot::dot_f32;
 pub use info::{GpuLayout, Quantizer, TypeInfo};
 pub use levels::{ABREAST, Levels, Unpacked};
