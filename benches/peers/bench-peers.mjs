@@ -121,7 +121,8 @@ const processPeer = (p) => new Promise((ok) => {
 
 for (const g of ['SIGINT', 'SIGTERM']) process.on(g, async () => { await live?.close().catch(() => {}); process.exit(1); });
 const r1 = (x) => typeof x === 'number' ? Math.round(x * 100) / 100 : x;
-const perCpu = (r, n, t) => r?.[t] > 0 ? r1(r[n] / r[t]) : undefined;
+const sum = (rs, k) => rs.reduce((s, r) => s + r[k], 0);
+const perCpu = (rs, n, t) => sum(rs, t) > 0 ? r1(sum(rs, n) / sum(rs, t)) : undefined;
 const best = (rs, k) => r1(Math.max(...rs.map((r) => r[k])));
 for (const p of want) {
   const need = path.join(roots.m, p.file ?? p.model);
@@ -133,7 +134,7 @@ for (const p of want) {
     prefill_tps: best(r.warm.length ? r.warm : [r.cold], 'prefill_tps'), decode_tps: best(r.warm.length ? r.warm : [r.cold], 'decode_tps'),
     cold_prefill_tps: r1(r.cold.prefill_tps), cold_decode_tps: r1(r.cold.decode_tps), n_prompt: r.cold.n_prompt, n_decoded: r.cold.n_decoded,
     // tokens for each second of processor time: less shaken by other load; with more threads it sums over them
-    prefill_per_cpu_s: perCpu(r.warm.at(-1) ?? r.cold, 'n_prompt', 'prefill_cpu_s'), decode_per_cpu_s: perCpu(r.warm.at(-1) ?? r.cold, 'n_decoded', 'decode_cpu_s'),
+    prefill_per_cpu_s: perCpu(r.warm.length ? r.warm : [r.cold], 'n_prompt', 'prefill_cpu_s'), decode_per_cpu_s: perCpu(r.warm.length ? r.warm : [r.cold], 'n_decoded', 'decode_cpu_s'),
     code_bytes: r.code?.raw, code_gzip: r.code?.gzip, code_br9: r.code?.brotli, model_bytes: r.model_bytes,
     ua_memory_mb: r.ua_memory_bytes && r1(r.ua_memory_bytes / 1048576), rss_peak_mb: r.rss_peak_mb,
     tokens8: r.check ?? r.cold.tokens?.slice(0, 8) ?? null, runs: r.warm.length ? 'warm' : 'cold', self: r.warm.at(-1)?.self ?? undefined, ...(o.full ? { all: r } : {}),

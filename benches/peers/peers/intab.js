@@ -4,8 +4,8 @@ export async function load(cfg) {
   const { info } = model;
   return {
     info: { backend: info.backend, device: info.device, features: info.features, dispatches: info.dispatchesPerToken },
+    forget: () => model.logits([0]),               // the prompt before, so that no prefix of it helps
     async run({ ids, n }) {
-      await model.logits([0]);                     // forgets the prompt before, so that no prefix of it helps
       const t = [], stop = new AbortController();
       const t0 = performance.now();
       const generation = model.generate(Uint32Array.from(ids), { maxNewTokens: n, temperature: 0, ignoreEos: true, signal: stop.signal });
