@@ -91,7 +91,8 @@ fn a_fork_and_a_rewound_text_share_what_they_have_in_common() {
         goes_on(&mut engine, &mut fresh, parent, &mut ids, 0);
         let common = ids.len() - 1;
         let child = engine.open_session().unwrap();
-        let mut forked = [&ids[..], &text(&engine, " suddenly the wind began to blow hard and")[1..]].concat();
+        let mut forked =
+            [&ids[..], &text(&engine, " suddenly the wind began to blow hard and")[1..]].concat();
         goes_on(&mut engine, &mut fresh, child, &mut forked, common);
         // The parent goes on in another way, and back to the child.
         goes_on(&mut engine, &mut fresh, parent, &mut ids, common);
@@ -125,7 +126,7 @@ fn other_work_on_the_model_loses_no_session_s_text() {
 fn copies_take_no_more_than_the_cache_and_are_given_back() {
     everywhere(|open| {
         let (mut engine, mut fresh) = (open(), open());
-        run(&mut engine, &[1, 2, 3], options(None, 2)).unwrap(); // makes what every run needs
+        run(&mut engine, &[1, 2, 3], options(None, 8)).unwrap(); // makes what every run needs
         let held = engine.counters().bytes;
         let mut texts = Vec::new();
         for i in 0..8 {

@@ -15,6 +15,18 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Session(u64);
 
+impl Session {
+    /// As a number, for callers who can keep nothing else.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The reverse; a number that no session has is refused where it is used.
+    pub fn from_number(number: u64) -> Session {
+        Session(number)
+    }
+}
+
 /// Rows that are computed as soon as copied.
 const WORTH_KEEPING: usize = 8;
 
