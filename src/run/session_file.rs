@@ -43,7 +43,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Input`] for a session that was closed or an id outside the vocabulary; those of the device.
     pub async fn save_session(&mut self, session: Session, tokens: &[u32], note: &str) -> Result<Vec<u8>> {
-        self.check_text(tokens)?;
+        self.check_session_text(tokens)?;
         self.latest += 1;
         let (beyond, precision) = (self.is_beyond(tokens.len()), self.precision_of(session));
         self.turn_to(Some(session), tokens, &Cached { beyond, precision, ..Cached::default() })?;
@@ -88,7 +88,7 @@ impl Engine {
             );
             return Err(Error::input("session", problem));
         }
-        self.check_text(&head.tokens)?;
+        self.check_session_text(&head.tokens)?;
         let row_bytes: usize = head.states.iter().map(|(_, bytes)| bytes).sum();
         if head.rows > head.tokens.len() || head.rows.checked_mul(row_bytes) != Some(numbers.len()) {
             let problem = format!(
@@ -117,7 +117,7 @@ impl Engine {
     }
 
     /// A session may be empty.
-    fn check_text(&self, tokens: &[u32]) -> Result<()> {
+    fn check_session_text(&self, tokens: &[u32]) -> Result<()> {
         if self.unloaded {
             return Err(Error::Unloaded);
         }

@@ -172,11 +172,11 @@ export function checkChatOptions(options) {
 export function checkSessionOptions(options, nVocab) {
   const any = (/** @type {unknown} */ value) => ({ value });
   const checks = { messages: any, text: any, template: plainObject, overflow: oneOf(["error", "shift", "evict"]) };
-  /** @type {CheckedSession} */
-  const given = Object.assign(
-    { template: {}, overflow: "error" },
-    check("session", options, { ...checks, onEvict: callback }),
-  );
+  const given = /** @type {CheckedSession} */ ({
+    template: {},
+    overflow: "error",
+    ...check("session", options, { ...checks, onEvict: callback }),
+  });
   const { messages, text, overflow } = given;
   if (messages !== undefined && text !== undefined) {
     throw input("session options", "expected messages or a text, not both", options);
