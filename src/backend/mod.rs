@@ -88,7 +88,7 @@ pub struct Info {
 }
 
 /// How exact products of activations with quantized weights are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Activations stay f32: what the reference computes.
@@ -123,6 +123,19 @@ pub type StepTimes = Vec<(&'static str, f64)>;
 /// A prepared plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prepared(pub(crate) usize);
+
+/// The rows of a state that are worth a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRows {
+    /// The state's name.
+    pub state: String,
+    /// Bytes of a row: [`ValueInfo::state_bytes`] of one.
+    pub row_bytes: usize,
+}
+
+/// A copy of the first rows of some states, on the device: see [`Backend::keep`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept(pub(crate) u64);
 
 /// A weight that is about to be written.
 #[derive(Debug, Clone)]
@@ -202,6 +215,23 @@ pub trait Backend {
         run: &Run,
         ids: &str,
     ) -> Result<LocalFuture<'static, Result<u32>>>;
+
+    /// Copies the first `rows` rows of each of these states, whose plans are prepared. The copy is on the device and lives until
+    /// [`Backend::forget`].
+    fn keep(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept>;
+
+    /// Writes the first `rows` rows of a copy, at most those it has, back to where they were copied from.
+    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()>;
+
+    /// Gives the memory of a copy back.
+    fn forget(&mut self, kept: Kept);
+
+    /// The bytes of a copy, one state after the other: `row_bytes` for each of its rows. A row of [`Storage::Bytes`] is its bytes
+    /// and then its scales.
+    fn export(&mut self, kept: Kept) -> LocalFuture<'static, Result<Vec<u8>>>;
+
+    /// A copy made of such bytes, which must be as many as `rows` rows have.
+    fn import(&mut self, states: &[KeptRows], rows: usize, bytes: &[u8]) -> Result<Kept>;
 
     /// Waits until the device has done all it was given, and reports what went wrong meanwhile.
     fn settle(&mut self) -> LocalFuture<'static, Result<()>>;

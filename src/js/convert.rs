@@ -10,7 +10,7 @@ use crate::{
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, Speculation, quantize_to},
+    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, Session, Speculation, WhenFull, quantize_to},
 };
 
 /// Options of `Model.load`.
@@ -83,6 +83,9 @@ pub struct GenerateArguments {
     min_new_tokens: Option<usize>,
     precision: Option<Precision>,
     speculation: Option<String>,
+    session: Option<u64>,
+    /// Go on where the context is full, with so many tokens of the beginning.
+    shift: Option<usize>,
     pub parse_special: bool,
 }
 
@@ -137,6 +140,8 @@ impl GenerateArguments {
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
             precision: self.precision,
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
+            session: self.session.map(Session::from_number),
+            when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
         })
     }
 }

@@ -4,6 +4,7 @@
 mod convert;
 mod crew;
 mod model;
+mod sessions;
 mod source;
 mod tasks;
 

@@ -27,7 +27,7 @@ use crate::{
 /// A loaded model.
 #[wasm_bindgen]
 pub struct Model {
-    engine: Rc<RefCell<Engine>>,
+    pub(super) engine: Rc<RefCell<Engine>>,
 }
 
 /// A generation under way.
@@ -40,7 +40,7 @@ pub struct Generation {
 }
 
 /// The engine for the length of one call, or an error where another call still has it.
-fn lock(engine: &RefCell<Engine>) -> Result<std::cell::RefMut<'_, Engine>> {
+pub(super) fn lock(engine: &RefCell<Engine>) -> Result<std::cell::RefMut<'_, Engine>> {
     engine.try_borrow_mut().map_err(|_| Error::input("model", "it is busy with another call"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{GenerateOptions, Generation, dense::Dense, generation::Draft, plans::Plans};
+use super::{GenerateOptions, Generation, dense::Dense, generation::Draft, plans::Plans, sessions::Sessions};
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
     error::{Error, Result},
@@ -39,6 +39,8 @@ pub struct Facts {
     pub device: String,
     /// Features of the device in use.
     pub features: Vec<String>,
+    /// Tells these weights, in the types that they have on the device, from others.
+    pub fingerprint: u64,
     /// What the device chose by measuring, for [`crate::run::LoadOptions::tuning`] of later loads.
     pub tuning: Option<String>,
     /// The file's metadata, long arrays left out: see [`Metadata::brief`].
@@ -53,6 +55,7 @@ impl Facts {
         backend: &dyn Backend,
         backend_reason: String,
         plans: &Plans,
+        fingerprint: u64,
     ) -> Facts {
         let info = backend.info();
         let mut types = BTreeMap::new();
@@ -84,6 +87,7 @@ impl Facts {
             backend_reason,
             device: info.device,
             features: info.features,
+            fingerprint,
             tuning: info.tuning,
             metadata,
         }
@@ -122,6 +126,8 @@ pub struct Engine {
     pub(super) dense: Vec<Dense>,
     /// What is in the cache.
     pub(super) cached: Cached,
+    /// Whose it is, and what had to make room for it.
+    pub(super) sessions: Sessions,
     /// Which generation may go on: the latest.
     pub(super) latest: u64,
     pub(super) unloaded: bool,
@@ -148,6 +154,7 @@ impl Engine {
             defaults,
             dense,
             cached: Cached::default(),
+            sessions: Sessions::default(),
             latest: 0,
             unloaded: false,
             precision: Precision::Exact,
@@ -276,6 +283,7 @@ impl Engine {
         let prepared = plan.prepared(backend.as_mut()).await?;
         let (output, max_rows) = (plan.output()?, plan.plan.max_rows);
         let n_out = plan.plan[output].cols;
+        self.make_room()?;
         self.compute(self.precision);
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
@@ -312,6 +320,7 @@ impl Engine {
     /// Gives all memory of the device back. Later calls fail with [`Error::Unloaded`].
     pub fn unload(&mut self) {
         self.backend.destroy();
+        self.sessions = Sessions::default();
         self.cached.clear();
         self.unloaded = true;
     }

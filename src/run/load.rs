@@ -196,16 +196,16 @@ impl Parts<'_> {
     ) -> Result<(Box<dyn Backend>, Facts, Plans)> {
         let mut plans = Plans::build(&self.blueprint, backend.info().kind.prefill_rows())?;
         let all: Vec<&Plan> = plans.all();
-        stream_weights(self.blueprint.weights, &all, backend.as_mut(), self.options).await?;
+        let fingerprint =
+            stream_weights(self.blueprint.weights, &all, backend.as_mut(), self.options).await?;
         let report = |loaded| tell(self.options, Progress { stage: "prepare", loaded, total: 2 });
         report(0);
         plans.prepare_first(backend.as_mut()).await?;
         report(1);
         plans.prepare_second(backend.as_mut()).await?;
         report(2);
-        let config = self.blueprint.config;
-        let facts =
-            Facts::new(self.checkpoint, config, self.blueprint.n_ctx, backend.as_ref(), reason, &plans);
+        let Parts { checkpoint, blueprint: Blueprint { config, n_ctx, .. }, .. } = self;
+        let facts = Facts::new(checkpoint, config, *n_ctx, backend.as_ref(), reason, &plans, fingerprint);
         Ok((backend, facts, plans))
     }
 }

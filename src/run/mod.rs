@@ -12,6 +12,8 @@ mod options;
 mod plans;
 mod pool;
 mod process;
+mod session_file;
+mod sessions;
 mod slots;
 mod speculation;
 mod stop;
@@ -29,9 +31,12 @@ pub use load::{
     quantize_to, tokenizer,
 };
 pub use measure::{Ceilings, DecodeTime, ceilings};
-pub use options::GenerateOptions;
+pub use options::{GenerateOptions, WhenFull};
+
 pub use pool::{EmbedOptions, normalize, pool};
 pub use process::{ProcessOptions, Processors};
+pub use session_file::Saved;
+pub use sessions::Session;
 pub use slots::Slots;
 pub use speculation::Speculation;
 pub use stop::StopMatcher;

@@ -1,6 +1,6 @@
 //! What a caller may ask of one generation, with ranges checked before anything runs.
 
-use super::{MAX_BEAMS, Speculation};
+use super::{MAX_BEAMS, Session, Speculation};
 use crate::{
     backend::Precision,
     error::{Error, Result},
@@ -47,6 +47,24 @@ pub struct GenerateOptions {
     pub precision: Option<Precision>,
     /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
     pub speculation: Speculation,
+    /// The session that goes on.
+    pub session: Option<Session>,
+    /// What becomes of a text that fills the context.
+    pub when_full: WhenFull,
+}
+
+/// What a generation does when the context is full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It ends: [`super::FinishReason::Context`].
+    #[default]
+    Stop,
+    /// It forgets the older half of the text but for its first `keep` tokens, and goes on from what a fresh reading of the rest
+    /// makes of it. Not for beams, nor after an encoder.
+    Shift {
+        /// Tokens at the beginning that stay: a system message, say.
+        keep: usize,
+    },
 }
 
 impl Default for GenerateOptions {
@@ -70,6 +88,8 @@ impl Default for GenerateOptions {
             min_new_tokens: 0,
             precision: None,
             speculation: Speculation::Auto,
+            session: None,
+            when_full: WhenFull::Stop,
         }
     }
 }
@@ -136,6 +156,9 @@ impl GenerateOptions {
         let n = self.num_beams;
         if !(1..=MAX_BEAMS).contains(&n) {
             return Err(Error::input("num_beams", format!("{n} is not between 1 and {MAX_BEAMS}")));
+        }
+        if n > 1 && self.when_full != WhenFull::Stop {
+            return Err(Error::input("when_full", "beams cannot be shifted: ask for one"));
         }
         let x = self.length_penalty;
         need((-10.0..=10.0).contains(&x), "length_penalty", x, "between -10 and 10")?;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use xxhash_rust::xxh64::xxh64;
+
 use super::{
     LoadOptions, Progress,
     load::{check_aborted, tell},
@@ -34,7 +36,7 @@ pub(super) async fn stream_weights(
     plans: &[&Plan],
     backend: &mut dyn Backend,
     options: &LoadOptions,
-) -> Result<()> {
+) -> Result<u64> {
     let mut wanted = wanted(plans);
     wanted.sort_by_key(|weight| place(weights, weight.name));
     let mut total = 0;
@@ -51,12 +53,14 @@ pub(super) async fn stream_weights(
         total,
         loaded: 0,
         in_flight: 0,
+        fingerprint: 0,
     };
     stream.report(0);
     for weight in &wanted {
         stream.weight(weight).await?;
     }
-    stream.backend.settle().await
+    stream.backend.settle().await?;
+    Ok(stream.fingerprint)
 }
 
 /// Every weight once.
@@ -90,6 +94,8 @@ struct Stream<'a, 'w> {
     total: u64,
     loaded: u64,
     in_flight: u64,
+    /// The sum of the hashes of all that was written, by its name and place: the order is no matter.
+    fingerprint: u64,
 }
 
 impl Stream<'_, '_> {
@@ -111,7 +117,7 @@ impl Stream<'_, '_> {
             check_aborted(self.options)?;
             let numbers = self.weights.numbers(wanted.name, &mut self.window).await?;
             spec.dtype = DType::F32;
-            self.backend.write_weight(&spec, 0, bytemuck::cast_slice(&numbers))?;
+            self.write(&spec, 0, bytemuck::cast_slice(&numbers))?;
             self.report(4 * numbers.len() as u64);
             return Ok(());
         }
@@ -201,6 +207,12 @@ impl Stream<'_, '_> {
         Ok(numbers)
     }
 
+    fn write(&mut self, spec: &WeightSpec<'_>, first_row: usize, bytes: &[u8]) -> Result<()> {
+        let place = xxh64(spec.name.as_bytes(), first_row as u64);
+        self.fingerprint = self.fingerprint.wrapping_add(xxh64(bytes, place));
+        self.backend.write_weight(spec, first_row, bytes)
+    }
+
     /// Writes rows in the type that the weight has on the device.
     async fn rows(
         &mut self,
@@ -213,10 +225,9 @@ impl Stream<'_, '_> {
         let row_bytes = dtype.info().row_bytes(spec.cols);
         let n_rows = bytes.len() / row_bytes;
         if dtype == spec.dtype {
-            self.backend.write_weight(spec, first_row, bytes)?;
+            self.write(spec, first_row, bytes)?;
         } else {
-            let requantized = requantize(bytes, dtype, spec.dtype, spec.cols);
-            self.backend.write_weight(spec, first_row, &requantized)?;
+            self.write(spec, first_row, &requantize(bytes, dtype, spec.dtype, spec.cols))?;
         }
         self.in_flight += bytes.len() as u64;
         if self.in_flight >= IN_FLIGHT {

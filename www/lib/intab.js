@@ -12,6 +12,7 @@ export { droppedFiles } from "./drop.js";
 export * from "./errors.js";
 export { Generation } from "./generation.js";
 export { Model };
+export { Session } from "./session.js";
 
 /**
  * @typedef {import("./types.js").Backend} Backend
@@ -26,6 +27,7 @@ export { Model };
  * @typedef {import("./types.js").ModelInfo} ModelInfo
  * @typedef {import("./types.js").NamedFile} NamedFile
  * @typedef {import("./types.js").Progress} Progress
+ * @typedef {import("./types.js").SessionOptions} SessionOptions
  * @typedef {import("./types.js").Source} Source
  * @typedef {import("./generation.js").Token} Token
  */

@@ -3,6 +3,7 @@
 import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
+import { open as openSession, restore as restoreSession } from "./session.js";
 
 /**
  * @typedef {import("./types.js").ModelInfo} ModelInfo
@@ -10,6 +11,7 @@ import * as options from "./options.js";
  * @typedef {import("./types.js").ChatOptions} ChatOptions
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./client.js").Client} Client
+ * @typedef {import("./session.js").Session} Session
  */
 
 /**
@@ -190,6 +192,30 @@ export class Model {
   }
 
   /**
+   * A conversation, or with `text` a text, that goes on from call to call.
+   * ```js
+   * const session = await model.session({ messages: [{ role: "system", content: "Be brief." }] });
+   * for await (const piece of session.chat("What is a cat?")) print(piece);
+   * ```
+   * @param {import("./types.js").SessionOptions} [sessionOptions]
+   * @returns {Promise<Session>} Rejects with `InputError` for a model that is no decoder.
+   */
+  async session(sessionOptions = {}) {
+    return openSession(this.#host(), options.checkSessionOptions(sessionOptions, this.info.nVocab));
+  }
+
+  /**
+   * A session as `Session.save` gave it, in this or another visit.
+   * @param {Uint8Array | ArrayBuffer} bytes
+   * @param {{onEvict?: (messages: Message[]) => void}} [restoreOptions] As of `session`.
+   * @returns {Promise<Session>} Rejects with `FormatError` for other bytes, with `InputError` for those of another model.
+   */
+  async restoreSession(bytes, restoreOptions = {}) {
+    const how = options.checkRestoreOptions(restoreOptions);
+    return restoreSession(this.#host(), options.checkBytes(bytes), how);
+  }
+
+  /**
    * Memory held now by all models of this model's worker.
    * @returns {Promise<import("./types.js").MemoryUse>}
    */
@@ -208,6 +234,15 @@ export class Model {
       if (!isGone) throw error;
     });
     return this.#unloading;
+  }
+
+  /** @returns {import("./session.js").Host} */
+  #host() {
+    return {
+      call: (op, args, onEvent) => this.#call(op, args, onEvent),
+      abort: (id) => this.#client.abort(id),
+      nVocab: this.info.nVocab,
+    };
   }
 
   /**

@@ -159,6 +159,64 @@ export function checkChatOptions(options) {
   return { ...splitCall(rest), template };
 }
 
+/**
+ * @typedef {object} CheckedSession
+ * @property {Message[]} [messages]
+ * @property {string | Uint32Array} [text]
+ * @property {Record<string, unknown>} template
+ * @property {"error" | "shift" | "evict"} overflow
+ * @property {(messages: Message[]) => void} [onEvict]
+ */
+
+/** @param {unknown} options @param {number} nVocab @returns {CheckedSession} */
+export function checkSessionOptions(options, nVocab) {
+  const any = (/** @type {unknown} */ value) => ({ value });
+  const checks = { messages: any, text: any, template: plainObject, overflow: oneOf(["error", "shift", "evict"]) };
+  const given = /** @type {CheckedSession} */ ({
+    template: {},
+    overflow: "error",
+    ...check("session", options, { ...checks, onEvict: callback }),
+  });
+  const { messages, text, overflow } = given;
+  if (messages !== undefined && text !== undefined) {
+    throw input("session options", "expected messages or a text, not both", options);
+  }
+  if (overflow === (text === undefined ? "shift" : "evict")) {
+    const kind = text === undefined ? 'a conversation: "error" or "evict"' : 'a text: "error" or "shift"';
+    throw input("overflow", `expected for ${kind}`, overflow);
+  }
+  const isEmpty = text === "" || (Array.isArray(messages) && messages.length === 0);
+  return {
+    ...given,
+    ...(messages === undefined ? {} : { messages: isEmpty ? [] : checkMessages(messages) }),
+    ...(text === undefined ? {} : { text: isEmpty ? "" : checkPrompt(text, nVocab) }),
+  };
+}
+
+/** @param {string} call @param {unknown} options @returns {CheckedCall} */
+export function checkSessionCall(call, options) {
+  return splitCall(check(call, options, { ...samplingChecks, signal, onPrefill: callback }));
+}
+
+/** @param {unknown} options @returns {{onEvict?: (messages: Message[]) => void}} */
+export function checkRestoreOptions(options) {
+  return check("restoreSession", options, { onEvict: callback });
+}
+
+/** @param {string} what @param {unknown} value @returns {number} */
+export function checkCount(what, value) {
+  const outcome = number(0, MAX_U32, { integer: true })(value);
+  if ("expected" in outcome) throw input(what, outcome.expected, value);
+  return outcome.value;
+}
+
+/** @param {unknown} value @returns {Uint8Array} */
+export function checkBytes(value) {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  throw input("bytes", "expected a Uint8Array or an ArrayBuffer", value);
+}
+
 /** @param {unknown} options @returns {{addSpecial: boolean, parseSpecial: boolean}} */
 export function checkTokenizeOptions(options) {
   return {

@@ -226,6 +226,19 @@
 /** @typedef {GenerateOptions & {template?: TemplateOptions}} ChatOptions `parseSpecial` is always on in a chat. */
 
 /**
+ * @typedef {object} SessionOptions
+ * @property {readonly Message[]} [messages] What the conversation begins with, such as a system message. Default none.
+ * @property {string | Uint32Array | readonly number[]} [text] Makes the session a text instead of a conversation, and is what it
+ *   begins with.
+ * @property {TemplateOptions} [template] Values for the chat template.
+ * @property {"error" | "evict" | "shift"} [overflow] What happens when the context is full. `"error"`, the default: a prompt
+ *   that does not fit rejects with `ContextFullError`, an answer ends there (`finishReason` `"context"`). `"evict"`: before an
+ *   answer the oldest exchanges of a conversation go, never the system's message, until it has room: `maxNewTokens` tokens, or
+ *   a quarter of the context. `"shift"`: of a text the older half goes, but for what the session began with, and writing goes on.
+ * @property {(messages: Message[]) => void} [onEvict] Told which messages went.
+ */
+
+/**
  * Memory held now by all models of a worker.
  * @typedef {object} MemoryUse
  * @property {number} wasmBytes Size of the WebAssembly memory; it grows and never shrinks while the worker lives.
@@ -240,7 +253,8 @@
 
 /**
  * The options that reach the sampler: checked, with a seed, without what stays on the page.
- * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop"> & {stop: string[], seed: number}} SamplingOptions
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop"> & {stop: string[], seed: number, session?: number,
+ *   shift?: number}} SamplingOptions `session` is its number; `shift` are the tokens that stay where a full context is shifted.
  */
 
 export {};

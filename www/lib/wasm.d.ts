@@ -63,6 +63,10 @@ export class Model {
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
   /** The same with drafts of a smaller model. */
   generateWithDraft(prompt: string | Uint32Array, options: SamplingOptions, draft: Model): Generation;
+  openSession(): number;
+  closeSession(session: number): void;
+  saveSession(session: number, ids: Uint32Array, note: string): Promise<Uint8Array>;
+  restoreSession(bytes: Uint8Array): { session: number; ids: Uint32Array; note: string };
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
   free(): void;

@@ -2,6 +2,7 @@
 
 import { Crew } from "./crew.js";
 import { InputError, UnloadedError } from "./errors.js";
+import { evict } from "./eviction.js";
 import { Lane } from "./lane.js";
 import { askForSubgroups } from "./subgroups.js";
 import { keepTuning, keptTuning } from "./tuning.js";
@@ -12,7 +13,7 @@ import { toWire } from "./wire.js";
  * @typedef {import("./client.js").Request} Request
  * @typedef {import("./client.js").Reply} Reply
  * @typedef {{signal: AbortSignal, emit: (event: object) => void}} Call What an operation gets besides its arguments.
- * @typedef {{wasm: import("./wasm.js").Model, lane: Lane}} Loaded
+ * @typedef {{wasm: import("./wasm.js").Model, lane: Lane, nCtx: number}} Loaded
  */
 
 // Typed by hand: the DOM and the worker type libraries cannot be used in one program.
@@ -69,7 +70,7 @@ const operations = {
       destroy(wasm);
       throw signal.reason;
     }
-    models.set(id, { wasm, lane: new Lane(nextTask) });
+    models.set(id, { wasm, lane: new Lane(nextTask), nCtx: info.contextLength });
     return info;
   },
 
@@ -92,13 +93,56 @@ const operations = {
   },
 
   // As the template's text says all special tokens itself, none are added.
-  async chat({ model, messages, template, sampling, draft }, call) {
-    const { wasm } = find(model);
+  async chat({ model, messages, template, sampling, draft, session, evicts }, call) {
+    const { wasm, nCtx } = find(model);
     const job = (/** @type {() => Promise<void>} */ breathe) => {
-      const prompt = wasm.tokenize(wasm.chatPrompt(messages, template), false, true);
-      return stream(wasm, prompt, sampling, draft, breathe, call);
+      const read = (/** @type {import("./types.js").Message[]} */ messages) =>
+        wasm.tokenize(wasm.chatPrompt(messages, template), false, true);
+      let prompt = read(messages);
+      if (evicts) {
+        const room = Math.min(sampling.maxNewTokens ?? Infinity, Math.ceil(nCtx / 4));
+        const { gone } = evict(messages, (left) => (prompt = read(left)).length + room <= nCtx);
+        if (gone.count > 0) call.emit({ type: "session", ...gone });
+      }
+      return stream(wasm, prompt, { ...sampling, session }, draft, breathe, call);
     };
     return alone([model, draft], job, call.signal);
+  },
+
+  // A text that is gone on with: `ids`, and what is added to them.
+  async goOn({ model, ids, added, keep, sampling, session }, call) {
+    const { wasm, nCtx } = find(model);
+    const job = (/** @type {() => Promise<void>} */ breathe) => {
+      const more = typeof added === "string" ? wasm.tokenize(added, ids.length === 0, false) : added;
+      call.emit({ type: "session", ids: more });
+      let prompt = [...ids, ...more];
+      while (keep !== undefined && prompt.length >= nCtx) {
+        const kept = Math.min(keep, prompt.length >> 1);
+        prompt.splice(kept, Math.ceil((prompt.length - kept) / 2));
+      }
+      return stream(wasm, Uint32Array.from(prompt), { ...sampling, session, shift: keep }, undefined, breathe, call);
+    };
+    return alone([model], job, call.signal);
+  },
+
+  async openSession({ model }) {
+    const { wasm, lane } = find(model);
+    return lane.between(() => wasm.openSession());
+  },
+
+  async closeSession({ model, session }) {
+    const { wasm, lane } = find(model);
+    return lane.between(() => wasm.closeSession(session));
+  },
+
+  async saveSession({ model, session, ids, note }) {
+    const { wasm, lane } = find(model);
+    return lane.run(() => wasm.saveSession(session, ids, note));
+  },
+
+  async restoreSession({ model, bytes }) {
+    const { wasm, lane } = find(model);
+    return lane.between(() => wasm.restoreSession(bytes));
   },
 
   async logits({ model, ids, tokenTypes, decoderIds, precision }) {

@@ -5,6 +5,7 @@ mod attention;
 mod cache;
 mod experts;
 mod fused;
+mod kept;
 mod matrices;
 mod ops;
 mod sample;
@@ -15,13 +16,16 @@ pub use sample::{penalize, pick};
 
 use std::collections::HashMap;
 
-use super::{Backend, Counters, Info, Kind, Precision, Prepared, WeightSpec, no_such, sampled};
+use super::{
+    Backend, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, WeightSpec, no_such, sampled,
+};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
     plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
 use cache::Packed;
+use kept::Copies;
 use matrices::Matrices;
 use team::Team;
 
@@ -67,6 +71,7 @@ pub struct Cpu {
     caches: HashMap<String, Packed>,
     /// u32 states, by name.
     words: HashMap<String, Vec<u32>>,
+    copies: Copies,
     plans: Vec<Plan>,
     scratch: Vec<Scratch>,
     /// Memory for products on their way.
@@ -154,8 +159,13 @@ impl Backend for Cpu {
             self.floats.values().chain(self.scratch.iter().flat_map(|s| &s.slots)).map(|v| v.len() * 4);
         let words = self.words.values().map(|v| v.len() * 4);
         let caches = self.caches.values().map(Packed::n_bytes);
-        let sizes: Vec<usize> =
-            matrices.chain(floats).chain(caches).chain(words).filter(|n| *n > 0).collect();
+        let sizes: Vec<usize> = matrices
+            .chain(floats)
+            .chain(caches)
+            .chain(words)
+            .chain(self.copies.sizes())
+            .filter(|n| *n > 0)
+            .collect();
         Counters { buffers: sizes.len() as u64, bytes: sizes.iter().sum::<usize>() as u64 }
     }
 
@@ -262,6 +272,29 @@ impl Backend for Cpu {
         self.run(prepared, run, Stage::Sample)?;
         let token = sampled(self.words.get(ids).ok_or_else(|| no_such("state", ids))?[0]);
         Ok(Box::pin(std::future::ready(token)))
+    }
+
+    fn keep(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {
+        self.alive()?;
+        self.keep_rows(states, rows)
+    }
+
+    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()> {
+        self.alive()?;
+        self.recall_rows(kept, states, rows)
+    }
+
+    fn forget(&mut self, kept: Kept) {
+        self.copies.remove(kept);
+    }
+
+    fn export(&mut self, kept: Kept) -> LocalFuture<'static, Result<Vec<u8>>> {
+        Box::pin(std::future::ready(self.alive().and_then(|()| Ok(self.copies.get(kept)?.concat()))))
+    }
+
+    fn import(&mut self, states: &[KeptRows], rows: usize, bytes: &[u8]) -> Result<Kept> {
+        self.alive()?;
+        self.import_rows(states, rows, bytes)
     }
 
     fn settle(&mut self) -> LocalFuture<'static, Result<()>> {

@@ -5,6 +5,7 @@ mod bindings;
 mod cells;
 mod device;
 mod fault;
+mod kept;
 mod lower;
 mod memory;
 #[cfg(not(target_arch = "wasm32"))]
@@ -31,13 +32,17 @@ pub use tune::{Choice, Origin};
 
 use std::{collections::HashMap, rc::Rc};
 
-use super::{Backend, Counters, Info, Kind, Precision, Prepared, StepTimes, WeightSpec, no_such, sampled};
+use super::{
+    Backend, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, StepTimes, WeightSpec, no_such,
+    sampled,
+};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
     plan::{Plan, Run, Stage, Value, assign_slots, fuse},
 };
 use device::{Device, Tiers};
+use kept::Copies;
 use lower::{Binding, How, PartShape};
 use memory::{Allocator, Buffer, Matrix};
 use pace::Pace;
@@ -96,6 +101,7 @@ pub struct Gpu {
     shared: HashMap<String, Rc<Buffer>>,
     /// See [`Binding::Between`].
     between: Option<Rc<Buffer>>,
+    copies: Copies,
     plans: Vec<Program>,
     pipelines: Pipelines,
     readback: Readback,
@@ -127,6 +133,7 @@ impl Gpu {
             matrices: HashMap::new(),
             shared: HashMap::new(),
             between: None,
+            copies: Copies::default(),
             plans: Vec::new(),
             pipelines: Pipelines::default(),
             readback,
@@ -288,6 +295,30 @@ impl Backend for Gpu {
         })
     }
 
+    fn keep(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {
+        self.alive()?;
+        self.keep_rows(states, rows)
+    }
+
+    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()> {
+        self.alive()?;
+        self.recall_rows(kept, states, rows)
+    }
+
+    fn forget(&mut self, kept: Kept) {
+        self.copies.remove(kept);
+    }
+
+    fn export(&mut self, kept: Kept) -> LocalFuture<'static, Result<Vec<u8>>> {
+        let bytes = self.alive().and_then(|()| self.export_rows(kept));
+        Box::pin(async move { bytes?.await })
+    }
+
+    fn import(&mut self, states: &[KeptRows], rows: usize, bytes: &[u8]) -> Result<Kept> {
+        self.alive()?;
+        self.import_rows(states, rows, bytes)
+    }
+
     fn next_rows(&self) -> usize {
         self.pace.rows()
     }
@@ -301,6 +332,7 @@ impl Backend for Gpu {
         self.pipelines = Pipelines::default();
         self.matrices.clear();
         self.shared.clear();
+        self.copies.clear();
         self.between = None;
         self.readback.clear();
         self.run.destroy();

@@ -15,6 +15,7 @@ use crate::{
 type Pool = Rc<RefCell<Vec<Rc<Buffer>>>>;
 
 /// Reads buffers back.
+#[derive(Clone)]
 pub struct Readback {
     device: Device,
     allocator: Allocator,

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use intab::{
     Error,
     model::{EarlyStopping, GenerationDefaults},
-    run::{Draft, Engine, Event, GenerateOptions, Output, Speculation},
+    run::{Draft, Engine, Event, GenerateOptions, Output, Speculation, WhenFull},
 };
 use serde_json::json;
 
@@ -87,6 +87,9 @@ pub struct GenerateArgs {
     /// Let no text end before N tokens
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     min_new_tokens: usize,
+    /// Go on where the context is full, without the older half of the text but for its first N tokens
+    #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    shift: Option<usize>,
     /// Products with quantized weights by f32 numbers, or by integers where that is faster [default: fast on the CPU, exact on a
     /// GPU]
     #[arg(long, value_enum)]
@@ -160,6 +163,8 @@ impl GenerateArgs {
                 SpeculationArg::Off => Speculation::Off,
                 SpeculationArg::Prompt => Speculation::Prompt,
             },
+            session: None,
+            when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
         };
         options.check()?;
         Ok(options)

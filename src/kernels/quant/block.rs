@@ -46,6 +46,11 @@ impl Half {
         Half(bytes)
     }
 
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; 2] {
+        self.0
+    }
+
     /// Exactly the same number. Without branches, so that loops over it become vector code.
     #[inline(always)]
     pub fn to_f32(self) -> f32 {

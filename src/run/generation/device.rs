@@ -8,7 +8,7 @@ use crate::{
     error::Result,
     model::IDS,
     plan::{Run, Stage},
-    run::Engine,
+    run::{Engine, WhenFull},
 };
 
 impl Generation {
@@ -97,6 +97,28 @@ impl Generation {
         engine.cached.beyond = true;
     }
 
+    /// Makes a prompt of the text but for its older half, if the caller wants to go on where the context is full.
+    pub(super) fn shift(&mut self, engine: &mut Engine) -> bool {
+        let WhenFull::Shift { keep } = self.options.when_full else { return false };
+        self.prompt.extend_from_slice(&self.output.tokens[self.answered..]);
+        let kept = keep.min(self.prompt.len() / 2);
+        let rest = self.prompt.len() - kept;
+        self.prompt.drain(kept..kept + rest.div_ceil(2));
+        self.answered = self.output.tokens.len();
+        self.drawn_before = self.submitted;
+        let beyond = engine.is_beyond(self.prompt.len());
+        if engine.cached.beyond != beyond {
+            engine.cached.clear();
+            engine.cached.beyond = beyond;
+        }
+        engine.cached.tokens.truncate(kept);
+        self.prefilled = engine.cached.tokens.len();
+        self.n_given = self.n_given.min(self.prefilled);
+        // Its places are no more.
+        self.speculator = None;
+        true
+    }
+
     pub(super) async fn token(&mut self, engine: &mut Engine) -> Result<Event> {
         let decode = plans(engine)?.0.ready()?;
         // A draft goes on from the last token, so those on their way are waited for.
@@ -124,6 +146,9 @@ impl Generation {
         self.remember(engine);
         let Some(token) = self.on_their_way.pop_front() else {
             let at_limit = self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max);
+            if !at_limit && self.shift(engine) {
+                return self.prefill_chunk(engine).await;
+            }
             let reason = if at_limit { FinishReason::Length } else { FinishReason::Context };
             return self.finish(reason).await;
         };

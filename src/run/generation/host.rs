@@ -32,6 +32,9 @@ impl Generation {
         };
         if let Some(id) = host.unseen.take() {
             if self.position() >= engine.facts().n_ctx {
+                if self.shift(engine) {
+                    return self.prefill_chunk(engine).await;
+                }
                 return self.finish(FinishReason::Context).await;
             }
             if self.must_read_again(engine) {

@@ -12,7 +12,8 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 use web_time::Instant;
 
 use super::{
-    Engine, GenerateOptions, StopMatcher,
+    Engine, GenerateOptions, StopMatcher, WhenFull,
+    engine::Cached,
     plans::{Planned, Plans},
     speculation::{Drafter, Speculator},
 };
@@ -81,6 +82,10 @@ impl Generation {
             return Err(Error::unsupported("generation option", name, hint));
         }
         let source = engine.facts().config.encoder.as_ref().map(|_| prompt.to_vec());
+        if source.is_some() && options.when_full != WhenFull::Stop {
+            let problem = "a text that answers another cannot be shifted: leave it at its end";
+            return Err(Error::input("when_full", problem));
+        }
         let mut prompt = match source {
             None => prompt.to_vec(),
             Some(_) => vec![engine.defaults().decoder_start.or(engine.defaults().bos).unwrap_or(0)],
@@ -94,8 +99,9 @@ impl Generation {
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
         let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
-        engine.compute(precision);
         let beyond = engine.is_beyond(prompt.len());
+        engine.turn_to(options.session, &prompt, &Cached { beyond, precision, ..Cached::default() })?;
+        engine.compute(precision);
         let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
         if engine.cached.beyond != beyond || other_source {
             engine.cached.clear();

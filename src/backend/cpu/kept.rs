@@ -1,0 +1,83 @@
+//! Copies of the beginnings of states: see [`crate::backend::Backend::keep`].
+
+use super::{Cpu, out_of_memory};
+use crate::{
+    backend::{Kept, KeptRows, no_such},
+    error::{Error, Result},
+};
+
+/// The rows of one copy, a state after the other, as [`crate::backend::Backend::export`] tells them.
+#[derive(Default)]
+pub(super) struct Copies {
+    all: std::collections::HashMap<u64, Vec<Vec<u8>>>,
+    latest: u64,
+}
+
+impl Copies {
+    /// Bytes of each piece.
+    pub fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.all.values().flatten().map(Vec::len)
+    }
+
+    fn add(&mut self, states: Vec<Vec<u8>>) -> Kept {
+        self.latest += 1;
+        self.all.insert(self.latest, states);
+        Kept(self.latest)
+    }
+
+    pub fn remove(&mut self, kept: Kept) {
+        self.all.remove(&kept.0);
+    }
+
+    pub fn get(&self, kept: Kept) -> Result<&[Vec<u8>]> {
+        self.all.get(&kept.0).map(Vec::as_slice).ok_or_else(|| Error::input("copy", "it was forgotten"))
+    }
+}
+
+impl Cpu {
+    pub(super) fn keep_rows(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {
+        let bytes_of = |KeptRows { state, row_bytes }: &KeptRows| {
+            let mut bytes = room(state, rows * row_bytes)?;
+            match (self.caches.get(state), self.floats.get(state)) {
+                (Some(cache), _) => cache.append_rows(rows, *row_bytes, &mut bytes),
+                (_, Some(cells)) => bytes.extend_from_slice(&bytemuck::cast_slice(cells)[..rows * row_bytes]),
+                _ => return Err(no_such("state", state)),
+            }
+            Ok(bytes)
+        };
+        let copies = states.iter().map(bytes_of).collect::<Result<_>>()?;
+        Ok(self.copies.add(copies))
+    }
+
+    pub(super) fn recall_rows(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()> {
+        let copies = self.copies.get(kept)?;
+        for (KeptRows { state, row_bytes }, bytes) in states.iter().zip(copies) {
+            let bytes = &bytes[..rows * row_bytes];
+            match (self.caches.get_mut(state), self.floats.get_mut(state)) {
+                (Some(cache), _) => cache.set_rows(bytes, *row_bytes),
+                (_, Some(cells)) => bytemuck::cast_slice_mut(cells)[..bytes.len()].copy_from_slice(bytes),
+                _ => return Err(no_such("state", state)),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn import_rows(&mut self, states: &[KeptRows], rows: usize, bytes: &[u8]) -> Result<Kept> {
+        let mut rest = bytes;
+        let mut copies = Vec::with_capacity(states.len());
+        for KeptRows { state, row_bytes } in states {
+            let (own, others) = rest.split_at(rows * row_bytes);
+            let mut copy = room(state, own.len())?;
+            copy.extend_from_slice(own);
+            copies.push(copy);
+            rest = others;
+        }
+        Ok(self.copies.add(copies))
+    }
+}
+
+fn room(state: &str, n: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(n).map_err(|_| out_of_memory(state, n as u64))?;
+    Ok(bytes)
+}

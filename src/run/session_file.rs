@@ -1,0 +1,145 @@
+//! A session as a file: its tokens, what the caller wants to know of it later, and the keys and values, bound to the weights
+//! that computed them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Engine, Session, engine::Cached, sessions::common};
+use crate::{
+    backend::Precision,
+    error::{Error, Result},
+};
+
+/// What such a file begins with; then the length of the head as `u64`, the head as JSON, and rows as
+/// [`crate::backend::Backend::export`] tells them.
+const MAGIC: &[u8; 8] = b"intabkv1";
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    /// [`super::Facts::fingerprint`], in hexadecimal digits.
+    model: String,
+    tokens: Vec<u32>,
+    note: String,
+    beyond: bool,
+    precision: Precision,
+    /// How many tokens have rows.
+    rows: usize,
+    /// Name and bytes of a row for each state.
+    states: Vec<(String, usize)>,
+}
+
+/// What a file tells besides the keys and values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The text.
+    pub tokens: Vec<u32>,
+    /// As it was given to [`Engine::save_session`].
+    pub note: String,
+}
+
+impl Engine {
+    /// A session whose text is `tokens` as bytes, with as many of their keys and values as are known. A generation under way
+    /// cannot go on after it.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a session that was closed or an id outside the vocabulary; those of the device.
+    pub async fn save_session(&mut self, session: Session, tokens: &[u32], note: &str) -> Result<Vec<u8>> {
+        self.check_session_text(tokens)?;
+        self.latest += 1;
+        let (beyond, precision) = (self.is_beyond(tokens.len()), self.precision_of(session));
+        self.turn_to(Some(session), tokens, &Cached { beyond, precision, ..Cached::default() })?;
+        self.compute(precision);
+        let rows = if self.cached.beyond == beyond { common(&self.cached.tokens, tokens) } else { 0 };
+        let states = self.kept_rows();
+        let head = Head {
+            model: self.fingerprint(),
+            tokens: tokens.to_vec(),
+            note: note.to_owned(),
+            beyond,
+            precision,
+            rows,
+            states: states.iter().map(|state| (state.state.clone(), state.row_bytes)).collect(),
+        };
+        let head = serde_json::to_vec(&head).map_err(|error| Error::input("session", error.to_string()))?;
+        let numbers = match rows {
+            0 => Vec::new(),
+            _ => {
+                let kept = self.backend.keep(&states, rows)?;
+                let numbers = self.backend.export(kept).await;
+                self.backend.forget(kept);
+                numbers?
+            }
+        };
+        Ok([&MAGIC[..], &(head.len() as u64).to_le_bytes(), &head, &numbers].concat())
+    }
+
+    /// Opens a session as it was saved. Keys and values are taken where this load keeps them as that one did (kind of cache,
+    /// rotation); else the text is read again when it goes on.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for bytes that are no such file or damaged; [`Error::Input`] for one of another model, or longer than
+    /// the context.
+    pub fn restore_session(&mut self, bytes: &[u8]) -> Result<(Session, Saved)> {
+        let (head, numbers) = parse(bytes)?;
+        if head.model != self.fingerprint() {
+            let problem = format!(
+                "it was saved with other weights ({}) than these ({})",
+                head.model,
+                self.fingerprint()
+            );
+            return Err(Error::input("session", problem));
+        }
+        self.check_session_text(&head.tokens)?;
+        let row_bytes: usize = head.states.iter().map(|(_, bytes)| bytes).sum();
+        if head.rows > head.tokens.len() || head.rows.checked_mul(row_bytes) != Some(numbers.len()) {
+            let problem = format!(
+                "{} bytes of keys and values for {} tokens do not fit the head",
+                numbers.len(),
+                head.rows
+            );
+            return Err(bad("rows", problem));
+        }
+        let session = self.open_session()?;
+        let states = self.kept_rows();
+        let alike = states
+            .iter()
+            .map(|state| (&state.state, state.row_bytes))
+            .eq(head.states.iter().map(|(name, n)| (name, *n)));
+        if alike && head.rows > 0 && head.beyond == self.is_beyond(head.tokens.len()) {
+            let text = Cached {
+                tokens: head.tokens[..head.rows].to_vec(),
+                source: Vec::new(),
+                beyond: head.beyond,
+                precision: head.precision,
+            };
+            self.put_aside(session, text, numbers)?;
+        }
+        Ok((session, Saved { tokens: head.tokens, note: head.note }))
+    }
+
+    /// A session may be empty.
+    fn check_session_text(&self, tokens: &[u32]) -> Result<()> {
+        if self.unloaded {
+            return Err(Error::Unloaded);
+        }
+        if tokens.is_empty() { Ok(()) } else { self.check_ids(tokens) }
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("{:016x}", self.facts().fingerprint)
+    }
+}
+
+fn bad(field: &str, problem: impl Into<String>) -> Error {
+    Error::format("the saved session", field, 0, problem)
+}
+
+fn parse(bytes: &[u8]) -> Result<(Head, &[u8])> {
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| bad("magic", "it is no saved session"))?;
+    let (length, rest) = rest.split_first_chunk().ok_or_else(|| bad("head", "the file ends before it"))?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok();
+    let (head, numbers) = length
+        .and_then(|length| rest.split_at_checked(length))
+        .ok_or_else(|| bad("head", "it is said to be longer than the file"))?;
+    let head = serde_json::from_slice(head).map_err(|error| bad("head", error.to_string()))?;
+    Ok((head, numbers))
+}

@@ -1,0 +1,208 @@
+//! Sessions: texts that are gone on with by turns. The cache holds the keys and values of one of them; those of another are
+//! copied when they would be overwritten, and copied back when its turn comes. What a text has in common with another, in the
+//! cache or in a copy, is computed once.
+
+use std::collections::BTreeSet;
+
+use super::{Engine, engine::Cached};
+use crate::{
+    backend::{Kept, KeptRows, Precision},
+    error::{Error, Result},
+    plan::{Op, Value},
+};
+
+/// A text that is gone on with: see [`Engine::open_session`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Session(u64);
+
+impl Session {
+    /// As a number, for callers who can keep nothing else.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The reverse; a number that no session has is refused where it is used.
+    pub fn from_number(number: u64) -> Session {
+        Session(number)
+    }
+}
+
+/// Rows that are computed as soon as copied.
+const WORTH_KEEPING: usize = 8;
+
+/// A text whose keys and values had to make room.
+struct Aside {
+    session: Session,
+    text: Cached,
+    kept: Kept,
+    bytes: u64,
+}
+
+/// The sessions of a model.
+#[derive(Default)]
+pub(super) struct Sessions {
+    open: BTreeSet<Session>,
+    latest: u64,
+    /// Whose text is in the cache, if it is a session's.
+    here: Option<Session>,
+    /// The one that was used last stands last.
+    aside: Vec<Aside>,
+}
+
+/// How many tokens two texts begin with in common.
+pub(super) fn common(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+impl Engine {
+    /// Begins a session. Generations that name it ([`super::GenerateOptions::session`]) find the text of its last one as they left it,
+    /// whatever came between, as long as copies of all texts fit into as much memory as the cache has; beyond that, those that were
+    /// not used for longest are read again.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a model that is no decoder alone; [`Error::Unloaded`].
+    pub fn open_session(&mut self) -> Result<Session> {
+        if self.unloaded {
+            return Err(Error::Unloaded);
+        }
+        if self.facts().config.encoder.is_some() || !self.facts().config.generates() {
+            let problem = format!(
+                "{} models have none: they do not go on with a text",
+                self.facts().config.architecture
+            );
+            return Err(Error::input("session", problem));
+        }
+        self.sessions.latest += 1;
+        let session = Session(self.sessions.latest);
+        self.sessions.open.insert(session);
+        Ok(session)
+    }
+
+    /// Ends a session and gives the memory of its copy back.
+    pub fn close_session(&mut self, session: Session) {
+        self.sessions.open.remove(&session);
+        self.sessions.here = self.sessions.here.filter(|here| *here != session);
+        self.drop_aside(|aside| aside.session == session);
+    }
+
+    /// Lets the cache hold as much of `prompt` as is known anywhere, for a generation of `session`. What another session loses by
+    /// that is copied first. Of `next`, `beyond` and `precision` tell how the generation computes.
+    pub(super) fn turn_to(&mut self, session: Option<Session>, prompt: &[u32], next: &Cached) -> Result<()> {
+        if let Some(session) = session
+            && !self.sessions.open.contains(&session)
+        {
+            return Err(Error::input("session", "it was closed"));
+        }
+        let matters = self.backend.is_faster_less_exact();
+        let fits =
+            |text: &Cached| text.beyond == next.beyond && (text.precision == next.precision || !matters);
+        let here = if fits(&self.cached) { common(&self.cached.tokens, prompt) } else { 0 };
+        let known = |aside: &Aside| if fits(&aside.text) { common(&aside.text.tokens, prompt) } else { 0 };
+        let best = self.sessions.aside.iter().enumerate().max_by_key(|(_, aside)| known(aside));
+        let best = best.map(|(i, aside)| (i, known(aside))).filter(|(_, n)| *n > here);
+        let stays = if best.is_some() { 0 } else { here };
+        if let Some(owner) = self.sessions.here.filter(|owner| Some(*owner) != session)
+            && self.cached.tokens.len() >= stays + WORTH_KEEPING
+        {
+            let wanted = best.map(|(i, _)| self.sessions.aside[i].kept);
+            self.set_aside(owner, wanted)?;
+        }
+        if let Some((_, n)) = best {
+            self.recall(session, prompt, n, &fits)?;
+        }
+        self.sessions.here = session;
+        Ok(())
+    }
+
+    /// For what overwrites the cache with no text to go on with.
+    pub(super) fn make_room(&mut self) -> Result<()> {
+        self.turn_to(None, &[], &self.cached.clone())
+    }
+
+    /// Copies what is in the cache, and gives up what was not used for longest where that is too much; not `wanted`.
+    fn set_aside(&mut self, session: Session, wanted: Option<Kept>) -> Result<()> {
+        self.drop_aside(|aside| aside.session == session && Some(aside.kept) != wanted);
+        let (states, rows) = (self.kept_rows(), self.cached.tokens.len());
+        let per_row: usize = states.iter().map(|state| state.row_bytes).sum();
+        let (bytes, most) = ((per_row * rows) as u64, (per_row * self.facts().n_ctx) as u64);
+        while self.sessions.aside.iter().map(|aside| aside.bytes).sum::<u64>() + bytes > most {
+            let Some(oldest) = self.sessions.aside.iter().position(|aside| Some(aside.kept) != wanted) else {
+                return Ok(());
+            };
+            let oldest = self.sessions.aside.remove(oldest);
+            self.backend.forget(oldest.kept);
+        }
+        let kept = match self.backend.keep(&states, rows) {
+            // Then it is read again when its turn comes.
+            Err(Error::OutOfMemory { .. }) => return Ok(()),
+            kept => kept?,
+        };
+        self.sessions.aside.push(Aside { session, text: self.cached.clone(), kept, bytes });
+        Ok(())
+    }
+
+    /// Keys and values of a text that come from elsewhere, as [`crate::backend::Backend::export`] tells them.
+    pub(super) fn put_aside(&mut self, session: Session, text: Cached, numbers: &[u8]) -> Result<()> {
+        let kept = self.backend.import(&self.kept_rows(), text.tokens.len(), numbers)?;
+        self.sessions.aside.push(Aside { session, text, kept, bytes: numbers.len() as u64 });
+        Ok(())
+    }
+
+    /// How exactly a session's text was computed.
+    pub(super) fn precision_of(&self, session: Session) -> Precision {
+        let aside = self.sessions.aside.iter().find(|aside| aside.session == session);
+        match aside {
+            _ if self.sessions.here == Some(session) => self.cached.precision,
+            Some(aside) => aside.text.precision,
+            None => self.facts().backend.usual_precision(),
+        }
+    }
+
+    /// Copies the first `n` tokens' rows of the best copy back. Its own session needs the copy no longer.
+    fn recall(
+        &mut self,
+        session: Option<Session>,
+        prompt: &[u32],
+        n: usize,
+        fits: &dyn Fn(&Cached) -> bool,
+    ) -> Result<()> {
+        let asides = &self.sessions.aside;
+        let Some(at) = asides.iter().rposition(|a| fits(&a.text) && common(&a.text.tokens, prompt) == n)
+        else {
+            return Ok(());
+        };
+        let aside = self.sessions.aside.remove(at);
+        let states = self.kept_rows();
+        // Whatever happens, what was in the cache is no more.
+        self.cached.clear();
+        self.backend.recall(aside.kept, &states, n)?;
+        self.cached = Cached { tokens: aside.text.tokens[..n].to_vec(), ..aside.text.clone() };
+        match Some(aside.session) == session {
+            true => self.backend.forget(aside.kept),
+            false => self.sessions.aside.push(aside),
+        }
+        Ok(())
+    }
+
+    fn drop_aside(&mut self, which: impl Fn(&Aside) -> bool) {
+        let (gone, rest) = std::mem::take(&mut self.sessions.aside).into_iter().partition(which);
+        self.sessions.aside = rest;
+        let gone: Vec<Aside> = gone;
+        gone.iter().for_each(|aside| self.backend.forget(aside.kept));
+    }
+
+    /// The caches of keys and values.
+    pub(super) fn kept_rows(&self) -> Vec<KeptRows> {
+        let Some(decode) = &self.plans.decode else { return Vec::new() };
+        let plan = &decode.plan;
+        let rows = |cache: Value| {
+            let info = &plan[cache];
+            KeptRows { state: info.name.clone(), row_bytes: info.state_bytes() as usize / info.rows }
+        };
+        let written = plan.steps.iter().filter_map(|step| match step.op {
+            Op::CacheWrite { cache, .. } => Some(rows(cache)),
+            _ => None,
+        });
+        written.collect()
+    }
+}

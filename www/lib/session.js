@@ -1,0 +1,283 @@
+// A conversation or a text that goes on from call to call. What the model has read of it stays in its memory, as far as that
+// reaches, also while other sessions have their turn.
+
+import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { Generation } from "./generation.js";
+import * as options from "./options.js";
+
+/**
+ * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./types.js").SessionOptions} SessionOptions
+ * @typedef {import("./types.js").GenerateOptions} GenerateOptions
+ */
+
+/**
+ * How a session reaches its model.
+ * @typedef {object} Host
+ * @property {(op: string, args: object, onEvent?: (event: any) => void) => {id: number, reply: Promise<any>}} call
+ * @property {(id: number) => void} abort
+ * @property {number} nVocab
+ */
+
+/**
+ * What a session holds: messages, or a text as token ids.
+ * @typedef {{messages: Message[], ids: null} | {messages: null, ids: number[]}} Held
+ */
+
+/**
+ * What a saved session tells besides ids.
+ * @typedef {{messages: Message[] | null, settings: Settings}} Note
+ */
+
+/**
+ * What stays the same: `keep` are the tokens of a text that stay where it is shifted; where it is not, none.
+ * @typedef {{template: Record<string, unknown>, overflow: "error" | "shift" | "evict", keep?: number}} Settings
+ */
+
+/**
+ * A session of a model: see `Model.session`. A call while an answer is being written fails with `InputError`; after `destroy` all
+ * do with `UnloadedError`… of the model, or `InputError` of the session.
+ */
+export class Session {
+  #host;
+  #number;
+  /** @type {Held} */
+  #held;
+  #settings;
+  #writes = false;
+  #destroyed = false;
+
+  /**
+   * @param {Host} host
+   * @param {number} number Its own, in the worker.
+   * @param {Held} held
+   * @param {Settings & {onEvict?: (messages: Message[]) => void}} settings
+   * @hideconstructor
+   */
+  constructor(host, number, held, settings) {
+    this.#host = host;
+    this.#number = number;
+    this.#held = held;
+    this.#settings = settings;
+  }
+
+  /** The conversation so far: a copy. Of a text, none. @returns {Message[]} */
+  get messages() {
+    return structuredClone(this.#held.messages ?? []);
+  }
+
+  /** The ids of the text so far; of a conversation, none. @returns {Uint32Array} */
+  get ids() {
+    return Uint32Array.from(this.#held.ids ?? []);
+  }
+
+  /**
+   * Answers; the message and the answer become part of the session. Where the generation fails or is aborted by its signal, both
+   * are taken back; what was made before `stop()` stays.
+   * @param {string | Message | readonly Message[]} message A string is the user's.
+   * @param {GenerateOptions} [generateOptions]
+   * @returns {Generation} As `Model.chat`.
+   * @throws {InputError} For a session of a text.
+   */
+  chat(message, generateOptions = {}) {
+    const { sampling, signal, onPrefill } = options.checkSessionCall("chat", generateOptions);
+    const messages = this.#conversation("chat");
+    const added = checkMessage(message);
+    const before = [...messages];
+    messages.push(...added);
+    const { template, overflow, onEvict } = this.#settings;
+    const evicted = (/** @type {any} */ { start, count }) => {
+      const gone = messages.splice(start, count);
+      onEvict?.(gone);
+    };
+    const args = { messages: [...messages], template, evicts: overflow === "evict" };
+    return this.#write(
+      { op: "chat", args, sampling, signal, onPrefill },
+      evicted,
+      (text) => messages.push({ role: "assistant", content: text }),
+      () => messages.splice(0, messages.length, ...before),
+    );
+  }
+
+  /**
+   * Goes on with the text, which `text` is added to; what is written becomes part of it. Otherwise as `chat`.
+   * @param {string | Uint32Array | readonly number[]} [text]
+   * @param {GenerateOptions} [generateOptions]
+   * @returns {Generation} As `Model.generate`.
+   * @throws {InputError} For a session of a conversation.
+   */
+  generate(text = "", generateOptions = {}) {
+    const { sampling, signal, onPrefill } = options.checkSessionCall("generate", generateOptions);
+    const ids = this.#text("generate");
+    const added = text === "" ? new Uint32Array() : options.checkPrompt(text, this.#host.nVocab);
+    const before = ids.length;
+    return this.#write(
+      { op: "goOn", args: { ids: Uint32Array.from(ids), added, keep: this.#settings.keep }, sampling, signal, onPrefill },
+      ({ ids: read }) => ids.push(...read),
+      (_, tokens) => ids.push(...tokens),
+      () => ids.splice(before),
+    );
+  }
+
+  /**
+   * Adds messages without an answer, such as a tool's result or an answer from elsewhere.
+   * @param {string | Message | readonly Message[]} message
+   */
+  append(message) {
+    this.#conversation("append").push(...checkMessage(message));
+  }
+
+  /**
+   * Takes back the last messages of a conversation or the last tokens of a text.
+   * @param {number} n
+   * @returns {number} How many there are left.
+   */
+  rewind(n) {
+    options.checkCount("rewind", n);
+    const list = this.#held.messages ? this.#conversation("rewind") : this.#text("rewind");
+    list.splice(Math.max(list.length - n, 0));
+    return list.length;
+  }
+
+  /**
+   * Another session that goes on from here. What both have in common is read once.
+   * @returns {Promise<Session>}
+   */
+  async fork() {
+    this.#check("fork");
+    const held = /** @type {Held} */ (structuredClone(this.#held));
+    const number = await this.#host.call("openSession", {}).reply;
+    return new Session(this.#host, number, held, this.#settings);
+  }
+
+  /** Tokens that the context holds of the session, an answer's beginning not counted. @returns {Promise<number>} */
+  async contextUsage() {
+    this.#check("contextUsage");
+    return (await this.#ids()).length;
+  }
+
+  /**
+   * The session as bytes, for `Model.restoreSession` at another visit: its text and, where the model has them, the keys and values,
+   * which are large (their size for a token is that of the model's cache for one).
+   * @returns {Promise<Uint8Array>}
+   */
+  async save() {
+    this.#check("save");
+    const { onEvict: _, ...settings } = this.#settings;
+    /** @type {Note} */
+    const note = { messages: this.#held.messages, settings };
+    const ids = await this.#ids();
+    return this.#host.call("saveSession", { session: this.#number, ids, note: JSON.stringify(note) }).reply;
+  }
+
+  /** Gives the session's memory back. May be called again. @returns {Promise<void>} */
+  async destroy() {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    await this.#host.call("closeSession", { session: this.#number }).reply.catch((error) => {
+      // Then it is gone already.
+      if (!(error instanceof UnloadedError || error instanceof WorkerCrashedError)) throw error;
+    });
+  }
+
+  /** @returns {Promise<Uint32Array>} */
+  async #ids() {
+    const { messages, ids } = this.#held;
+    if (ids) return Uint32Array.from(ids);
+    if (messages.length === 0) return new Uint32Array();
+    const template = { ...this.#settings.template, add_generation_prompt: false };
+    const text = await this.#host.call("chatPrompt", { messages, template }).reply;
+    return this.#host.call("tokenize", { text, addSpecial: false, parseSpecial: true }).reply;
+  }
+
+  /**
+   * @param {{op: string, args: object, sampling: import("./types.js").SamplingOptions, signal?: AbortSignal,
+   *   onPrefill?: (progress: {done: number, total: number}) => void}} call
+   * @param {(event: any) => void} onOwn For what the worker tells of the session.
+   * @param {(text: string, tokens: Uint32Array) => void} keep
+   * @param {() => void} takeBack
+   */
+  #write({ op, args, sampling, signal, onPrefill }, onOwn, keep, takeBack) {
+    this.#writes = true;
+    const generation = new Generation(
+      (onStep) => {
+        const onEvent = (/** @type {any} */ event) => (event.type === "session" ? onOwn(event) : onStep(event));
+        const { id, reply } = this.#host.call(op, { ...args, session: this.#number, sampling }, onEvent);
+        return { reply, abort: () => this.#host.abort(id) };
+      },
+      { seed: sampling.seed, signal, onPrefill },
+    );
+    const ended = (/** @type {() => void} */ then) => {
+      this.#writes = false;
+      then();
+    };
+    generation.result.then(
+      ({ text, tokens }) => ended(() => (signal?.aborted ? takeBack() : keep(text, tokens))),
+      () => ended(takeBack),
+    );
+    return generation;
+  }
+
+  /** @param {string} what @returns {Message[]} */
+  #conversation(what) {
+    this.#check(what);
+    if (!this.#held.messages) throw wrong(what, "this session is a text: it has no messages");
+    return this.#held.messages;
+  }
+
+  /** @param {string} what @returns {number[]} */
+  #text(what) {
+    this.#check(what);
+    if (!this.#held.ids) throw wrong(what, "this session is a conversation: use chat");
+    return this.#held.ids;
+  }
+
+  /** @param {string} what */
+  #check(what) {
+    if (this.#destroyed) throw wrong(what, "the session was destroyed");
+    if (this.#writes) throw wrong(what, "an answer is still being written: wait for its result");
+  }
+}
+
+/**
+ * @param {Host} host
+ * @param {import("./options.js").CheckedSession} asked
+ */
+export async function open(host, { messages, text, ...settings }) {
+  const ids = text === undefined ? null : await idsOf(host, text);
+  const number = await host.call("openSession", {}).reply;
+  const keep = settings.overflow === "shift" ? (ids?.length ?? 0) : undefined;
+  const held = ids ? { messages: null, ids } : { messages: messages ?? [], ids: null };
+  return new Session(host, number, held, { ...settings, keep });
+}
+
+/**
+ * @param {Host} host
+ * @param {Uint8Array} bytes
+ * @param {{onEvict?: (messages: Message[]) => void}} how
+ */
+export async function restore(host, bytes, { onEvict }) {
+  const { session, ids, note } = await host.call("restoreSession", { bytes }).reply;
+  const { messages, settings } = /** @type {Note} */ (JSON.parse(note));
+  /** @type {Held} */
+  const held = messages ? { messages, ids: null } : { messages: null, ids: [...ids] };
+  return new Session(host, session, held, { ...settings, onEvict });
+}
+
+/** @param {Host} host @param {string | Uint32Array} text @returns {Promise<number[]>} */
+async function idsOf(host, text) {
+  if (text === "") return [];
+  if (typeof text !== "string") return [...text];
+  return [...(await host.call("tokenize", { text, addSpecial: true, parseSpecial: false }).reply)];
+}
+
+/** @param {string | Message | readonly Message[]} message @returns {Message[]} */
+function checkMessage(message) {
+  if (typeof message === "string") return [{ role: "user", content: message }];
+  return options.checkMessages(Array.isArray(message) ? message : [message]);
+}
+
+/** @param {string} what @param {string} problem */
+function wrong(what, problem) {
+  return new InputError(`${what}: ${problem}`, { what, problem });
+}
