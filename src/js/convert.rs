@@ -1,7 +1,10 @@
 //! Between Rust's types and plain JavaScript objects.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -10,7 +13,8 @@ use crate::{
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, Speculation, quantize_to},
+    run::{Autotune, GenerateOptions, KvCache, Logprobs, Output, Prefer, Speculation, quantize_to},
+    text::Tokenizer,
 };
 
 /// Options of `Model.load`.
@@ -83,6 +87,8 @@ pub struct GenerateArguments {
     min_new_tokens: Option<usize>,
     precision: Option<Precision>,
     speculation: Option<String>,
+    logprobs: Option<usize>,
+    logit_bias: BTreeMap<u32, f32>,
     pub parse_special: bool,
 }
 
@@ -136,6 +142,8 @@ impl GenerateArguments {
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
             precision: self.precision,
+            logprobs: self.logprobs,
+            logit_bias: self.logit_bias,
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
         })
     }
@@ -173,11 +181,28 @@ pub fn bytes(value: &JsValue) -> Option<Uint8Array> {
     }
 }
 
+/// A token step: see `Step` in `www/lib/wasm.d.ts`.
+pub fn token(
+    id: u32,
+    text: &str,
+    logprobs: Option<&Logprobs>,
+    tokenizer: Option<&Tokenizer>,
+) -> serde_json::Value {
+    let Some(Logprobs { logprob, top }) = logprobs else {
+        return json!({ "type": "token", "id": id, "text": text });
+    };
+    // Embedding tables are often padded; what the tokenizer does not know has no text.
+    let piece = |id: u32| tokenizer.and_then(|t| t.piece(id).ok()).unwrap_or_default();
+    let other = |(id, logprob): &(u32, f32)| json!({ "id": id, "text": piece(*id), "logprob": logprob });
+    let top: Vec<_> = top.iter().map(other).collect();
+    json!({ "type": "token", "id": id, "text": text, "logprob": logprob, "top": top })
+}
+
 /// A `GenerateResult`.
 pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
     let (usage, times) = (output.usage, output.timings);
     let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
-    let object = to_js(&serde_json::json!({
+    let object = to_js(&json!({
         "text": output.text,
         "finishReason": output.finish_reason.name(),
         "stopText": output.stop,

@@ -227,7 +227,11 @@ impl Generation {
             Event::Prefill { done, total } => {
                 convert::to_js(&json!({ "type": "prefill", "done": done, "total": total }))
             }
-            Event::Token { id, text } => convert::to_js(&json!({ "type": "token", "id": id, "text": text })),
+            Event::Token { id, text, logprobs } => {
+                let engine = lock(&self.engine).map_err(throw)?;
+                let step = convert::token(id, &text, logprobs.as_ref(), engine.tokenizer().ok());
+                convert::to_js(&step)
+            }
             Event::Search { length } => convert::to_js(&json!({ "type": "search", "length": length })),
             Event::Done { text, output } => {
                 let object = convert::to_js(&json!({ "type": "done", "text": text }))?;

@@ -7,6 +7,7 @@ mod engine;
 mod estimate;
 mod generation;
 mod load;
+mod logprobs;
 mod measure;
 mod options;
 mod plans;
@@ -28,6 +29,7 @@ pub use load::{
     Autotune, Fusion, LoadOptions, MAX_DEFAULT_CONTEXT, MAX_DEFAULT_TEXT, Prefer, Progress, load,
     quantize_to, tokenizer,
 };
+pub use logprobs::{Logprobs, MAX_LOGPROBS};
 pub use measure::{Ceilings, DecodeTime, ceilings};
 pub use options::GenerateOptions;
 pub use pool::{EmbedOptions, normalize, pool};

@@ -44,6 +44,7 @@ const ranges = {
   ignoreEos: { fit: [true, false], not: [0, "true", null] },
   parseSpecial: { fit: [true, false], not: [1] },
   signal: { fit: [new AbortController().signal], not: [{ aborted: false }, null] },
+  logprobs: { fit: [0, 20], not: [-1, 21, 1.5, true, "3"] },
   precision: { fit: ["exact", "fast"], not: ["f16", true, 1, null] },
   onPrefill: { fit: [() => {}], not: [1, null] },
 };
@@ -55,6 +56,21 @@ for (const [name, { fit, not }] of Object.entries(ranges)) {
       refuses(() => options.checkGenerateOptions({ [name]: value }), new RegExp(`^${name}: expected`));
   });
 }
+
+test("biases are taken by ids of the vocabulary, from an object or a Map", () => {
+  const expected = new Map([
+    [3, -100],
+    [9, 2.5],
+  ]);
+  for (const logitBias of [{ 3: -100, 9: 2.5 }, expected]) {
+    assert.deepEqual(options.checkGenerateOptions({ logitBias }, 10).sampling.logitBias, expected);
+  }
+  options.checkChatOptions({ logitBias: { 0: -Infinity } }, 10);
+  const wrong = [{ 10: 1 }, { a: 1 }, { "": 1 }, { 1.5: 1 }, { 1: 101 }, { 1: NaN }, { 1: "2" }, [1], 5, new Map([["x", 1]])];
+  for (const logitBias of wrong) {
+    refuses(() => options.checkGenerateOptions({ logitBias }, 10), /^logitBias: expected token ids from 0 to 9/);
+  }
+});
 
 test("a generation without a seed gets a fresh one each time", () => {
   const seeds = new Set(Array.from({ length: 8 }, () => options.checkGenerateOptions({}).sampling.seed));

@@ -50,7 +50,7 @@ export class Model {
    * @throws {InputError} At once, for an unknown option or a value out of range.
    */
   generate(prompt, generateOptions = {}) {
-    const call = options.checkGenerateOptions(generateOptions);
+    const call = options.checkGenerateOptions(generateOptions, this.info.nVocab);
     const input = options.checkPrompt(prompt, this.info.nVocab);
     const draft = this.#draft(call.draft);
     return this.#stream("generate", { prompt: input, sampling: call.sampling, draft }, call);
@@ -65,7 +65,7 @@ export class Model {
    * @throws {InputError} At once, for an unknown option or a value out of range.
    */
   chat(messages, chatOptions = {}) {
-    const { template, ...call } = options.checkChatOptions(chatOptions);
+    const { template, ...call } = options.checkChatOptions(chatOptions, this.info.nVocab);
     const given = { messages: options.checkMessages(messages), template, draft: this.#draft(call.draft) };
     return this.#stream("chat", { ...given, sampling: call.sampling }, call);
   }

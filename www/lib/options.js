@@ -69,10 +69,34 @@ const stops = (value) => {
   return fits ? { value: [...list] } : { expected: `expected a text or up to ${MAX_STOPS} texts, none of them empty` };
 };
 
+/**
+ * What is added to the logits of tokens: an object or a Map from ids; a Map comes out.
+ * @param {number} nVocab
+ * @returns {Check}
+ */
+function biases(nVocab) {
+  const expected = `expected token ids from 0 to ${nVocab - 1}, each with a number from -100 to 100 or -Infinity`;
+  return (value) => {
+    if (!(value instanceof Map) && !isPlainObject(value)) return { expected };
+    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    const map = new Map(entries.map(([id, bias]) => [typeof id === "string" && /^\d+$/.test(id) ? Number(id) : id, bias]));
+    const fits = [...map].every(
+      ([id, bias]) =>
+        Number.isInteger(id) &&
+        id >= 0 &&
+        id < nVocab &&
+        typeof bias === "number" &&
+        ((bias >= -100 && bias <= 100) || bias === -Infinity),
+    );
+    return fits ? { value: map } : { expected };
+  };
+}
+
 const precision = oneOf(["exact", "fast"]);
 
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
+const MAX_LOGPROBS = 20;
 const MAX_THREADS = 64;
 
 /** As a count: all that there are. */
@@ -114,6 +138,7 @@ const samplingChecks = {
   minNewTokens: number(0, MAX_U32, { integer: true }),
   precision,
   speculation: oneOf(["auto", "off", "prompt"]),
+  logprobs: number(0, MAX_LOGPROBS, { integer: true }),
 };
 
 /** The model that makes drafts is for `Model` to check. @type {Record<string, Check>} */
@@ -144,17 +169,19 @@ export function checkEstimateOptions(options) {
  * @property {unknown} [draft]
  */
 
-/** @param {unknown} options @returns {CheckedCall} */
-export function checkGenerateOptions(options) {
-  return splitCall(check("generate", options, { ...samplingChecks, ...callChecks, parseSpecial: boolean }));
+/** @param {unknown} options @param {number} nVocab @returns {CheckedCall} */
+export function checkGenerateOptions(options, nVocab) {
+  const checks = { ...samplingChecks, ...callChecks, parseSpecial: boolean, logitBias: biases(nVocab) };
+  return splitCall(check("generate", options, checks));
 }
 
-/** @param {unknown} options @returns {CheckedCall & {template: Record<string, unknown>}} */
-export function checkChatOptions(options) {
+/** @param {unknown} options @param {number} nVocab @returns {CheckedCall & {template: Record<string, unknown>}} */
+export function checkChatOptions(options, nVocab) {
   const { template = {}, ...rest } = check("chat", options, {
     ...samplingChecks,
     ...callChecks,
     template: plainObject,
+    logitBias: biases(nVocab),
   });
   return { ...splitCall(rest), template };
 }

@@ -146,6 +146,11 @@
  *   integers, as in Q, TQ, IQ4 and MXFP4 types. Elsewhere rounding may decide between two tokens that are as likely. Not for
  *   beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
+ * @property {number} [logprobs] Tell of every token how probable it was, and as many of the most probable tokens with it: an integer
+ *   from 0 to 20. These are natural logarithms of the model's own probabilities, before temperature, penalties, filters, biases
+ *   and constraints. They come with `generation.tokens()` and in `result.logprobs`. Not for beams.
+ * @property {Readonly<Record<string, number>> | ReadonlyMap<number, number>} [logitBias] Added to the logits of tokens, by
+ *   their ids, before all else: -100 to 100, where -100 and -Infinity ban a token.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -165,7 +170,18 @@
  *   draftedTokens: number, acceptedTokens: number}} usage `cachedTokens` of the prompt were still in the context from the call
  *   before; `draftedTokens` were guessed, of which `acceptedTokens` were right.
  * @property {Timings} timings
+ * @property {TokenLogprobs[]} [logprobs] One for each of `tokens`, where they were asked for.
  * @property {number} seed The seed that would give the same again.
+ */
+
+/**
+ * A token of the new text and how probable it was.
+ * @typedef {object} TokenLogprobs
+ * @property {number} id
+ * @property {string} text What it let out: the texts one after another, and what was held back to the end, are the result's.
+ * @property {number} logprob Natural logarithm of its probability.
+ * @property {{id: number, text: string, logprob: number}[]} top The most probable tokens, best first, each with its own text;
+ *   bytes that are only a part of a character show as U+FFFD.
  */
 
 /**
@@ -240,7 +256,8 @@
 
 /**
  * The options that reach the sampler: checked, with a seed, without what stays on the page.
- * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop"> & {stop: string[], seed: number}} SamplingOptions
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "logitBias"> &
+ *   {stop: string[], seed: number, logitBias?: Map<number, number>}} SamplingOptions
  */
 
 export {};

@@ -11,6 +11,7 @@ import type {
   Quantize,
   SamplingOptions,
   TemplateOptions,
+  TokenLogprobs,
   WireSource,
 } from "./types.js";
 
@@ -93,7 +94,7 @@ export class Generation {
 export type Step =
   | { type: "prefill"; done: number; total: number }
   | { type: "search"; length: number }
-  | { type: "token"; id: number; text: string }
+  | ({ type: "token"; id: number; text: string } & Partial<Pick<TokenLogprobs, "logprob" | "top">>)
   | { type: "done"; text: string; result: GenerateResult };
 
 /** What `Model.task` takes; what it gives is told by the methods of `model.js`. */

@@ -203,6 +203,8 @@ async function stream(wasm, prompt, sampling, draft, breathe, { signal, emit }) 
       : wasm.generateWithDraft(prompt, sampling, find(draft).wasm);
   try {
     let aborting = false;
+    /** @type {import("./types.js").TokenLogprobs[]} */
+    const logprobs = [];
     for (;;) {
       await breathe();
       if (signal.aborted && !aborting) {
@@ -213,9 +215,13 @@ async function stream(wasm, prompt, sampling, draft, breathe, { signal, emit }) 
       if (step.type === "done") {
         if (step.text !== "") emit({ type: "token", id: null, text: step.text });
         generation.free();
-        return step.result;
+        return sampling.logprobs === undefined ? step.result : { ...step.result, logprobs };
       }
       emit(step);
+      if (step.type === "token" && step.logprob !== undefined && step.top !== undefined) {
+        const { id, text, logprob, top } = step;
+        logprobs.push({ id, text, logprob, top });
+      }
     }
   } catch (error) {
     // After a trap the object is still borrowed, and freeing it would hide the trap behind an error of its own.

@@ -137,6 +137,6 @@ impl Generation {
             speculator.push(id);
         }
         self.remember(engine);
-        self.show(engine, id).await
+        self.show(engine, id, None).await
     }
 }

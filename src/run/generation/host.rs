@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     model::IDS,
     plan::{Sampling, Stage},
-    run::{Engine, Processors},
+    run::{Engine, Logprobs, Processors},
 };
 
 /// What the host keeps for its choice.
@@ -52,10 +52,12 @@ impl Generation {
             return Err(Error::input("generation", "it is not the host's"));
         };
         // The repetition's penalty is among the processors here.
+        let logits = self.options.logprobs.map(|n| (n, scores.clone()));
         let sampling = Sampling { repetition_penalty: 1.0, ..self.sampling };
         penalize(&mut scores, &host.counts, &sampling);
         host.processors.apply(&text, self.n_given, &host.source, &mut scores);
         let id = pick(&scores, &run).ok_or_else(|| Error::NotFinite { place: "the logits".into() })?;
+        let logprobs = logits.map(|(n, logits)| Logprobs::of(&logits, id, n));
         if let Some(count) = host.counts.get_mut(id as usize) {
             *count += 1;
         }
@@ -66,6 +68,6 @@ impl Generation {
             return self.finish(FinishReason::Eos).await;
         }
         self.output.tokens.push(id);
-        self.show(engine, id).await
+        self.show(engine, id, logprobs).await
     }
 }

@@ -12,7 +12,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 use web_time::Instant;
 
 use super::{
-    Engine, GenerateOptions, StopMatcher,
+    Engine, GenerateOptions, Logprobs, StopMatcher,
     plans::{Planned, Plans},
     speculation::{Drafter, Speculator},
 };
@@ -115,7 +115,8 @@ impl Generation {
         let drafter = match (&way, draft) {
             (Way::Device, Some(smaller)) => Some(Drafter::of_model(smaller, engine)?),
             (_, Some(_)) => {
-                let problem = "it makes drafts for a text whose tokens the device draws, not for beams or the host's choice";
+                let problem = "it makes drafts for a text whose tokens the device draws by itself: not for beams, nor with \
+                    logprobs, logit_bias, or what else looks at each token's scores";
                 return Err(Error::input("draft", problem));
             }
             (Way::Device, None) if options.speculation.pays(engine, precision) => Some(Drafter::Lookup),
@@ -215,18 +216,18 @@ impl Generation {
     }
 
     /// The event of a token of the answer, which may be its last.
-    async fn show(&mut self, engine: &Engine, id: u32) -> Result<Event> {
+    async fn show(&mut self, engine: &Engine, id: u32, logprobs: Option<Logprobs>) -> Result<Event> {
         let text = self.text_of(engine, id)?;
         let passed = self.stops.push(&text);
         self.output.text += &passed.text;
         if let Some(stop) = passed.stop {
             self.output.stop = Some(stop);
             // The text before the stop string, which is all of this event, must be shown before the end is.
-            let event = Event::Token { id, text: passed.text };
+            let event = Event::Token { id, text: passed.text, logprobs };
             self.conclude(FinishReason::Stop).await;
             return Ok(event);
         }
-        Ok(Event::Token { id, text: passed.text })
+        Ok(Event::Token { id, text: passed.text, logprobs })
     }
 
     async fn finish(&mut self, reason: FinishReason) -> Result<Event> {

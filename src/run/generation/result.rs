@@ -1,5 +1,7 @@
 //! What a generation tells of itself, step by step and at its end.
 
+use crate::run::Logprobs;
+
 /// What a step brought.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -16,6 +18,8 @@ pub enum Event {
         id: u32,
         /// The text that it lets out: empty while a character is incomplete or a stop string may be beginning.
         text: String,
+        /// How probable it was, where [`crate::run::GenerateOptions::logprobs`] asks.
+        logprobs: Option<Logprobs>,
     },
     /// Beam search has come so far; it shows no text before its end.
     Search {

@@ -35,7 +35,7 @@ impl Way {
         let max_length = options.max_new_tokens.map(|n| n.saturating_add(prompt.len()));
         let wanted = process_options(defaults, options, &eos, max_length);
         let beams = options.num_beams > 1;
-        if !beams && Processors::new(&wanted, n_vocab)?.is_empty() {
+        if !beams && options.logprobs.is_none() && Processors::new(&wanted, n_vocab)?.is_empty() {
             return Ok(Way::Device);
         }
         // The device's sampler has these two. Beside other processors the repetition's place among them counts; and what an
@@ -103,7 +103,7 @@ fn process_options(
     } = defaults.clone();
     ProcessOptions {
         eos: eos.to_vec(),
-        logit_bias: Default::default(),
+        logit_bias: options.biases(),
         sequence_bias,
         encoder_repetition_penalty: encoder_repetition_penalty.unwrap_or(1.0),
         repetition_penalty: 1.0,
