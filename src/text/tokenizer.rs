@@ -260,6 +260,20 @@ impl Tokenizer {
         })
     }
 
+    /// # Errors
+    /// [`Error::Unsupported`] where a text is not the bytes of its tokens one after another, but for a space at its start.
+    pub fn check_concatenates(&self) -> Result<()> {
+        let Decoder::Steps { steps, .. } = &self.decoder else { return Ok(()) };
+        match decoder::looks_around(steps) {
+            None => Ok(()),
+            Some(name) => {
+                let hint =
+                    "its text is not the bytes of its tokens one after another, so no structure can hold it";
+                Err(Error::unsupported("decoder", name, hint))
+            }
+        }
+    }
+
     /// A token as it is spelled for decoding.
     pub(super) fn spelled(&self, id: u32) -> Result<&str> {
         if let Decoder::Steps { spelled, .. } = &self.decoder

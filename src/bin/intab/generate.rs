@@ -16,6 +16,7 @@ use super::{
     arguments::{self, Ids},
     device::PrecisionArg,
     output::{self, Result, note, print},
+    structure::{Given, StructureArgs},
 };
 
 #[derive(Args)]
@@ -98,8 +99,10 @@ pub struct GenerateArgs {
     #[arg(long, value_enum, default_value_t = SpeculationArg::Auto)]
     speculation: SpeculationArg,
     /// A smaller model with the same vocabulary that makes the guesses instead
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", conflicts_with = "structure")]
     draft: Option<PathBuf>,
+    #[command(flatten)]
+    structure: StructureArgs,
     /// Tell with --json of each token its log-probability and those of the N best, before temperature and penalties: 0 to 20
     #[arg(long, value_name = "N", requires = "json", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     logprobs: Option<usize>,
@@ -133,8 +136,8 @@ impl GenerateArgs {
     fn options(&self, model: &GenerationDefaults, seed: u64) -> Result<GenerateOptions> {
         let usual = GenerateOptions::of_model(model);
         // Who names a temperature wants tokens drawn.
-        let num_beams =
-            self.num_beams.unwrap_or(if self.temperature.is_some() { 1 } else { usual.num_beams });
+        let draws = self.temperature.is_some() || self.structure.is_given();
+        let num_beams = self.num_beams.unwrap_or(if draws { 1 } else { usual.num_beams });
         if num_beams > 1 && self.temperature.is_some_and(|t| t > 0.0) {
             let problem = "beams take the most probable tokens: leave the temperature out";
             return Err(Error::input("num_beams", problem).into());
@@ -183,6 +186,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         return Err(Error::input("prompt", "it is empty; give at least one character").into());
     }
     let ids = args.ids.as_ref().map(|Ids(ids)| ids.as_slice());
+    let structure = args.structure.read()?;
     let mut engine = args.device.load(&args.model, ids).await?;
     let ids = match (ids, &args.prompt) {
         (Some(ids), _) => ids.to_vec(),
@@ -197,9 +201,13 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         None => None,
     };
     let mut logprobs = Vec::new();
-    let mut generation = match draft {
-        Some(draft) => engine.generate_with_draft(&ids, options, draft)?,
-        None => engine.generate(&ids, options)?,
+    let mut generation = match (draft, structure.as_ref().map(Given::structure)) {
+        (Some(draft), _) => engine.generate_with_draft(&ids, options, draft)?,
+        (None, Some(structure)) => {
+            let constraint = engine.grammars()?.constraint(&structure)?;
+            engine.generate_constrained(&ids, options, constraint)?
+        }
+        (None, None) => engine.generate(&ids, options)?,
     };
     let show = |id: Option<u32>, text: &str, told: Option<Logprobs>| {
         logprobs.extend(id.zip(told));
@@ -231,6 +239,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         "timings": {
             "first_token_ms": times.first_token_ms,
             "decode_ms": times.decode_ms,
+            "mask_ms": times.mask_ms,
             "total_ms": times.total_ms,
             "tokens_per_second": rate,
         },

@@ -123,8 +123,7 @@ impl Generation {
         }
         self.remember(engine);
         let Some(token) = self.on_their_way.pop_front() else {
-            let at_limit = self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max);
-            let reason = if at_limit { FinishReason::Length } else { FinishReason::Context };
+            let reason = if self.is_long_enough() { FinishReason::Length } else { FinishReason::Context };
             return self.finish(reason).await;
         };
         let id = token.await?;

@@ -1,8 +1,8 @@
 //! Tokens that the host chooses, one by one, because something must look at their scores first.
 
-use super::{Event, FinishReason, Generation, Way, plans};
+use super::{Completion, Event, FinishReason, Generation, Way, held::no_token, plans};
 use crate::{
-    backend::cpu::{penalize, pick},
+    backend::cpu::{mask, penalize, pick},
     error::{Error, Result},
     model::IDS,
     plan::{Sampling, Stage},
@@ -22,7 +22,10 @@ pub(super) struct Host {
 
 impl Generation {
     pub(super) async fn token_on_host(&mut self, engine: &mut Engine) -> Result<Event> {
-        if self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max) {
+        if self.look(engine)? == Some(Completion::Over) {
+            return self.finish(FinishReason::Eos).await;
+        }
+        if self.is_long_enough() {
             return self.finish(FinishReason::Length).await;
         }
         let decode = plans(engine)?.0;
@@ -56,6 +59,12 @@ impl Generation {
         let sampling = Sampling { repetition_penalty: 1.0, ..self.sampling };
         penalize(&mut scores, &host.counts, &sampling);
         host.processors.apply(&text, self.n_given, &host.source, &mut scores);
+        if let Some(held) = &self.held {
+            mask(&mut scores, &held.allowed);
+            if scores.iter().all(|score| *score == f32::NEG_INFINITY) {
+                return Err(no_token());
+            }
+        }
         let id = pick(&scores, &run).ok_or_else(|| Error::NotFinite { place: "the logits".into() })?;
         let logprobs = logits.map(|(n, logits)| Logprobs::of(&logits, id, n));
         if let Some(count) = host.counts.get_mut(id as usize) {
@@ -66,6 +75,9 @@ impl Generation {
         self.first_token.get_or_insert_with(web_time::Instant::now);
         if !self.options.ignore_eos && engine.is_end(id) {
             return self.finish(FinishReason::Eos).await;
+        }
+        if let Some(held) = &mut self.held {
+            held.accept(id)?;
         }
         self.output.tokens.push(id);
         self.show(engine, id, logprobs).await

@@ -87,6 +87,8 @@ pub struct Timings {
     pub decode_ms: f64,
     /// What the host spent on handing the device its work, for all decoded tokens together. (On the CPU, all work.)
     pub encode_ms: f64,
+    /// What the host spent on finding out which tokens may come, for all tokens of a text that is held to a structure.
+    pub mask_ms: f64,
     /// All of it.
     pub total_ms: f64,
 }
