@@ -24,7 +24,7 @@ const TEXTS: [&str; 6] = [
 
 /// Each text after a first one, as an answer follows a prompt: decoded, and as bytes.
 fn check(name: &str, tokenizer: &Tokenizer) {
-    let prompt = tokenizer.encode("The answer is", true, false).unwrap();
+    let prompt = tokenizer.encode("The answer is", false, false).unwrap();
     for text in TEXTS {
         let Ok(ids) = tokenizer.encode(text, false, false) else { continue };
         let ids: Vec<u32> = ids.into_iter().filter(|id| !tokenizer.is_special(*id)).collect();
@@ -36,7 +36,11 @@ fn check(name: &str, tokenizer: &Tokenizer) {
         decoded += &decoder.finish();
         let bytes: Vec<u8> =
             ids.iter().flat_map(|id| tokenizer.token_bytes(*id).unwrap().into_owned()).collect();
-        assert_eq!(String::from_utf8_lossy(&bytes), decoded, "{name}: {text:?}");
+        let spelled = String::from_utf8_lossy(&bytes);
+        // What the vocabulary cannot spell is no beginning that the answer would go on from.
+        let begins = prompt.last().is_none_or(|id| tokenizer.is_special(*id));
+        let expected = if begins { spelled.strip_prefix(' ').unwrap_or(&spelled) } else { &spelled };
+        assert_eq!(decoded, expected, "{name}: {text:?}");
     }
 }
 
@@ -75,7 +79,6 @@ fn decoders_for_which_they_are_not_are_told_from_the_others() {
             Err(error) => panic!("{name}: {error}"),
         }
     }
-    let expected =
-        ["bert-cased.json", "bert-uncased.gguf", "bert-uncased.json", "clip.json", "word-level.json"];
+    let expected = ["bert-cased.json", "bert-uncased.json", "clip.json", "word-level.json"];
     assert_eq!(refused, expected);
 }

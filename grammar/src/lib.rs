@@ -5,6 +5,7 @@
 //! Nothing is taken leniently: what cannot be held is an [`Error`], so that a text which comes to its end fits.
 
 mod error;
+mod lark;
 mod pattern;
 mod schema;
 #[cfg(target_arch = "wasm32")]
@@ -30,7 +31,8 @@ pub enum Structure<'a> {
     JsonSchema(&'a str),
     /// A regular expression in JavaScript's syntax that the whole text matches.
     Regex(&'a str),
-    /// A context-free grammar in llguidance's variant of the syntax of Lark; the text is a `start`.
+    /// A context-free grammar in llguidance's variant of the syntax of Lark; the text is a `start`. Schemas in it, after `%json`,
+    /// are held to like others.
     Lark(&'a str),
 }
 
@@ -86,7 +88,7 @@ impl Grammars {
                 ("json_schema", TopLevelGrammar::from_json_schema(schema::prepare(text)?))
             }
             Structure::Regex(text) => ("regex", TopLevelGrammar::from_regex(&pattern::whole(text)?)),
-            Structure::Lark(text) => ("lark", TopLevelGrammar::from_lark((*text).to_owned())),
+            Structure::Lark(text) => ("lark", TopLevelGrammar::from_lark(lark::prepare(text)?)),
         };
         let matcher = Matcher::new(self.factory.create_parser(grammar));
         match matcher.get_error() {

@@ -1,4 +1,4 @@
-//! What JavaScript sees of this module: see `www/lib/grammar.d.ts`.
+//! What JavaScript sees of this module: see `www/lib/grammar-module.d.ts`.
 
 use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::*;
@@ -7,7 +7,10 @@ use crate::{Completion, Error, Structure};
 
 /// The structures of one model's vocabulary.
 #[wasm_bindgen]
-pub struct Grammars(crate::Grammars);
+pub struct Grammars {
+    inner: crate::Grammars,
+    n_vocab: usize,
+}
 
 /// A text under way.
 #[wasm_bindgen]
@@ -24,19 +27,20 @@ impl Grammars {
         let starts = [0].into_iter().chain(ends.iter().copied());
         let tokens =
             starts.zip(ends).map(|(start, end)| bytes.get(start as usize..*end as usize).unwrap_or_default());
-        crate::Grammars::new(tokens).map(Grammars).map_err(throw)
+        let inner = crate::Grammars::new(tokens).map_err(throw)?;
+        Ok(Grammars { inner, n_vocab: ends.len() })
     }
 
     /// A text that is to be held to a structure: `kind` is `"jsonSchema"`, `"regex"` or `"lark"`.
-    pub fn constraint(&self, kind: &str, text: &str, n_vocab: usize) -> Result<Constraint, JsValue> {
+    pub fn constraint(&self, kind: &str, text: &str) -> Result<Constraint, JsValue> {
         let structure = match kind {
             "jsonSchema" => Structure::JsonSchema(text),
             "regex" => Structure::Regex(text),
             "lark" => Structure::Lark(text),
             other => return Err(throw(Error::input("constraint", format!("`{other}` is none")))),
         };
-        let inner = self.0.constraint(&structure).map_err(throw)?;
-        Ok(Constraint { inner, allowed: vec![0; n_vocab.div_ceil(32)] })
+        let inner = self.inner.constraint(&structure).map_err(throw)?;
+        Ok(Constraint { inner, allowed: vec![0; self.n_vocab.div_ceil(32)] })
     }
 }
 

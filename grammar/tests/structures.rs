@@ -97,6 +97,16 @@ fn a_grammar_is_followed_into_its_rules() {
 }
 
 #[test]
+fn a_grammar_may_hold_parts_to_a_schema() {
+    let call = "start: \"<call>\" %json {\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, \
+                \"required\": [\"n\"], \"additionalProperties\": false} \"</call>\"\n";
+    assert_eq!(follow(&Structure::Lark(call), "<call>{\"n\": 5}</call>"), Ok(Completion::Over));
+    assert_eq!(follow(&Structure::Lark(call), "<call>{\"n\": x"), Err(12));
+    let error = refused(&Structure::Lark("start: %json {\"uniqueItems\": true}"));
+    assert!(error.to_string().contains("uniqueItems"), "{error}");
+}
+
+#[test]
 fn characters_may_be_cut_between_tokens() {
     assert_eq!(follow(&Structure::Regex("é+"), "éé"), Ok(Completion::MayEnd));
     let mut constraint = bytes().constraint(&Structure::Regex("[é-ë]")).unwrap();

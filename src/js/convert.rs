@@ -218,6 +218,7 @@ pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
             "firstTokenMs": times.first_token_ms,
             "decodeMs": times.decode_ms,
             "encodeMs": times.encode_ms,
+            "maskMs": times.mask_ms,
             "totalMs": times.total_ms,
             "promptTokensPerSecond": per_second(usage.prompt - usage.cached, times.first_token_ms),
             "tokensPerSecond": per_second(usage.completion.saturating_sub(1), times.decode_ms),

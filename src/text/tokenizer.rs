@@ -248,6 +248,8 @@ impl Tokenizer {
         let (text, kind) = (self.spelled(id)?, self.kind(id)?);
         let byte = byte_of(text).filter(|_| kind == Byte);
         Ok(match (kind, &self.decoder) {
+            // A `tokenizer.json` says itself whether these are bytes.
+            (Byte, Decoder::Steps { steps, .. }) => Cow::Owned(decoder::token_bytes(steps, text)),
             (Byte, _) if byte.is_some() => Cow::Owned(byte.into_iter().collect()),
             (Normal | Unused, Decoder::Alphabet) => {
                 alphabet::bytes_of(text).map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned)

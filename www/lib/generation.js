@@ -134,7 +134,7 @@ function nothing(seed) {
       draftedTokens: 0,
       acceptedTokens: 0,
     },
-    timings: { firstTokenMs: 0, decodeMs: 0, encodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
+    timings: { firstTokenMs: 0, decodeMs: 0, encodeMs: 0, maskMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
     seed,
   };
 }

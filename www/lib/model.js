@@ -53,7 +53,8 @@ export class Model {
     const call = options.checkGenerateOptions(generateOptions, this.info.nVocab);
     const input = options.checkPrompt(prompt, this.info.nVocab);
     const draft = this.#draft(call.draft);
-    return this.#stream("generate", { prompt: input, sampling: call.sampling, draft }, call);
+    const { sampling, constraint } = call;
+    return this.#stream("generate", { prompt: input, sampling, draft, constraint }, call);
   }
 
   /**
@@ -67,7 +68,7 @@ export class Model {
   chat(messages, chatOptions = {}) {
     const { template, ...call } = options.checkChatOptions(chatOptions, this.info.nVocab);
     const given = { messages: options.checkMessages(messages), template, draft: this.#draft(call.draft) };
-    return this.#stream("chat", { ...given, sampling: call.sampling }, call);
+    return this.#stream("chat", { ...given, sampling: call.sampling, constraint: call.constraint }, call);
   }
 
   /**

@@ -1,5 +1,6 @@
 // Checks at the boundary: every option has a name, a type and a range, and nothing else is accepted.
 
+import { constraint } from "./constraint.js";
 import { InputError } from "./errors.js";
 
 /**
@@ -116,6 +117,8 @@ const loadChecks = {
   workerUrl: url,
   glueUrl: url,
   wasmUrl: url,
+  grammarGlueUrl: url,
+  grammarWasmUrl: url,
 };
 
 /** @type {Record<string, Check>} */
@@ -142,7 +145,7 @@ const samplingChecks = {
 };
 
 /** The model that makes drafts is for `Model` to check. @type {Record<string, Check>} */
-const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }) };
+const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }), constraint };
 
 /**
  * @param {unknown} options
@@ -157,8 +160,9 @@ export function checkLoadOptions(options) {
  * @returns {import("./types.js").EstimateOptions}
  */
 export function checkEstimateOptions(options) {
-  const { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl } = loadChecks;
-  return check("estimate", options, { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl });
+  const { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = loadChecks;
+  const urls = { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
+  return check("estimate", options, { contextLength, quantize, kvCache, signal, ...urls });
 }
 
 /**
@@ -167,6 +171,7 @@ export function checkEstimateOptions(options) {
  * @property {AbortSignal} [signal]
  * @property {(progress: {done: number, total: number}) => void} [onPrefill]
  * @property {unknown} [draft]
+ * @property {import("./constraint.js").WireConstraint} [constraint]
  */
 
 /** @param {unknown} options @param {number} nVocab @returns {CheckedCall} */
@@ -365,9 +370,15 @@ function check(call, options, checks) {
 }
 
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
-function splitCall({ signal, onPrefill, draft, ...sampling }) {
+function splitCall({ signal, onPrefill, draft, constraint, ...sampling }) {
   const given = /** @type {Partial<SamplingOptions>} */ (sampling);
-  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft };
+  const against = [["draft", draft !== undefined], ["numBeams", (given.numBeams ?? 1) > 1], ["ignoreEos", given.ignoreEos]];
+  const [other] = against.find(([, isSo]) => constraint !== undefined && isSo) ?? [];
+  if (other !== undefined) {
+    const problem = `a text that is held to a structure is drawn token by token and ends with it: leave ${other} out`;
+    throw new InputError(`constraint: ${problem}`, { what: "constraint", problem });
+  }
+  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft, constraint };
 }
 
 function randomSeed() {

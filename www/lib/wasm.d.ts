@@ -64,8 +64,22 @@ export class Model {
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
   /** The same with drafts of a smaller model. */
   generateWithDraft(prompt: string | Uint32Array, options: SamplingOptions, draft: Model): Generation;
+  /** The same with a text that is held to a structure. It does not free it. */
+  generateConstrained(prompt: string | Uint32Array, options: SamplingOptions, held: Held): Generation;
+  /** The bytes of all tokens, one behind the other, and where those of each token end. */
+  tokenBytes(): { bytes: Uint8Array; ends: Uint32Array };
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
+  free(): void;
+}
+
+/** A text under way that is held to a structure, by another module: see `grammar.js`. */
+export interface Held {
+  /** Finds out what may come next: 0 where something must follow, 1 where the text may end, 2 where it is over. */
+  look(): number;
+  /** What was found: bit `i % 32` of word `i / 32` for token `i`, until the next call. */
+  allowed(): Uint32Array;
+  accept(id: number): void;
   free(): void;
 }
 
