@@ -19,7 +19,7 @@ fn generate(more: &[&str]) -> Vec<String> {
 }
 
 fn found(more: &[&str]) -> Value {
-    let arguments = generate(&[more, &["--json", "--max-new-tokens", "120"]].concat());
+    let arguments = generate(&[more, &["--json", "--max-new-tokens", "60"]].concat());
     json(run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
@@ -99,7 +99,7 @@ fn what_no_text_can_be_held_to_is_one_line() {
 
 #[test]
 fn log_probabilities_are_told_of_each_token() {
-    let found = found(&["--logprobs", "3", "--ignore-eos", "--max-new-tokens", "4"]);
+    let found = found(&["--logprobs", "3", "--ignore-eos"]);
     let told = found["logprobs"].as_array().unwrap();
     let ids: Vec<_> = told.iter().map(|one| one["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, ids_of(&found["ids"]));
