@@ -23,6 +23,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("js_sys", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("web_sys", &["js/", "format/web"]),
     ("intab_kernels", &["backend/cpu/", "backend/gpu/shader.rs"]),
+    ("intab_grammar", &["run/grammar.rs"]),
     ("unicode_segmentation", &["text/"]),
     ("minijinja", &["text/", "backend/gpu/shader.rs"]),
 ];

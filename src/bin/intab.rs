@@ -21,6 +21,8 @@ mod output;
 mod precision;
 #[path = "intab/report.rs"]
 mod report;
+#[path = "intab/structure.rs"]
+mod structure;
 #[path = "intab/synth.rs"]
 mod synth;
 #[path = "intab/template.rs"]

@@ -1,7 +1,10 @@
 //! Between Rust's types and plain JavaScript objects.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -10,7 +13,10 @@ use crate::{
     format::metadata::{Metadata, Value},
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
-    run::{Autotune, GenerateOptions, KvCache, Output, Prefer, Session, Speculation, WhenFull, quantize_to},
+    run::{
+        Autotune, GenerateOptions, KvCache, Logprobs, Output, Prefer, Session, Speculation, WhenFull, quantize_to,
+    },
+    text::Tokenizer,
 };
 
 /// Options of `Model.load`.
@@ -86,6 +92,8 @@ pub struct GenerateArguments {
     session: Option<u64>,
     /// Go on where the context is full, with so many tokens of the beginning.
     shift: Option<usize>,
+    logprobs: Option<usize>,
+    logit_bias: BTreeMap<u32, f32>,
     pub parse_special: bool,
 }
 
@@ -139,6 +147,8 @@ impl GenerateArguments {
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(d.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
             precision: self.precision,
+            logprobs: self.logprobs,
+            logit_bias: self.logit_bias,
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
             session: self.session.map(Session::from_number),
             when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
@@ -178,11 +188,28 @@ pub fn bytes(value: &JsValue) -> Option<Uint8Array> {
     }
 }
 
+/// A token step: see `Step` in `www/lib/wasm.d.ts`.
+pub fn token(
+    id: u32,
+    text: &str,
+    logprobs: Option<&Logprobs>,
+    tokenizer: Option<&Tokenizer>,
+) -> serde_json::Value {
+    let Some(Logprobs { logprob, top }) = logprobs else {
+        return json!({ "type": "token", "id": id, "text": text });
+    };
+    // Embedding tables are often padded; what the tokenizer does not know has no text.
+    let piece = |id: u32| tokenizer.and_then(|t| t.piece(id).ok()).unwrap_or_default();
+    let other = |(id, logprob): &(u32, f32)| json!({ "id": id, "text": piece(*id), "logprob": logprob });
+    let top: Vec<_> = top.iter().map(other).collect();
+    json!({ "type": "token", "id": id, "text": text, "logprob": logprob, "top": top })
+}
+
 /// A `GenerateResult`.
 pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
     let (usage, times) = (output.usage, output.timings);
     let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
-    let object = to_js(&serde_json::json!({
+    let object = to_js(&json!({
         "text": output.text,
         "finishReason": output.finish_reason.name(),
         "stopText": output.stop,
@@ -198,6 +225,7 @@ pub fn result(output: &Output, seed: u64) -> Result<JsValue, JsValue> {
             "firstTokenMs": times.first_token_ms,
             "decodeMs": times.decode_ms,
             "encodeMs": times.encode_ms,
+            "maskMs": times.mask_ms,
             "totalMs": times.total_ms,
             "promptTokensPerSecond": per_second(usage.prompt - usage.cached, times.first_token_ms),
             "tokensPerSecond": per_second(usage.completion.saturating_sub(1), times.decode_ms),

@@ -9,12 +9,13 @@ use std::{
     rc::Rc,
 };
 
-use js_sys::{Float32Array, Function, Uint32Array};
+use js_sys::{Float32Array, Function, Uint8Array, Uint32Array};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use super::{
+    constraint::Held,
     convert::{self, GenerateArguments, LoadArguments, throw},
     crew, source,
 };
@@ -37,6 +38,13 @@ pub struct Generation {
     inner: RefCell<run::Generation>,
     aborted: Cell<bool>,
     seed: u64,
+}
+
+/// What a generation goes on with besides the model.
+enum With {
+    Nothing,
+    Draft(run::Draft),
+    Constraint(Box<dyn run::Constraint>),
 }
 
 /// The engine for the length of one call, or an error where another call still has it.
@@ -174,7 +182,7 @@ impl Model {
 
     /// Begins a generation after a text or ids.
     pub async fn generate(&self, prompt: JsValue, options: JsValue) -> Result<Generation, JsValue> {
-        self.begin(prompt, options, None).map_err(throw)
+        self.begin(prompt, options, With::Nothing).map_err(throw)
     }
 
     /// The same with drafts of a smaller model.
@@ -185,7 +193,28 @@ impl Model {
         options: JsValue,
         draft: &Model,
     ) -> Result<Generation, JsValue> {
-        self.begin(prompt, options, Some(draft.engine.clone())).map_err(throw)
+        self.begin(prompt, options, With::Draft(draft.engine.clone())).map_err(throw)
+    }
+
+    /// The same with a text that is held to a structure.
+    #[wasm_bindgen(js_name = generateConstrained)]
+    pub fn generate_constrained(
+        &self,
+        prompt: JsValue,
+        options: JsValue,
+        constraint: Held,
+    ) -> Result<Generation, JsValue> {
+        self.begin(prompt, options, With::Constraint(Box::new(constraint))).map_err(throw)
+    }
+
+    /// What each token stands for: `{bytes, ends}`, see `www/lib/wasm.d.ts`.
+    #[wasm_bindgen(js_name = tokenBytes)]
+    pub fn token_bytes(&self) -> Result<JsValue, JsValue> {
+        let all = lock(&self.engine).and_then(|engine| engine.token_bytes()).map_err(throw)?;
+        let object = js_sys::Object::new();
+        js_sys::Reflect::set(&object, &"bytes".into(), &Uint8Array::from(&all.bytes[..]))?;
+        js_sys::Reflect::set(&object, &"ends".into(), &Uint32Array::from(&all.ends[..]))?;
+        Ok(object.into())
     }
 
     /// Gives all memory back.
@@ -196,7 +225,7 @@ impl Model {
 }
 
 impl Model {
-    fn begin(&self, prompt: JsValue, options: JsValue, draft: Option<run::Draft>) -> Result<Generation> {
+    fn begin(&self, prompt: JsValue, options: JsValue, with: With) -> Result<Generation> {
         let mut engine = lock(&self.engine)?;
         let arguments: GenerateArguments = convert::arguments(options)?;
         let ids = match (prompt.as_string(), prompt.dyn_ref::<Uint32Array>()) {
@@ -209,9 +238,10 @@ impl Model {
         };
         let options = arguments.options(engine.defaults())?;
         let seed = options.seed;
-        let generation = match draft {
-            Some(draft) => engine.generate_with_draft(&ids, options, draft)?,
-            None => engine.generate(&ids, options)?,
+        let generation = match with {
+            With::Nothing => engine.generate(&ids, options)?,
+            With::Draft(draft) => engine.generate_with_draft(&ids, options, draft)?,
+            With::Constraint(constraint) => engine.generate_constrained(&ids, options, constraint)?,
         };
         let inner = RefCell::new(generation);
         Ok(Generation { engine: self.engine.clone(), inner, aborted: Cell::new(false), seed })
@@ -227,7 +257,11 @@ impl Generation {
             Event::Prefill { done, total } => {
                 convert::to_js(&json!({ "type": "prefill", "done": done, "total": total }))
             }
-            Event::Token { id, text } => convert::to_js(&json!({ "type": "token", "id": id, "text": text })),
+            Event::Token { id, text, logprobs } => {
+                let engine = lock(&self.engine).map_err(throw)?;
+                let step = convert::token(id, &text, logprobs.as_ref(), engine.tokenizer().ok());
+                convert::to_js(&step)
+            }
             Event::Search { length } => convert::to_js(&json!({ "type": "search", "length": length })),
             Event::Done { text, output } => {
                 let object = convert::to_js(&json!({ "type": "done", "text": text }))?;

@@ -20,8 +20,8 @@ pub use config::{
 pub use generation::{EarlyStopping, GenerationDefaults};
 pub use layers::{cache_name, cross_name};
 pub use plans::{
-    BEAM_OUTPUTS, BEAM_POSITIONS, Blueprint, COUNTS, DRAFT_OUTPUTS, HIDDEN, IDS, LOGITS, OUTPUTS, Output,
-    POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,
+    ALLOWED, BEAM_OUTPUTS, BEAM_POSITIONS, BIAS, Blueprint, COUNTS, DRAFT_OUTPUTS, HIDDEN, IDS, LOGITS,
+    OUTPUTS, Output, POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,
 };
 pub use rope::{Rope, Scaling, long_magnitude, yarn_magnitude};
 pub use tables::{Tables, alibi_slopes, mpt_slopes};

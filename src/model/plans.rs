@@ -38,6 +38,11 @@ pub const HIDDEN: &str = "hidden";
 /// State that holds how often each token occurred: see [`crate::plan::Op::Penalize`].
 pub const COUNTS: &str = "counts";
 
+/// State that holds which tokens may come next: see [`crate::plan::Op::Mask`].
+pub const ALLOWED: &str = "allowed tokens";
+/// State that holds what is added to the logits of tokens.
+pub const BIAS: &str = "logit bias";
+
 /// What a plan computes after the layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
@@ -120,6 +125,22 @@ impl Blueprint<'_> {
         let counts = b.state_u32(COUNTS, 1, self.config.n_vocab);
         let outputs = b.state(DRAFT_OUTPUTS, max_rows, self.config.n_out());
         let scores = b.last_row(outputs);
+        b.sample(scores, counts, ids);
+        b.finish()
+    }
+
+    /// The plan that draws a token from the logits of a run of [`Output::NextToken`], by the same steps as there, but only one of
+    /// those that may come.
+    pub fn masked(&self, name: &str) -> Plan {
+        let mut b = Builder::new(name, 1);
+        b.stage(Stage::Sample);
+        let n = self.config.n_vocab;
+        let ids = b.state_u32(IDS, 1, self.n_ctx);
+        let counts = b.state_u32(COUNTS, 1, n);
+        let logits = b.state(LOGITS, 1, self.config.n_out());
+        let bias = b.state(BIAS, 1, n);
+        let allowed = b.state_u32(ALLOWED, 1, n.div_ceil(32));
+        let scores = b.mask(logits, bias, allowed);
         b.sample(scores, counts, ids);
         b.finish()
     }

@@ -276,6 +276,16 @@ impl Builder {
         self.push(Op::Copy { x, y, last: false });
     }
 
+    /// What the logits of tokens become that may come: see [`Op::Mask`].
+    pub fn mask(&mut self, logits: Value, bias: Value, allowed: Value) -> Value {
+        let n = self.plan[logits].cols;
+        assert_eq!(self.plan[bias].cols, n, "bias width");
+        assert_eq!(self.plan[allowed].cols, n.div_ceil(32), "mask width");
+        let y = self.activation("allowed", 1, n);
+        self.push(Op::Mask { logits, bias, allowed, y });
+        y
+    }
+
     /// Penalties, then the draw; the token's id goes to `ids[0]`.
     pub fn sample(&mut self, logits: Value, counts: Value, ids: Value) {
         let y = self.activation("scores", 1, self.plan[logits].cols);

@@ -248,6 +248,17 @@ pub enum Op {
         /// Whether only the last row counts.
         last: bool,
     },
+    /// `y = logits + bias` for tokens that may come, minus infinity for all others.
+    Mask {
+        /// `[1, n_vocab]`.
+        logits: Value,
+        /// `[1, n_vocab]`; a number or minus infinity.
+        bias: Value,
+        /// `[1, ceil(n_vocab / 32)]`: bit `i % 32` of word `i / 32` says whether token `i` may come.
+        allowed: Value,
+        /// `[1, n_vocab]`.
+        y: Value,
+    },
     /// Repetition penalty (Keskar et al. 2019), presence and frequency penalties, from how often each token stands
     /// in the prompt and in what was generated: see [`super::Sampling`].
     Penalize {
@@ -291,6 +302,7 @@ impl Op {
             Op::ExpertLinear { .. } => "expert_linear",
             Op::Combine { .. } => "combine",
             Op::Copy { .. } => "copy",
+            Op::Mask { .. } => "mask",
             Op::Penalize { .. } => "penalize",
             Op::Sample { .. } => "sample",
             Op::Linears(_) => "linears",
@@ -328,6 +340,7 @@ impl Op {
             Op::ExpertLinear { x, w, bias, experts, .. } => some(&[Some(x), Some(w), bias, Some(experts)]),
             Op::Combine { x, experts, y } => vec![x, experts, y],
             Op::Copy { x, .. } => vec![x],
+            Op::Mask { logits, bias, allowed, .. } => vec![logits, bias, allowed],
             Op::Penalize { logits, counts, .. } => vec![logits, counts],
             Op::Sample { scores, .. } => vec![scores],
             Op::Linears(ref fused) => fused.reads(),
@@ -347,6 +360,7 @@ impl Op {
             | Op::ExpertLinear { y, .. }
             | Op::Combine { y, .. }
             | Op::Copy { y, .. }
+            | Op::Mask { y, .. }
             | Op::Penalize { y, .. } => vec![y],
             Op::Rope { x, .. } | Op::Map { x, .. } => vec![x],
             Op::Gate { gate, .. } => vec![gate],

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{GenerateOptions, Generation, dense::Dense, generation::Draft, plans::Plans, sessions::Sessions};
+use super::{
+    Constraint, GenerateOptions, Generation, dense::Dense, generation::Draft, plans::Plans, sessions::Sessions,
+};
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
     error::{Error, Result},
@@ -232,7 +234,7 @@ impl Engine {
     /// [`Error::Input`] for an empty prompt, an id outside the vocabulary, options out of range or a model that writes no
     /// text; [`Error::ContextFull`] for a prompt that is longer than the context.
     pub fn generate(&mut self, prompt: &[u32], options: GenerateOptions) -> Result<Generation> {
-        self.start(prompt, options, None)
+        self.start(prompt, options, None, None)
     }
 
     /// The same with drafts of a smaller model, which is another than this: the text is the same, sooner there where the two
@@ -247,7 +249,21 @@ impl Engine {
         options: GenerateOptions,
         draft: Draft,
     ) -> Result<Generation> {
-        self.start(prompt, options, Some(draft))
+        self.start(prompt, options, Some(draft), None)
+    }
+
+    /// The same with a text that is held to a structure: it ends when that is whole, or is cut where the options say so.
+    ///
+    /// # Errors
+    /// As [`Engine::generate`]; [`Error::Input`] for beams and for texts that go on after their end; [`Error::Unsupported`] where
+    /// a text is not the bytes of its tokens one after another.
+    pub fn generate_constrained(
+        &mut self,
+        prompt: &[u32],
+        options: GenerateOptions,
+        constraint: Box<dyn Constraint>,
+    ) -> Result<Generation> {
+        self.start(prompt, options, None, Some(constraint))
     }
 
     fn start(
@@ -255,6 +271,7 @@ impl Engine {
         prompt: &[u32],
         options: GenerateOptions,
         draft: Option<Draft>,
+        constraint: Option<Box<dyn Constraint>>,
     ) -> Result<Generation> {
         options.check()?;
         self.check_ids(prompt)?;
@@ -262,7 +279,7 @@ impl Engine {
             let problem = format!("{} models write no text", self.facts.config.architecture);
             return Err(Error::input("model", problem));
         }
-        Generation::start(self, prompt, options, draft)
+        Generation::start(self, prompt, options, draft, constraint)
     }
 
     /// What the decoder's head puts out for every position: row-major `[ids.len(), n_out]`, for a language model logits. A

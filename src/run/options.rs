@@ -1,6 +1,8 @@
 //! What a caller may ask of one generation, with ranges checked before anything runs.
 
-use super::{MAX_BEAMS, Session, Speculation};
+use std::collections::BTreeMap;
+
+use super::{MAX_BEAMS, MAX_LOGPROBS, Session, Speculation};
 use crate::{
     backend::Precision,
     error::{Error, Result},
@@ -45,6 +47,11 @@ pub struct GenerateOptions {
     pub min_new_tokens: usize,
     /// How exact products with quantized weights are; without it as suits the device, see [`Kind::usual_precision`].
     pub precision: Option<Precision>,
+    /// Tell of each token how probable it was, and so many of the most probable ones with it: up to [`MAX_LOGPROBS`]; not for
+    /// beams.
+    pub logprobs: Option<usize>,
+    /// Added to the logits of tokens, by their ids: −100 to 100, where −100 and minus infinity ban a token.
+    pub logit_bias: BTreeMap<u32, f32>,
     /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
     pub speculation: Speculation,
     /// The session that goes on.
@@ -87,6 +94,8 @@ impl Default for GenerateOptions {
             no_repeat_ngram_size: 0,
             min_new_tokens: 0,
             precision: None,
+            logprobs: None,
+            logit_bias: BTreeMap::new(),
             speculation: Speculation::Auto,
             session: None,
             when_full: WhenFull::Stop,
@@ -162,10 +171,32 @@ impl GenerateOptions {
         }
         let x = self.length_penalty;
         need((-10.0..=10.0).contains(&x), "length_penalty", x, "between -10 and 10")?;
+        for (id, bias) in &self.logit_bias {
+            if !((-100.0..=100.0).contains(bias) || *bias == f32::NEG_INFINITY) {
+                let problem =
+                    format!("{bias} of token {id} is neither between -100 and 100 nor minus infinity");
+                return Err(Error::input("logit_bias", problem));
+            }
+        }
+        if let Some(n) = self.logprobs {
+            if n > MAX_LOGPROBS {
+                return Err(Error::input("logprobs", format!("{n} is more than {MAX_LOGPROBS}")));
+            }
+            if self.num_beams > 1 {
+                let problem = "they are told of tokens that are drawn one by one, not of beams: leave one of the two out";
+                return Err(Error::input("logprobs", problem));
+            }
+        }
         if self.max_new_tokens == Some(0) {
             return Err(Error::input("max_new_tokens", "0 tokens were asked for; ask for at least 1"));
         }
         Ok(())
+    }
+
+    /// What is added to the logits of tokens: of those that are banned, minus infinity.
+    pub(super) fn biases(&self) -> BTreeMap<u32, f32> {
+        let bias = |bias: f32| if bias <= -100.0 { f32::NEG_INFINITY } else { bias };
+        self.logit_bias.iter().map(|(id, x)| (*id, bias(*x))).collect()
     }
 
     /// What the sampler needs of them.

@@ -62,6 +62,8 @@ pub struct Plans {
     pub verify: Option<Planned>,
     /// The draw of a token from one of them.
     pub draw: Option<Planned>,
+    /// The draw of a token from those that may come.
+    pub masked: Option<Planned>,
     /// Whole texts.
     pub encode: Option<Planned>,
     /// The hidden states of a text, where the head puts out something else.
@@ -78,6 +80,7 @@ impl Plans {
             beams: None,
             verify: None,
             draw: None,
+            masked: None,
             encode: None,
             hidden: None,
         };
@@ -95,6 +98,7 @@ impl Plans {
                 let rows = (1 + MAX_DRAFT).min(n_ctx);
                 plans.verify = planned("verify", rows, Output::Draft)?;
                 plans.draw = Some(Planned::new(blueprint.draw("draw", rows)));
+                plans.masked = Some(Planned::new(blueprint.masked("masked")));
             }
             let rows = (OUTPUT_BYTES / (4 * config.n_out())).clamp(1, chunk);
             plans.score = planned("score", rows, Output::Rows)?;
@@ -147,8 +151,8 @@ impl Plans {
 
     /// Every plan.
     pub fn all(&self) -> Vec<&Plan> {
-        let Plans { decode, prefill, score, beams, verify, draw, encode, hidden } = self;
-        let all = [decode, prefill, score, beams, verify, draw, encode, hidden];
+        let Plans { decode, prefill, score, beams, verify, draw, masked, encode, hidden } = self;
+        let all = [decode, prefill, score, beams, verify, draw, masked, encode, hidden];
         all.into_iter().flatten().map(|planned| &planned.plan).collect()
     }
 

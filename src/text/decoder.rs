@@ -280,6 +280,20 @@ fn cleaned(text: &str) -> String {
     SPACED.iter().fold(text.to_owned(), clean)
 }
 
+/// The step, if there is one, for which a token's text depends on others than the text's first, or is not what [`token_bytes`]
+/// tells.
+pub(super) fn looks_around(steps: &[Step]) -> Option<&'static str> {
+    steps.iter().find_map(|step| match step {
+        Step::WordPiece { cleans: true, .. } => Some("WordPiece"),
+        Step::BpeSuffix(_) => Some("BPEDecoder"),
+        Step::Ctc { .. } => Some("CTC"),
+        Step::Replace { pattern: Pattern::Regex(_), .. } => Some("Replace"),
+        Step::Strip(_) | Step::StripText(Strip { stop: 1.., .. }) => Some("Strip"),
+        Step::Join => Some("none"),
+        _ => None,
+    })
+}
+
 /// The bytes that a token stands for by itself, for display.
 pub(super) fn token_bytes(steps: &[Step], token: &str) -> Vec<u8> {
     let mut bytes = token.as_bytes().to_vec();

@@ -248,6 +248,8 @@ impl Tokenizer {
         let (text, kind) = (self.spelled(id)?, self.kind(id)?);
         let byte = byte_of(text).filter(|_| kind == Byte);
         Ok(match (kind, &self.decoder) {
+            // A `tokenizer.json` says itself whether these are bytes.
+            (Byte, Decoder::Steps { steps, .. }) => Cow::Owned(decoder::token_bytes(steps, text)),
             (Byte, _) if byte.is_some() => Cow::Owned(byte.into_iter().collect()),
             (Normal | Unused, Decoder::Alphabet) => {
                 alphabet::bytes_of(text).map_or(Cow::Borrowed(text.as_bytes()), Cow::Owned)
@@ -258,6 +260,20 @@ impl Tokenizer {
             (Normal | Unused, Decoder::Steps { steps, .. }) => Cow::Owned(decoder::token_bytes(steps, text)),
             _ => Cow::Borrowed(text.as_bytes()),
         })
+    }
+
+    /// # Errors
+    /// [`Error::Unsupported`] where a text is not the bytes of its tokens one after another, but for a space at its start.
+    pub fn check_concatenates(&self) -> Result<()> {
+        let Decoder::Steps { steps, .. } = &self.decoder else { return Ok(()) };
+        match decoder::looks_around(steps) {
+            None => Ok(()),
+            Some(name) => {
+                let hint =
+                    "its text is not the bytes of its tokens one after another, so no structure can hold it";
+                Err(Error::unsupported("decoder", name, hint))
+            }
+        }
     }
 
     /// A token as it is spelled for decoding.

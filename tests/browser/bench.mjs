@@ -57,10 +57,51 @@ try {
     console.log(JSON.stringify(figures));
     const before = older.find((line) => CASE.every((key) => JSON.stringify(line[key]) === JSON.stringify(figures[key])));
     if (before) console.log(JSON.stringify({ ...caseOf(figures), bench: "comparison", of: figures.bench, ratios: ratios(figures, before) }));
+    console.log(JSON.stringify(await page.evaluate(measureStructure, { ...settings, backend })));
   }
 } finally {
   await browser.close();
   await server.stop();
+}
+
+/**
+ * Runs in the page: a text that is held to a schema beside one that is free, both drawn token by token, by turns, so that what
+ * else the processor does slows both. The best of each counts.
+ */
+async function measureStructure({ url, backend, NEW_TOKENS, RUNS, options }) {
+  const { load } = await import("/lib/intab.js");
+  const model = await load(url, { backend, ...options });
+  const text = { type: "string", minLength: 8 * NEW_TOKENS };
+  const properties = { title: { type: "string", minLength: 5, maxLength: 30 }, year: { type: "integer" }, story: text };
+  const jsonSchema = { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+  const asked = { maxNewTokens: NEW_TOKENS, temperature: 0.8, speculation: "off" };
+  const best = { free: 0, schema: 0 };
+  const masks = [];
+  let firstMs = 0;
+  for (let run = 0; run <= RUNS; run += 1) {
+    const free = await model.generate("Once upon a time", { ...asked, seed: run, ignoreEos: true }).result;
+    const start = performance.now();
+    const held = await model.generate("Once upon a time", { ...asked, seed: run, constraint: { jsonSchema } }).result;
+    if (run === 0) firstMs = performance.now() - start - held.timings.totalMs;
+    if (run === 0) continue;
+    best.free = Math.max(best.free, free.timings.tokensPerSecond);
+    best.schema = Math.max(best.schema, held.timings.tokensPerSecond);
+    masks.push(held.timings.maskMs / held.tokens.length);
+  }
+  await model.unload();
+  masks.sort((a, b) => a - b);
+  return {
+    bench: "structure",
+    model: model.info.name,
+    backend: model.info.backend,
+    new_tokens: NEW_TOKENS,
+    free_tokens_per_second: best.free,
+    schema_tokens_per_second: best.schema,
+    ratio: best.schema / best.free,
+    mask_ms_per_token: masks[masks.length >> 1],
+    // Loading the module, reading the vocabulary, and the schema itself.
+    start_ms: firstMs,
+  };
 }
 
 /**

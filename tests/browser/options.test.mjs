@@ -44,6 +44,7 @@ const ranges = {
   ignoreEos: { fit: [true, false], not: [0, "true", null] },
   parseSpecial: { fit: [true, false], not: [1] },
   signal: { fit: [new AbortController().signal], not: [{ aborted: false }, null] },
+  logprobs: { fit: [0, 20], not: [-1, 21, 1.5, true, "3"] },
   precision: { fit: ["exact", "fast"], not: ["f16", true, 1, null] },
   onPrefill: { fit: [() => {}], not: [1, null] },
 };
@@ -55,6 +56,47 @@ for (const [name, { fit, not }] of Object.entries(ranges)) {
       refuses(() => options.checkGenerateOptions({ [name]: value }), new RegExp(`^${name}: expected`));
   });
 }
+
+test("biases are taken by ids of the vocabulary, from an object or a Map", () => {
+  const expected = new Map([
+    [3, -100],
+    [9, 2.5],
+  ]);
+  for (const logitBias of [{ 3: -100, 9: 2.5 }, expected]) {
+    assert.deepEqual(options.checkGenerateOptions({ logitBias }, 10).sampling.logitBias, expected);
+  }
+  options.checkChatOptions({ logitBias: { 0: -Infinity } }, 10);
+  const wrong = [{ 10: 1 }, { a: 1 }, { "": 1 }, { 1.5: 1 }, { 1: 101 }, { 1: NaN }, { 1: "2" }, [1], 5, new Map([["x", 1]])];
+  for (const logitBias of wrong) {
+    refuses(() => options.checkGenerateOptions({ logitBias }, 10), /^logitBias: expected token ids from 0 to 9/);
+  }
+});
+
+test("a structure is one of four, in the form that the worker takes", () => {
+  const taken = (constraint) => options.checkGenerateOptions({ constraint }).constraint;
+  const schema = { type: "null" };
+  assert.deepEqual(taken({ jsonSchema: schema }), { kind: "jsonSchema", text: JSON.stringify(schema) });
+  assert.deepEqual(taken({ jsonSchema: '{"type":"null"}' }), { kind: "jsonSchema", text: '{"type":"null"}' });
+  assert.deepEqual(taken({ jsonSchema: true, regex: undefined }), { kind: "jsonSchema", text: "true" });
+  assert.deepEqual(taken({ json: true }), { kind: "jsonSchema", text: "true" });
+  assert.deepEqual(taken({ regex: "a+" }), { kind: "regex", text: "a+" });
+  assert.deepEqual(taken({ regex: /a+/gis }), { kind: "regex", text: "(?is)a+" });
+  assert.deepEqual(taken({ lark: "start: /a/" }), { kind: "lark", text: "start: /a/" });
+  assert.deepEqual(options.checkChatOptions({ constraint: { regex: "a" } }).constraint, { kind: "regex", text: "a" });
+  const ring = {};
+  ring.items = ring;
+  const wrong = [{}, { regex: "a", lark: "b" }, { schema }, { json: false }, { regex: 5 }, { regex: /a/m }, { lark: /a/ }, "a", null, 5,
+    { jsonSchema: [schema] }, { jsonSchema: 3 }, { jsonSchema: ring }];
+  for (const constraint of wrong) refuses(() => taken(constraint), /^constraint: expected/);
+});
+
+test("what goes against a structure is refused by name", () => {
+  const constraint = { json: true };
+  for (const [name, value] of Object.entries({ draft: {}, numBeams: 2, ignoreEos: true })) {
+    refuses(() => options.checkGenerateOptions({ constraint, [name]: value }), new RegExp(`^constraint: .*leave ${name} out`));
+  }
+  options.checkGenerateOptions({ constraint, numBeams: 1, ignoreEos: false });
+});
 
 test("a generation without a seed gets a fresh one each time", () => {
   const seeds = new Set(Array.from({ length: 8 }, () => options.checkGenerateOptions({}).sampling.seed));

@@ -2,7 +2,7 @@
 
 use intab::{
     backend::Kind,
-    plan::{Builder, Function, KvCache, Norm, NormKind, RopeStyle, Run},
+    plan::{Builder, Function, KvCache, Norm, NormKind, RopeStyle, Run, Stage},
 };
 
 use crate::{
@@ -56,6 +56,32 @@ fn norms_agree_on_whole_rows_and_on_heads() {
                     "{kind:?} of {groups} x {group}, weight {n_weight}, bias {n_bias}, in place {in_place}"
                 );
                 case.compare(&what, y, F32);
+            }
+        }
+    }
+}
+
+#[test]
+fn only_tokens_that_may_come_keep_a_score() {
+    let mut rng = common::rng();
+    for n in [1, 31, 32, 33, 500, 4099, 65_537] {
+        let mut b = Builder::new("mask", 1);
+        b.stage(Stage::Sample);
+        let logits = b.state("logits", 1, n);
+        let bias = b.state("bias", 1, n);
+        let allowed = b.state_u32("allowed", 1, n.div_ceil(32));
+        let y = b.mask(logits, bias, allowed);
+        let mut case = Case::new(b.finish(), Run::new(0, 1));
+        let (scores, biases) = (wide(&mut rng, n, 20.0), wide(&mut rng, n, 5.0));
+        let words: Vec<u32> = (0..n.div_ceil(32)).map(|_| rng.u32(..)).collect();
+        let may = |i: usize| (words[i / 32] >> (i % 32)) & 1 == 1;
+        let expected: Vec<f32> =
+            (0..n).map(|i| if may(i) { scores[i] + biases[i] } else { f32::NEG_INFINITY }).collect();
+        case.floats = vec![(logits, scores), (bias, biases)];
+        case.words = vec![("allowed", words.clone())];
+        for kind in [Kind::Cpu, Kind::Gpu] {
+            if let Some(found) = case.output(kind, y) {
+                assert_eq!(found, expected, "{n} tokens on the {}", kind.name());
             }
         }
     }

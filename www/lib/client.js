@@ -9,7 +9,7 @@ import { fromWire } from "./wire.js";
  * @typedef {{id: number, value: unknown} | {id: number, error: import("./wire.js").WireError} |
  *   {id: number, event: object} | {crash: string, starting: boolean}} Reply `starting`: its files
  *   could not be loaded, so that it never ran.
- * @typedef {{workerUrl?: string, glueUrl?: string, wasmUrl?: string}} Urls
+ * @typedef {{workerUrl?: string, glueUrl?: string, wasmUrl?: string, grammarGlueUrl?: string, grammarWasmUrl?: string}} Urls
  */
 
 /**
@@ -32,7 +32,7 @@ export class Client {
    * @param {Urls} urls
    * @param {() => void} onEnd Called once, when this worker takes no more requests.
    */
-  constructor({ workerUrl, glueUrl, wasmUrl }, onEnd) {
+  constructor({ workerUrl, ...urls }, onEnd) {
     this.#onEnd = onEnd;
     this.#worker =
       workerUrl === undefined
@@ -44,7 +44,7 @@ export class Client {
       this.#crash(message || "the worker's script could not be loaded", !message),
     );
     this.#worker.addEventListener("messageerror", () => this.#crash("a message could not be read"));
-    this.#send({ id: 0, op: "start", args: { glueUrl, wasmUrl } });
+    this.#send({ id: 0, op: "start", args: urls });
   }
 
   get ended() {
@@ -139,7 +139,8 @@ const clients = new Map();
 
 /** @param {Urls} urls @returns {Client} A living one, started if need be. */
 export function clientFor(urls) {
-  const key = JSON.stringify([urls.workerUrl, urls.glueUrl, urls.wasmUrl]);
+  const { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = urls;
+  const key = JSON.stringify([workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl]);
   let client = clients.get(key);
   if (!client) {
     client = new Client(urls, () => clients.delete(key));

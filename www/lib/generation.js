@@ -2,9 +2,9 @@
 
 /**
  * @typedef {import("./types.js").GenerateResult} GenerateResult
- * @typedef {{id: number | null, text: string}} Token `text` is empty while a character is incomplete or a stop text may
- *   be starting. What was held back so when the end came is a last entry, without an id. The texts one after another are
- *   the result's text.
+ * @typedef {{id: number | null, text: string} & Partial<Pick<import("./types.js").TokenLogprobs, "logprob" | "top">>} Token
+ *   `text` is empty while a character is incomplete or a stop text may be starting. What was held back so when the end came is
+ *   a last entry, without an id. The texts one after another are the result's text. `logprob` and `top` are there where `logprobs` asks for them, but not in that last entry.
  */
 
 /**
@@ -44,7 +44,10 @@ export class Generation {
     }
     const { reply, abort } = start((step) => {
       if (step.type === "prefill") onPrefill?.({ done: step.done, total: step.total });
-      else this.#push({ id: step.id, text: step.text });
+      else if (step.type === "token") {
+        const { type, ...token } = step;
+        this.#push(token);
+      }
     });
     this.#abort = abort;
     const onAbort = () => {
@@ -131,7 +134,7 @@ function nothing(seed) {
       draftedTokens: 0,
       acceptedTokens: 0,
     },
-    timings: { firstTokenMs: 0, decodeMs: 0, encodeMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
+    timings: { firstTokenMs: 0, decodeMs: 0, encodeMs: 0, maskMs: 0, promptTokensPerSecond: 0, tokensPerSecond: 0, totalMs: 0 },
     seed,
   };
 }

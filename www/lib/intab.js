@@ -64,10 +64,10 @@ export async function estimate(source, options = {}) {
  * @param {Record<string, any>} options
  * @param {(event: any) => void} [onEvent]
  */
-async function ask(op, source, { signal, workerUrl, glueUrl, wasmUrl, ...engine }, onEvent) {
+async function ask(op, source, { signal, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl, ...engine }, onEvent) {
   const from = checkSource(source);
   signal?.throwIfAborted();
-  const client = clientFor({ workerUrl, glueUrl, wasmUrl });
+  const client = clientFor({ workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl });
   const { id, reply } = client.call(op, { source: from, options: engine }, onEvent);
   const onAbort = () => client.cancel(id, signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });

@@ -52,10 +52,11 @@ export class Model {
    * @throws {InputError} At once, for an unknown option or a value out of range.
    */
   generate(prompt, generateOptions = {}) {
-    const call = options.checkGenerateOptions(generateOptions);
+    const call = options.checkGenerateOptions(generateOptions, this.info.nVocab);
     const input = options.checkPrompt(prompt, this.info.nVocab);
     const draft = this.#draft(call.draft);
-    return this.#stream("generate", { prompt: input, sampling: call.sampling, draft }, call);
+    const { sampling, constraint } = call;
+    return this.#stream("generate", { prompt: input, sampling, draft, constraint }, call);
   }
 
   /**
@@ -67,9 +68,9 @@ export class Model {
    * @throws {InputError} At once, for an unknown option or a value out of range.
    */
   chat(messages, chatOptions = {}) {
-    const { template, ...call } = options.checkChatOptions(chatOptions);
+    const { template, ...call } = options.checkChatOptions(chatOptions, this.info.nVocab);
     const given = { messages: options.checkMessages(messages), template, draft: this.#draft(call.draft) };
-    return this.#stream("chat", { ...given, sampling: call.sampling }, call);
+    return this.#stream("chat", { ...given, sampling: call.sampling, constraint: call.constraint }, call);
   }
 
   /**

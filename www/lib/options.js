@@ -1,5 +1,6 @@
 // Checks at the boundary: every option has a name, a type and a range, and nothing else is accepted.
 
+import { constraint } from "./constraint.js";
 import { InputError } from "./errors.js";
 
 /**
@@ -69,10 +70,34 @@ const stops = (value) => {
   return fits ? { value: [...list] } : { expected: `expected a text or up to ${MAX_STOPS} texts, none of them empty` };
 };
 
+/**
+ * What is added to the logits of tokens: an object or a Map from ids; a Map comes out.
+ * @param {number} nVocab
+ * @returns {Check}
+ */
+function biases(nVocab) {
+  const expected = `expected token ids from 0 to ${nVocab - 1}, each with a number from -100 to 100 or -Infinity`;
+  return (value) => {
+    if (!(value instanceof Map) && !isPlainObject(value)) return { expected };
+    const entries = value instanceof Map ? [...value] : Object.entries(value);
+    const map = new Map(entries.map(([id, bias]) => [typeof id === "string" && /^\d+$/.test(id) ? Number(id) : id, bias]));
+    const fits = [...map].every(
+      ([id, bias]) =>
+        Number.isInteger(id) &&
+        id >= 0 &&
+        id < nVocab &&
+        typeof bias === "number" &&
+        ((bias >= -100 && bias <= 100) || bias === -Infinity),
+    );
+    return fits ? { value: map } : { expected };
+  };
+}
+
 const precision = oneOf(["exact", "fast"]);
 
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
+const MAX_LOGPROBS = 20;
 const MAX_THREADS = 64;
 
 /** As a count: all that there are. */
@@ -92,6 +117,8 @@ const loadChecks = {
   workerUrl: url,
   glueUrl: url,
   wasmUrl: url,
+  grammarGlueUrl: url,
+  grammarWasmUrl: url,
 };
 
 /** @type {Record<string, Check>} */
@@ -114,10 +141,11 @@ const samplingChecks = {
   minNewTokens: number(0, MAX_U32, { integer: true }),
   precision,
   speculation: oneOf(["auto", "off", "prompt"]),
+  logprobs: number(0, MAX_LOGPROBS, { integer: true }),
 };
 
 /** The model that makes drafts is for `Model` to check. @type {Record<string, Check>} */
-const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }) };
+const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }), constraint };
 
 /**
  * @param {unknown} options
@@ -132,8 +160,9 @@ export function checkLoadOptions(options) {
  * @returns {import("./types.js").EstimateOptions}
  */
 export function checkEstimateOptions(options) {
-  const { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl } = loadChecks;
-  return check("estimate", options, { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl });
+  const { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = loadChecks;
+  const urls = { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
+  return check("estimate", options, { contextLength, quantize, kvCache, signal, ...urls });
 }
 
 /**
@@ -142,19 +171,22 @@ export function checkEstimateOptions(options) {
  * @property {AbortSignal} [signal]
  * @property {(progress: {done: number, total: number}) => void} [onPrefill]
  * @property {unknown} [draft]
+ * @property {import("./constraint.js").WireConstraint} [constraint]
  */
 
-/** @param {unknown} options @returns {CheckedCall} */
-export function checkGenerateOptions(options) {
-  return splitCall(check("generate", options, { ...samplingChecks, ...callChecks, parseSpecial: boolean }));
+/** @param {unknown} options @param {number} nVocab @returns {CheckedCall} */
+export function checkGenerateOptions(options, nVocab) {
+  const checks = { ...samplingChecks, ...callChecks, parseSpecial: boolean, logitBias: biases(nVocab) };
+  return splitCall(check("generate", options, checks));
 }
 
-/** @param {unknown} options @returns {CheckedCall & {template: Record<string, unknown>}} */
-export function checkChatOptions(options) {
+/** @param {unknown} options @param {number} nVocab @returns {CheckedCall & {template: Record<string, unknown>}} */
+export function checkChatOptions(options, nVocab) {
   const { template = {}, ...rest } = check("chat", options, {
     ...samplingChecks,
     ...callChecks,
     template: plainObject,
+    logitBias: biases(nVocab),
   });
   return { ...splitCall(rest), template };
 }
@@ -193,9 +225,10 @@ export function checkSessionOptions(options, nVocab) {
   };
 }
 
-/** @param {string} call @param {unknown} options @returns {CheckedCall} */
-export function checkSessionCall(call, options) {
-  return splitCall(check(call, options, { ...samplingChecks, signal, onPrefill: callback }));
+/** @param {string} call @param {unknown} options @param {number} nVocab @returns {CheckedCall} */
+export function checkSessionCall(call, options, nVocab) {
+  const { draft: _, ...checks } = callChecks;
+  return splitCall(check(call, options, { ...samplingChecks, ...checks, logitBias: biases(nVocab) }));
 }
 
 /** @param {unknown} options @returns {{onEvict?: (messages: Message[]) => void}} */
@@ -396,9 +429,15 @@ function check(call, options, checks) {
 }
 
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
-function splitCall({ signal, onPrefill, draft, ...sampling }) {
+function splitCall({ signal, onPrefill, draft, constraint, ...sampling }) {
   const given = /** @type {Partial<SamplingOptions>} */ (sampling);
-  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft };
+  const against = [["draft", draft !== undefined], ["numBeams", (given.numBeams ?? 1) > 1], ["ignoreEos", given.ignoreEos]];
+  const [other] = against.find(([, isSo]) => constraint !== undefined && isSo) ?? [];
+  if (other !== undefined) {
+    const problem = `a text that is held to a structure is drawn token by token and ends with it: leave ${other} out`;
+    throw new InputError(`constraint: ${problem}`, { what: "constraint", problem });
+  }
+  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft, constraint };
 }
 
 function randomSeed() {

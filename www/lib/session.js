@@ -80,7 +80,7 @@ export class Session {
    * @throws {InputError} For a session of a text.
    */
   chat(message, generateOptions = {}) {
-    const { sampling, signal, onPrefill } = options.checkSessionCall("chat", generateOptions);
+    const call = options.checkSessionCall("chat", generateOptions, this.#host.nVocab);
     const messages = this.#conversation("chat");
     const added = checkMessage(message);
     const before = [...messages];
@@ -92,7 +92,9 @@ export class Session {
     };
     const args = { messages: [...messages], template, evicts: overflow === "evict" };
     return this.#write(
-      { op: "chat", args, sampling, signal, onPrefill },
+      "chat",
+      args,
+      call,
       evicted,
       (text) => messages.push({ role: "assistant", content: text }),
       () => messages.splice(0, messages.length, ...before),
@@ -107,12 +109,14 @@ export class Session {
    * @throws {InputError} For a session of a conversation.
    */
   generate(text = "", generateOptions = {}) {
-    const { sampling, signal, onPrefill } = options.checkSessionCall("generate", generateOptions);
+    const call = options.checkSessionCall("generate", generateOptions, this.#host.nVocab);
     const ids = this.#text("generate");
     const added = text === "" ? new Uint32Array() : options.checkPrompt(text, this.#host.nVocab);
     const before = ids.length;
     return this.#write(
-      { op: "goOn", args: { ids: Uint32Array.from(ids), added, keep: this.#settings.keep }, sampling, signal, onPrefill },
+      "goOn",
+      { ids: Uint32Array.from(ids), added, keep: this.#settings.keep },
+      call,
       ({ ids: read }) => ids.push(...read),
       (_, tokens) => ids.push(...tokens),
       () => ids.splice(before),
@@ -191,21 +195,22 @@ export class Session {
   }
 
   /**
-   * @param {{op: string, args: object, sampling: import("./types.js").SamplingOptions, signal?: AbortSignal,
-   *   onPrefill?: (progress: {done: number, total: number}) => void}} call
+   * @param {string} op
+   * @param {object} args
+   * @param {import("./options.js").CheckedCall} call
    * @param {(event: any) => void} onOwn For what the worker tells of the session.
    * @param {(text: string, tokens: Uint32Array) => void} keep
    * @param {() => void} takeBack
    */
-  #write({ op, args, sampling, signal, onPrefill }, onOwn, keep, takeBack) {
+  #write(op, args, { signal, onPrefill, ...given }, onOwn, keep, takeBack) {
     this.#writes = true;
     const generation = new Generation(
       (onStep) => {
         const onEvent = (/** @type {any} */ event) => (event.type === "session" ? onOwn(event) : onStep(event));
-        const { id, reply } = this.#host.call(op, { ...args, session: this.#number, sampling }, onEvent);
+        const { id, reply } = this.#host.call(op, { ...args, session: this.#number, ...given }, onEvent);
         return { reply, abort: () => this.#host.abort(id) };
       },
-      { seed: sampling.seed, signal, onPrefill },
+      { seed: given.sampling.seed, signal, onPrefill },
     );
     const ended = (/** @type {() => void} */ then) => {
       this.#writes = false;

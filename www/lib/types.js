@@ -58,11 +58,15 @@
  *   the CPU has one thread, as `helper.js` is looked for beside it.
  * @property {string | URL} [glueUrl] Another place for the wasm-bindgen module `pkg/intab.js`.
  * @property {string | URL} [wasmUrl] Another place for `pkg/intab_bg.wasm`.
+ * @property {string | URL} [grammarGlueUrl] Another place for `pkg/intab_grammar.js`, which is loaded with the first `constraint`.
+ *   Default: beside `glueUrl`.
+ * @property {string | URL} [grammarWasmUrl] Another place for `pkg/intab_grammar_bg.wasm`. Default: beside `grammarGlueUrl`.
  */
 
 /**
  * The options of a load that change how much memory it takes, and `signal` and the URLs as there.
- * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "signal" | "workerUrl" | "glueUrl" | "wasmUrl">} EstimateOptions
+ * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "signal" | "workerUrl" | "glueUrl" | "wasmUrl" |
+ *   "grammarGlueUrl" | "grammarWasmUrl">} EstimateOptions
  */
 
 /**
@@ -146,11 +150,33 @@
  *   integers, as in Q, TQ, IQ4 and MXFP4 types. Elsewhere rounding may decide between two tokens that are as likely. Not for
  *   beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
+ * @property {Constraint} [constraint] Hold the text to a structure. The finish reason is `"eos"` where it is whole; where
+ *   `maxNewTokens`, the context or a stop text cut it, that is the reason, and the text may be no whole. Not with beams, a draft or
+ *   `ignoreEos`. The first one loads a module of its own, and takes up to a second for a large vocabulary.
+ * @property {number} [logprobs] Tell of every token how probable it was, and as many of the most probable tokens with it: an integer
+ *   from 0 to 20. These are natural logarithms of the model's own probabilities, before temperature, penalties, filters, biases
+ *   and constraints. They come with `generation.tokens()` and in `result.logprobs`. Not for beams.
+ * @property {Readonly<Record<string, number>> | ReadonlyMap<number, number>} [logitBias] Added to the logits of tokens, by
+ *   their ids, before all else: -100 to 100, where -100 and -Infinity ban a token.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
  *   runs: a token, or a chunk of the prompt.
  * @property {(progress: {done: number, total: number}) => void} [onPrefill] How many tokens of the prompt have been read.
+ */
+
+/**
+ * What a text is held to, one of these:
+ * - `jsonSchema`: a JSON schema (draft 4 to 2020-12), the text being JSON that fits it. What no text can be held to is refused with an
+ *   `UnsupportedError` that names it (`uniqueItems`, `not`, `if`, `contains`, references to other files…), as are keywords and
+ *   formats that are not known. Numbers without bounds stay within those that are exact. Where no token could come, as for a
+ *   character that the vocabulary cannot spell, the generation fails with an `InputError`.
+ * - `regex`: a regular expression that the whole text matches; of a `RegExp` the flags i and s count. Without anything that looks
+ *   around: `\b`, `(?=…)`, `\1`.
+ * - `lark`: a context-free grammar in the syntax of Lark, as llguidance reads it, whose rule `start` the text is;
+ *   `%json {…}` in it is a schema, held to as above.
+ * - `json`: any JSON.
+ * @typedef {{jsonSchema: object | boolean | string} | {regex: string | RegExp} | {lark: string} | {json: true}} Constraint
  */
 
 /**
@@ -165,7 +191,18 @@
  *   draftedTokens: number, acceptedTokens: number}} usage `cachedTokens` of the prompt were still in the context from the call
  *   before; `draftedTokens` were guessed, of which `acceptedTokens` were right.
  * @property {Timings} timings
+ * @property {TokenLogprobs[]} [logprobs] One for each of `tokens`, where they were asked for.
  * @property {number} seed The seed that would give the same again.
+ */
+
+/**
+ * A token of the new text and how probable it was.
+ * @typedef {object} TokenLogprobs
+ * @property {number} id
+ * @property {string} text What it let out: the texts one after another, and what was held back to the end, are the result's.
+ * @property {number} logprob Natural logarithm of its probability.
+ * @property {{id: number, text: string, logprob: number}[]} top The most probable tokens, best first, each with its own text;
+ *   bytes that are only a part of a character show as U+FFFD.
  */
 
 /**
@@ -173,6 +210,7 @@
  * @property {number} firstTokenMs Milliseconds from the start to the first token.
  * @property {number} decodeMs Milliseconds from the first token to the last.
  * @property {number} encodeMs Milliseconds that the host spent on handing the device its work, for all tokens together.
+ * @property {number} maskMs Milliseconds of finding out which tokens may come, for all tokens of a text with a `constraint`.
  * @property {number} promptTokensPerSecond
  * @property {number} tokensPerSecond
  * @property {number} totalMs Milliseconds from the start to the end.
@@ -253,8 +291,9 @@
 
 /**
  * The options that reach the sampler: checked, with a seed, without what stays on the page.
- * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop"> & {stop: string[], seed: number, session?: number,
- *   shift?: number}} SamplingOptions `session` is its number; `shift` are the tokens that stay where a full context is shifted.
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "logitBias" | "constraint" | "draft"> &
+ *   {stop: string[], seed: number, logitBias?: Map<number, number>, session?: number, shift?: number}} SamplingOptions
+ *   `session` is its number; `shift` are the tokens that stay where a full context is shifted.
  */
 
 export {};

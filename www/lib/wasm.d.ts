@@ -11,6 +11,7 @@ import type {
   Quantize,
   SamplingOptions,
   TemplateOptions,
+  TokenLogprobs,
   WireSource,
 } from "./types.js";
 
@@ -67,8 +68,22 @@ export class Model {
   closeSession(session: number): void;
   saveSession(session: number, ids: Uint32Array, note: string): Promise<Uint8Array>;
   restoreSession(bytes: Uint8Array): { session: number; ids: Uint32Array; note: string };
+  /** The same with a text that is held to a structure. It does not free it. */
+  generateConstrained(prompt: string | Uint32Array, options: SamplingOptions, held: Held): Generation;
+  /** The bytes of all tokens, one behind the other, and where those of each token end. */
+  tokenBytes(): { bytes: Uint8Array; ends: Uint32Array };
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
+  free(): void;
+}
+
+/** A text under way that is held to a structure, by another module: see `grammar.js`. */
+export interface Held {
+  /** Finds out what may come next: 0 where something must follow, 1 where the text may end, 2 where it is over. */
+  look(): number;
+  /** What was found: bit `i % 32` of word `i / 32` for token `i`, until the next call. */
+  allowed(): Uint32Array;
+  accept(id: number): void;
   free(): void;
 }
 
@@ -97,7 +112,7 @@ export class Generation {
 export type Step =
   | { type: "prefill"; done: number; total: number }
   | { type: "search"; length: number }
-  | { type: "token"; id: number; text: string }
+  | ({ type: "token"; id: number; text: string } & Partial<Pick<TokenLogprobs, "logprob" | "top">>)
   | { type: "done"; text: string; result: GenerateResult };
 
 /** What `Model.task` takes; what it gives is told by the methods of `model.js`. */

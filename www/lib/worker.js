@@ -1,9 +1,11 @@
 // The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
 
+import { compile } from "./compile.js";
 import { Crew } from "./crew.js";
 import { InputError, UnloadedError } from "./errors.js";
-import { evict } from "./eviction.js";
+import { GrammarModule } from "./grammar.js";
 import { Lane } from "./lane.js";
+import { conversationPrompt, textPrompt } from "./prompts.js";
 import { askForSubgroups } from "./subgroups.js";
 import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
@@ -14,6 +16,10 @@ import { toWire } from "./wire.js";
  * @typedef {import("./client.js").Reply} Reply
  * @typedef {{signal: AbortSignal, emit: (event: object) => void}} Call What an operation gets besides its arguments.
  * @typedef {{wasm: import("./wasm.js").Model, lane: Lane, nCtx: number}} Loaded
+ * @typedef {object} Given How a text is made.
+ * @property {import("./types.js").SamplingOptions} sampling
+ * @property {number} [draft] The model that makes drafts.
+ * @property {import("./constraint.js").WireConstraint} [constraint] What the text is held to.
  */
 
 // Typed by hand: the DOM and the worker type libraries cannot be used in one program.
@@ -26,6 +32,9 @@ let runtime;
 
 /** What the runtime is made of, for helpers to start from. @type {{module: WebAssembly.Module, glueUrl: string}} */
 let code;
+
+/** What holds texts to structures. @type {GrammarModule} */
+let grammar;
 
 /** Helpers of models on the CPU. @type {Set<Crew>} */
 const crews = new Set();
@@ -87,40 +96,27 @@ const operations = {
     destroy(loaded.wasm);
   },
 
-  async generate({ model, prompt, sampling, draft }, call) {
+  async generate({ model, prompt, ...given }, call) {
     const { wasm } = find(model);
-    return alone([model, draft], (breathe) => stream(wasm, prompt, sampling, draft, breathe, call), call.signal);
+    return alone([model, given.draft], (breathe) => stream(wasm, prompt, given, breathe, call), call.signal);
   },
 
-  // As the template's text says all special tokens itself, none are added.
-  async chat({ model, messages, template, sampling, draft, session, evicts }, call) {
+  async chat({ model, messages, template, session, evicts, ...given }, call) {
     const { wasm, nCtx } = find(model);
+    const room = Math.min(given.sampling.maxNewTokens ?? Infinity, Math.ceil(nCtx / 4));
+    const conversation = { messages, template, most: evicts ? nCtx - room : undefined };
     const job = (/** @type {() => Promise<void>} */ breathe) => {
-      const read = (/** @type {import("./types.js").Message[]} */ messages) =>
-        wasm.tokenize(wasm.chatPrompt(messages, template), false, true);
-      let prompt = read(messages);
-      if (evicts) {
-        const room = Math.min(sampling.maxNewTokens ?? Infinity, Math.ceil(nCtx / 4));
-        const { gone } = evict(messages, (left) => (prompt = read(left)).length + room <= nCtx);
-        if (gone.count > 0) call.emit({ type: "session", ...gone });
-      }
-      return stream(wasm, prompt, { ...sampling, session }, draft, breathe, call);
+      const prompt = conversationPrompt(wasm, conversation, call.emit);
+      return stream(wasm, prompt, inSession(given, session), breathe, call);
     };
-    return alone([model, draft], job, call.signal);
+    return alone([model, given.draft], job, call.signal);
   },
 
-  // A text that is gone on with: `ids`, and what is added to them.
-  async goOn({ model, ids, added, keep, sampling, session }, call) {
+  async goOn({ model, ids, added, keep, session, ...given }, call) {
     const { wasm, nCtx } = find(model);
     const job = (/** @type {() => Promise<void>} */ breathe) => {
-      const more = typeof added === "string" ? wasm.tokenize(added, ids.length === 0, false) : added;
-      call.emit({ type: "session", ids: more });
-      let prompt = [...ids, ...more];
-      while (keep !== undefined && prompt.length >= nCtx) {
-        const kept = Math.min(keep, prompt.length >> 1);
-        prompt.splice(kept, Math.ceil((prompt.length - kept) / 2));
-      }
-      return stream(wasm, Uint32Array.from(prompt), { ...sampling, session, shift: keep }, undefined, breathe, call);
+      const prompt = textPrompt(wasm, { ids, added, keep }, nCtx, call.emit);
+      return stream(wasm, prompt, inSession(given, session, keep), breathe, call);
     };
     return alone([model], job, call.signal);
   },
@@ -172,9 +168,9 @@ const operations = {
 
   async memory() {
     const { wasmBytes, ...rest } = (await runtime).memoryUse();
-    let helpers = 0;
-    for (const { memoryBytes } of crews) helpers += memoryBytes;
-    return { wasmBytes: wasmBytes + helpers, ...rest };
+    let others = grammar.memoryBytes;
+    for (const { memoryBytes } of crews) others += memoryBytes;
+    return { wasmBytes: wasmBytes + others, ...rest };
   },
 };
 
@@ -232,21 +228,52 @@ function alone(ids, job, signal) {
 }
 
 /**
+ * @param {Given} given
+ * @param {number | undefined} session The session that goes on.
+ * @param {number} [shift] Tokens that stay where the context is full.
+ * @returns {Given}
+ */
+function inSession(given, session, shift) {
+  return { ...given, sampling: { ...given.sampling, session, shift } };
+}
+
+/**
  * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
  * @param {import("./wasm.js").Model} wasm
  * @param {string | Uint32Array} prompt
- * @param {import("./types.js").SamplingOptions} sampling
- * @param {number | undefined} draft The model that makes drafts.
+ * @param {Given} given
  * @param {() => Promise<void>} breathe
  * @param {Call} call
  */
-async function stream(wasm, prompt, sampling, draft, breathe, { signal, emit }) {
-  const generation =
-    draft === undefined
-      ? await wasm.generate(prompt, sampling)
-      : wasm.generateWithDraft(prompt, sampling, find(draft).wasm);
+async function stream(wasm, prompt, { sampling, draft, constraint }, breathe, call) {
+  if (constraint === undefined) {
+    const generation =
+      draft === undefined
+        ? await wasm.generate(prompt, sampling)
+        : wasm.generateWithDraft(prompt, sampling, find(draft).wasm);
+    return follow(generation, sampling, breathe, call);
+  }
+  const held = await grammar.constraint(wasm, constraint);
+  try {
+    // Where the model's files ask for beams, a structure asks for one text.
+    const generation = wasm.generateConstrained(prompt, { numBeams: 1, ...sampling }, held);
+    return await follow(generation, sampling, breathe, call);
+  } finally {
+    held.free();
+  }
+}
+
+/**
+ * @param {import("./wasm.js").Generation} generation
+ * @param {import("./types.js").SamplingOptions} sampling
+ * @param {() => Promise<void>} breathe
+ * @param {Call} call
+ */
+async function follow(generation, sampling, breathe, { signal, emit }) {
   try {
     let aborting = false;
+    /** @type {import("./types.js").TokenLogprobs[]} */
+    const logprobs = [];
     for (;;) {
       await breathe();
       if (signal.aborted && !aborting) {
@@ -257,9 +284,13 @@ async function stream(wasm, prompt, sampling, draft, breathe, { signal, emit }) 
       if (step.type === "done") {
         if (step.text !== "") emit({ type: "token", id: null, text: step.text });
         generation.free();
-        return step.result;
+        return sampling.logprobs === undefined ? step.result : { ...step.result, logprobs };
       }
       emit(step);
+      if (step.type === "token" && step.logprob !== undefined && step.top !== undefined) {
+        const { id, text, logprob, top } = step;
+        logprobs.push({ id, text, logprob, top });
+      }
     }
   } catch (error) {
     // After a trap the object is still borrowed, and freeing it would hide the trap behind an error of its own.
@@ -270,6 +301,7 @@ async function stream(wasm, prompt, sampling, draft, breathe, { signal, emit }) 
 
 /** @param {import("./wasm.js").Model} wasm */
 function destroy(wasm) {
+  grammar.forget(wasm);
   wasm.unload();
   wasm.free();
 }
@@ -332,23 +364,24 @@ function abort(id) {
     void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
 }
 
-/** @param {{glueUrl?: string, wasmUrl?: string}} urls */
-async function start({ glueUrl = new URL("../pkg/intab.js", import.meta.url).href, wasmUrl }) {
+/**
+ * @param {string} file
+ * @param {string} url
+ * @returns {string} The file's URL where it lies beside the other; of a blob, which has no neighbours, one that is not there.
+ */
+function beside(file, url) {
+  return URL.canParse(file, url) ? new URL(file, url).href : file;
+}
+
+/** @param {import("./client.js").Urls} urls */
+async function start({ glueUrl = new URL("../pkg/intab.js", import.meta.url).href, wasmUrl, grammarGlueUrl, grammarWasmUrl }) {
+  grammar = new GrammarModule({ glueUrl: grammarGlueUrl ?? beside("intab_grammar.js", glueUrl), wasmUrl: grammarWasmUrl });
   askForSubgroups();
   const module = await compile(wasmUrl ?? new URL("intab_bg.wasm", glueUrl).href);
   const wasm = /** @type {Wasm} */ (await import(glueUrl));
   wasm.initSync({ module });
   code = { module, glueUrl };
   return wasm;
-}
-
-/** @param {string} url */
-async function compile(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url}: HTTP status ${response.status}`);
-  const isWasm = response.headers.get("Content-Type")?.startsWith("application/wasm");
-  // Not every server knows the type, without which streaming is refused.
-  return isWasm ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
 scope.addEventListener("message", (event) => {

@@ -37,15 +37,21 @@ impl fmt::Display for Size {
     }
 }
 
-/// The files of a build that a page downloads.
+/// The files of a build.
 pub fn build_outputs(root: &Path, settings: &Settings) -> Vec<PathBuf> {
-    let out_dir = root.join(&settings.out_dir);
-    vec![wasm::wasm_file(&out_dir, settings), wasm::js_file(&out_dir, settings)]
+    wasm::outputs(&root.join(&settings.out_dir), settings).into_iter().flatten().collect()
+}
+
+/// What a page downloads that holds a text to a structure, and no other page.
+pub fn for_structures(root: &Path, settings: &Settings) -> Vec<PathBuf> {
+    let [_, grammar] = wasm::outputs(&root.join(&settings.out_dir), settings);
+    grammar.into()
 }
 
 /// All that a page downloads to use intab: the build and the JavaScript package in `www/lib`.
 pub fn downloads(root: &Path, settings: &Settings) -> Result<Vec<PathBuf>> {
-    let mut files = build_outputs(root, settings);
+    let [engine, _] = wasm::outputs(&root.join(&settings.out_dir), settings);
+    let mut files = Vec::from(engine);
     let library = root.join("www/lib");
     if library.is_dir() {
         let mut scripts = Vec::new();
@@ -71,8 +77,8 @@ fn collect_scripts(directory: &Path, scripts: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-/// Measures each file and, as the last entry, their sum.
-pub fn measure(files: &[PathBuf]) -> Result<Vec<Size>> {
+/// Measures each file and, as the last entry, their sum, which is called `sum`.
+pub fn measure(files: &[PathBuf], sum: &str) -> Result<Vec<Size>> {
     let mut sizes = Vec::with_capacity(files.len() + 1);
     for file in files {
         let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
@@ -88,7 +94,7 @@ pub fn measure(files: &[PathBuf]) -> Result<Vec<Size>> {
     let total = |of: fn(&Size) -> usize| sizes.iter().map(of).sum();
     sizes.push(Size {
         measure: "size",
-        file: "total".to_owned(),
+        file: sum.to_owned(),
         raw: total(|size| size.raw),
         gzip: total(|size| size.gzip),
         brotli: total(|size| size.brotli),
@@ -99,7 +105,11 @@ pub fn measure(files: &[PathBuf]) -> Result<Vec<Size>> {
 /// Prints the sizes of everything a page downloads as JSON lines to standard output.
 pub fn print(root: &Path) -> Result<()> {
     wasm::require_built(root)?;
-    for size in measure(&downloads(root, &Settings::read(root)?)?)? {
+    let settings = Settings::read(root)?;
+    let every_page = measure(&downloads(root, &settings)?, "total")?;
+    let with_structures =
+        measure(&for_structures(root, &settings), "total of structures, when one is asked for")?;
+    for size in every_page.into_iter().chain(with_structures) {
         println!("{}", serde_json::to_string(&size)?);
     }
     Ok(())
@@ -162,10 +172,13 @@ mod tests {
 
     #[test]
     fn the_last_line_is_the_sum_of_the_others() {
-        let sizes = measure(&[
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"),
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sizes.rs"),
-        ])
+        let sizes = measure(
+            &[
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"),
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sizes.rs"),
+            ],
+            "total",
+        )
         .unwrap();
         let [manifest, source, total] = &sizes[..] else { panic!("{} lines", sizes.len()) };
         assert_eq!(total.file, "total");

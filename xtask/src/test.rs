@@ -14,8 +14,13 @@ const WASM: &str = "wasm32-unknown-unknown";
 
 /// The packages of the workspace. Each is checked and tested by itself: together, Cargo would join their
 /// features and build most dependencies a second time.
-const PACKAGES: [(&str, &[&str]); 4] =
-    [("intab", &["--features", "cli"]), ("xtask", &[]), ("intab-wasm-tests", &[]), ("intab-kernels", &[])];
+const PACKAGES: [(&str, &[&str]); 5] = [
+    ("intab", &["--features", "cli"]),
+    ("xtask", &[]),
+    ("intab-wasm-tests", &[]),
+    ("intab-kernels", &[]),
+    ("intab-grammar", &[]),
+];
 
 /// What to run. Without any of these: everything.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -77,7 +82,9 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         })
     });
     part("lints, wasm", native && checks, &mut || match wasm::install_target(root) {
-        Ok(()) => check(&mut clippy(root, &["--package", "intab", "--lib", "--target", WASM])),
+        Ok(()) => all(["intab", "intab-grammar"], |package| {
+            process::run(&mut clippy(root, &["--package", package, "--lib", "--target", WASM]))
+        }),
         Err(error) => Outcome::Unable(format!("{error:#}")),
     });
     part("Vulkan driver", native, &mut || match vulkan::ensure() {

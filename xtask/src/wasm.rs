@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the crate → WebAssembly → JavaScript glue in `www/pkg`.
+//! `cargo xtask build`: the crate, and the package for constraints → WebAssembly → JavaScript glue in `www/pkg`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,30 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// The file in the output folder that says what it was made from.
 const STAMP: &str = ".stamp";
 
-/// Builds the module into the output folder of `wasm-pack.toml`, doing only what is out of date.
+/// A package that becomes a module.
+struct Source {
+    package: &'static str,
+    library: &'static str,
+    /// The name of its files.
+    out_name: String,
+    /// Functions whose names begin so are for other languages: nobody calls them, and what only they need goes with them.
+    unused: Option<&'static str>,
+}
+
+/// The module of every page, then the one that is loaded when a text is to be held to a structure.
+fn sources(settings: &Settings) -> [Source; 2] {
+    let engine =
+        Source { package: "intab", library: "intab", out_name: settings.out_name.clone(), unused: None };
+    let grammar = Source {
+        package: "intab-grammar",
+        library: "intab_grammar",
+        out_name: format!("{}_grammar", settings.out_name),
+        unused: Some("llg_"),
+    };
+    [engine, grammar]
+}
+
+/// Builds the modules into the output folder of `wasm-pack.toml`, doing only what is out of date.
 /// `dev`: the faster build with checks and names. Progress goes to standard error.
 pub fn build(root: &Path, dev: bool) -> Result<()> {
     let mut settings = Settings::read(root)?;
@@ -26,11 +49,15 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         settings.keep_names = true;
     }
     install_target(root)?;
-    let module = compile(root, &settings)?;
-    let wasm = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+    let mut modules = Vec::new();
+    for source in sources(&settings) {
+        let module = compile(root, &settings, &source)?;
+        let wasm = std::fs::read(&module).with_context(|| format!("reading {}", module.display()))?;
+        modules.push((source, wasm));
+    }
 
     let out_dir = root.join(&settings.out_dir);
-    let stamp = stamp(&wasm, &settings);
+    let stamp = stamp(modules.iter().map(|(_, wasm)| &wasm[..]), &settings);
     if is_current(&out_dir, &settings, &stamp) {
         eprintln!("{} is up to date", settings.out_dir);
         return Ok(());
@@ -40,9 +67,15 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
     if stamp_file.exists() {
         std::fs::remove_file(&stamp_file).with_context(|| format!("removing {}", stamp_file.display()))?;
     }
-    bind(wasm, &settings, &out_dir)?;
+    for (source, wasm) in modules {
+        let wasm = match source.unused {
+            Some(prefix) => without_exports(&wasm, prefix)?,
+            None => wasm,
+        };
+        bind(wasm, &source.out_name, &settings, &out_dir)?;
+    }
     std::fs::write(&stamp_file, stamp).with_context(|| format!("writing {}", stamp_file.display()))?;
-    for size in sizes::measure(&sizes::build_outputs(root, &settings))? {
+    for size in sizes::measure(&sizes::build_outputs(root, &settings), "total")? {
         eprintln!("{size}");
     }
     Ok(())
@@ -76,44 +109,57 @@ struct MessageTarget {
     kind: Vec<String>,
 }
 
-/// Compiles the library and returns the path of its `.wasm`.
-fn compile(root: &Path, settings: &Settings) -> Result<PathBuf> {
+/// Compiles a library and returns the path of its `.wasm`.
+fn compile(root: &Path, settings: &Settings, source: &Source) -> Result<PathBuf> {
     let mut cargo = process::cargo(root);
-    cargo.args(["build", "--package", "intab", "--lib", "--target", TARGET]);
+    cargo.args(["build", "--package", source.package, "--lib", "--target", TARGET]);
     cargo.args(["--profile", &settings.profile, "--message-format", "json-render-diagnostics"]);
     if !settings.default_features {
         cargo.arg("--no-default-features");
     }
-    if !settings.features.is_empty() {
+    // The settings name features of the engine.
+    if !settings.features.is_empty() && source.package == "intab" {
         cargo.args(["--features", &settings.features.join(",")]);
     }
     // Takes the place of the flags in .cargo/config.toml, which would else be added to these.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", settings.rustflags().join("\u{1f}"));
     cargo.stdin(Stdio::null());
     let messages = process::output(&mut cargo)?;
-    find_module(&messages).ok_or_else(|| anyhow!("cargo build named no .wasm file: is the library a cdylib?"))
+    let missing =
+        || anyhow!("cargo build named no .wasm file of {}: is the library a cdylib?", source.library);
+    find_module(&messages, source.library).ok_or_else(missing)
 }
 
-fn find_module(messages: &str) -> Option<PathBuf> {
+fn find_module(messages: &str, library: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
         .filter(|message| message.reason == "compiler-artifact")
         .filter(|message| {
             message.target.as_ref().is_some_and(|target| {
-                target.name == "intab" && target.kind.iter().any(|kind| kind == "cdylib")
+                target.name == library && target.kind.iter().any(|kind| kind == "cdylib")
             })
         })
         .flat_map(|message| message.filenames)
         .find(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
+/// The module without the functions that it exports by names that begin with `prefix`; what nothing else calls goes when the
+/// JavaScript is made.
+fn without_exports(wasm: &[u8], prefix: &str) -> Result<Vec<u8>> {
+    let mut module = walrus::Module::from_buffer(wasm).context("reading the compiled module")?;
+    let unused: Vec<_> =
+        module.exports.iter().filter(|e| e.name.starts_with(prefix)).map(|export| export.id()).collect();
+    unused.into_iter().for_each(|id| module.exports.delete(id));
+    Ok(module.emit_wasm())
+}
+
 /// Writes the JavaScript, its types and the module made ready for them.
-fn bind(wasm: Vec<u8>, settings: &Settings, out_dir: &Path) -> Result<()> {
+fn bind(wasm: Vec<u8>, out_name: &str, settings: &Settings, out_dir: &Path) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_bytes(&settings.out_name, wasm)
-        .out_name(&settings.out_name)
+        .input_bytes(out_name, wasm)
+        .out_name(out_name)
         .typescript(settings.typescript)
         // The script finds the module beside itself unless told otherwise.
         .omit_default_module_path(false)
@@ -130,38 +176,39 @@ fn bind(wasm: Vec<u8>, settings: &Settings, out_dir: &Path) -> Result<()> {
     bindgen.generate(out_dir).with_context(|| format!("wasm-bindgen, writing to {}", out_dir.display()))
 }
 
-/// The module in the output folder.
-pub fn wasm_file(out_dir: &Path, settings: &Settings) -> PathBuf {
-    out_dir.join(format!("{}_bg.wasm", settings.out_name))
-}
-
-/// The JavaScript in the output folder.
-pub fn js_file(out_dir: &Path, settings: &Settings) -> PathBuf {
-    out_dir.join(format!("{}.js", settings.out_name))
+/// The modules in the output folder, each with its JavaScript, in the order of [`sources`].
+pub fn outputs(out_dir: &Path, settings: &Settings) -> [[PathBuf; 2]; 2] {
+    sources(settings).map(|Source { out_name, .. }| {
+        [format!("{out_name}_bg.wasm"), format!("{out_name}.js")].map(|file| out_dir.join(file))
+    })
 }
 
 /// What makes the output of a module: this code and the versions it is built with.
 const RECIPE: [&str; 2] = [include_str!("wasm.rs"), include_str!("../Cargo.toml")];
 
 /// What the output is made from, as a text to compare: the compiled module, the recipe and the settings.
-fn stamp(wasm: &[u8], settings: &Settings) -> String {
+fn stamp<'a>(modules: impl IntoIterator<Item = &'a [u8]>, settings: &Settings) -> String {
     let mut hasher = DefaultHasher::new();
-    (wasm, RECIPE).hash(&mut hasher);
-    format!("{:016x} {}\n{settings:?}\n", hasher.finish(), wasm.len())
+    RECIPE.hash(&mut hasher);
+    modules.into_iter().for_each(|wasm| wasm.hash(&mut hasher));
+    format!("{:016x}\n{settings:?}\n", hasher.finish())
 }
 
 fn is_current(out_dir: &Path, settings: &Settings, stamp: &str) -> bool {
     std::fs::read_to_string(out_dir.join(STAMP)).is_ok_and(|written| written == stamp)
-        && wasm_file(out_dir, settings).is_file()
-        && js_file(out_dir, settings).is_file()
+        && is_whole(out_dir, settings)
+}
+
+fn is_whole(out_dir: &Path, settings: &Settings) -> bool {
+    outputs(out_dir, settings).iter().flatten().all(|file| file.is_file())
 }
 
 /// Fails with the command to type if there is nothing built to serve or measure.
 pub fn require_built(root: &Path) -> Result<()> {
     let settings = Settings::read(root)?;
     let out_dir = root.join(&settings.out_dir);
-    if !wasm_file(&out_dir, &settings).is_file() || !js_file(&out_dir, &settings).is_file() {
-        bail!("{} holds no module: run `cargo xtask build` first", settings.out_dir);
+    if !is_whole(&out_dir, &settings) {
+        bail!("{} lacks a module: run `cargo xtask build` first", settings.out_dir);
     }
     Ok(())
 }
@@ -176,13 +223,14 @@ mod tests {
 {"reason":"compiler-artifact","target":{"name":"half","kind":["lib"]},"filenames":["/t/libhalf.rlib"]}
 {"reason":"compiler-artifact","target":{"name":"intab","kind":["cdylib","rlib"]},"filenames":["/t/libintab.rlib","/t/intab.wasm"]}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(find_module(messages), Some(PathBuf::from("/t/intab.wasm")));
+        assert_eq!(find_module(messages, "intab"), Some(PathBuf::from("/t/intab.wasm")));
+        assert_eq!(find_module(messages, "half"), None);
     }
 
     #[test]
     fn a_build_without_a_cdylib_names_no_module() {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"intab","kind":["rlib"]},"filenames":["/t/a.wasm"]}"#;
-        assert_eq!(find_module(messages), None);
+        assert_eq!(find_module(messages, "intab"), None);
     }
 
     #[test]
@@ -191,6 +239,7 @@ mod tests {
         let settings = Settings::read(root).unwrap();
         let mut other = settings.clone();
         other.debug = !other.debug;
+        let stamp = |wasm: &[u8], settings| stamp([wasm, b"other"], settings);
         let stamps = [stamp(b"module", &settings), stamp(b"modulo", &settings), stamp(b"module", &other)];
         for (index, stamp) in stamps.iter().enumerate() {
             assert!(!stamps[..index].contains(stamp), "{stamp}");

@@ -12,7 +12,7 @@ mod sample;
 mod slice;
 pub mod team;
 
-pub use sample::{penalize, pick};
+pub use sample::{mask, penalize, pick};
 
 use std::collections::HashMap;
 

@@ -254,6 +254,11 @@ impl Memory<'_> {
                 let from = |r| if last { run.n_rows as usize - 1 } else { r };
                 self.each_row(y, run, |m, r, row| row.copy_from_slice(m.row(x, from(r))));
             }
+            Op::Mask { logits, bias, allowed, y } => self.each_row(y, run, |m, _, row| {
+                row.copy_from_slice(m.row(logits, 0));
+                row::add(row, m.row(bias, 0));
+                sample::mask(row, &m.words[&m.plan[allowed].name]);
+            }),
             Op::Penalize { logits, counts, y } => self.each_row(y, run, |m, _, row| {
                 row.copy_from_slice(m.row(logits, 0));
                 sample::penalize(row, &m.words[&m.plan[counts].name], &run.sampling);

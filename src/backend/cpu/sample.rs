@@ -19,6 +19,14 @@ pub fn penalize(scores: &mut [f32], counts: &[u32], sampling: &Sampling) {
     }
 }
 
+/// Makes the scores of tokens minus infinity that may not come; `allowed` as in [`crate::plan::Op::Mask`].
+pub fn mask(scores: &mut [f32], allowed: &[u32]) {
+    for (scores, word) in scores.chunks_mut(32).zip(allowed) {
+        let banned = scores.iter_mut().enumerate().filter(|(i, _)| (word >> i) & 1 == 0);
+        banned.for_each(|(_, score)| *score = f32::NEG_INFINITY);
+    }
+}
+
 /// The next token, or `None` if the scores hold NaN or +∞, or nothing but −∞.
 ///
 /// Filters follow [`Sampling`]. The draw is an exponential race (Efraimidis & Spirakis 2006; the "Gumbel-max trick" in

@@ -303,6 +303,11 @@ pub fn lower(plan: &Plan, step: &Step, how: How, parts: &dyn Fn(Value) -> Vec<Pa
             let variant = Variant::plain("copy").when(last, "last");
             Dispatch::new(variant, [read(x), write(y)], &sizes, s.threads(y, cols(y)))
         }
+        Op::Mask { logits, bias, allowed, y } => {
+            let bindings = [read(logits), read(bias), read(allowed), write(y)];
+            let sizes = [("N", cols(logits))];
+            Dispatch::new(Variant::plain("mask"), bindings, &sizes, s.threads(y, cols(logits)))
+        }
         Op::Penalize { logits, counts, y } => {
             let bindings = [read(logits), read(counts), write(y)];
             let sizes = [("N", cols(logits))];

@@ -95,6 +95,7 @@ static KERNELS: &[Kernel] = &[
     kernel!("embed", true, [&["", "ids"], &["", "add"]]),
     kernel!("gate", false, [FUNCTIONS]),
     kernel!("map", false, [FUNCTIONS]),
+    kernel!("mask", false, []),
     kernel!("matmul", true, [&["", "bias"], &["", "large"], &["", "add"], &["", DOTS]]),
     kernel!(
         "matvec",

@@ -22,6 +22,13 @@ pub fn number(text: &str) -> Result<f32, String> {
     text.trim().parse().map_err(|_| "not a number".into())
 }
 
+/// A token's id and a number, as `17=-2.5`. The number's range is the engine's to check.
+pub fn bias(text: &str) -> Result<(u32, f32), String> {
+    let (id, bias) = text.split_once('=').ok_or("not a token id, `=` and a number, as in 17=-2.5")?;
+    let id = whole(id).map_err(|problem| format!("`{id}` is {problem}"))?;
+    Ok((id, number(bias).map_err(|problem| format!("`{bias}` is {problem}"))?))
+}
+
 /// Ids between commas or white space.
 pub fn ids(text: &str) -> Result<Ids, String> {
     if text.trim().is_empty() {

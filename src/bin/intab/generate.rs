@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use intab::{
     Error,
     model::{EarlyStopping, GenerationDefaults},
-    run::{Draft, Engine, Event, GenerateOptions, Output, Speculation, WhenFull},
+    run::{Engine, Event, GenerateOptions, Generation, Logprobs, Output, Speculation, WhenFull},
+    text::Tokenizer,
 };
 use serde_json::json;
 
@@ -15,6 +16,7 @@ use super::{
     arguments::{self, Ids},
     device::PrecisionArg,
     output::{self, Result, note, print},
+    structure::{Given, StructureArgs},
 };
 
 #[derive(Args)]
@@ -100,8 +102,16 @@ pub struct GenerateArgs {
     #[arg(long, value_enum, default_value_t = SpeculationArg::Auto)]
     speculation: SpeculationArg,
     /// A smaller model with the same vocabulary that makes the guesses instead
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", conflicts_with = "structure")]
     draft: Option<PathBuf>,
+    #[command(flatten)]
+    structure: StructureArgs,
+    /// Tell with --json of each token its log-probability and those of the N best, before temperature and penalties: 0 to 20
+    #[arg(long, value_name = "N", requires = "json", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    logprobs: Option<usize>,
+    /// Add B, from -100 to 100, to the logit of token ID; -100 and -inf ban it; may be given more than once
+    #[arg(long, value_name = "ID=B", value_parser = arguments::bias, allow_hyphen_values = true)]
+    logit_bias: Vec<(u32, f32)>,
     /// Print one JSON object instead of streamed text
     #[arg(long)]
     json: bool,
@@ -129,8 +139,8 @@ impl GenerateArgs {
     fn options(&self, model: &GenerationDefaults, seed: u64) -> Result<GenerateOptions> {
         let usual = GenerateOptions::of_model(model);
         // Who names a temperature wants tokens drawn.
-        let num_beams =
-            self.num_beams.unwrap_or(if self.temperature.is_some() { 1 } else { usual.num_beams });
+        let draws = self.temperature.is_some() || self.structure.is_given();
+        let num_beams = self.num_beams.unwrap_or(if draws { 1 } else { usual.num_beams });
         if num_beams > 1 && self.temperature.is_some_and(|t| t > 0.0) {
             let problem = "beams take the most probable tokens: leave the temperature out";
             return Err(Error::input("num_beams", problem).into());
@@ -158,6 +168,8 @@ impl GenerateArgs {
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(usual.no_repeat_ngram_size),
             min_new_tokens: self.min_new_tokens,
             precision: self.precision.map(Into::into),
+            logprobs: self.logprobs,
+            logit_bias: self.logit_bias.iter().copied().collect(),
             speculation: match self.speculation {
                 SpeculationArg::Auto => Speculation::Auto,
                 SpeculationArg::Off => Speculation::Off,
@@ -179,6 +191,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         return Err(Error::input("prompt", "it is empty; give at least one character").into());
     }
     let ids = args.ids.as_ref().map(|Ids(ids)| ids.as_slice());
+    let structure = args.structure.read()?;
     let mut engine = args.device.load(&args.model, ids).await?;
     let ids = match (ids, &args.prompt) {
         (Some(ids), _) => ids.to_vec(),
@@ -188,12 +201,24 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         }
     };
     let options = args.options(engine.defaults(), seed)?;
-    let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };
     let draft = match &args.draft {
         Some(model) => Some(Rc::new(RefCell::new(args.device.load_draft(model).await?))),
         None => None,
     };
-    let output = stream_with(&mut engine, &ids, options, draft, show).await?;
+    let mut logprobs = Vec::new();
+    let mut generation = match (draft, structure.as_ref().map(Given::structure)) {
+        (Some(draft), _) => engine.generate_with_draft(&ids, options, draft)?,
+        (None, Some(structure)) => {
+            let constraint = engine.grammars()?.constraint(&structure)?;
+            engine.generate_constrained(&ids, options, constraint)?
+        }
+        (None, None) => engine.generate(&ids, options)?,
+    };
+    let show = |id: Option<u32>, text: &str, told: Option<Logprobs>| {
+        logprobs.extend(id.zip(told));
+        if args.json { Ok(()) } else { output::write(text) }
+    };
+    let output = run(&mut engine, &mut generation, show).await?;
     let per_second = |n: usize, ms: f64| if ms > 0.0 { n as f64 * 1e3 / ms } else { 0.0 };
     let rate = per_second(output.tokens.len().saturating_sub(1), output.timings.decode_ms);
     if !args.json {
@@ -203,7 +228,7 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         return Ok(());
     }
     let (usage, times) = (output.usage, output.timings);
-    let result = json!({
+    let mut result = json!({
         "ids": output.tokens,
         "text": output.text,
         "finish_reason": output.finish_reason.name(),
@@ -219,12 +244,28 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
         "timings": {
             "first_token_ms": times.first_token_ms,
             "decode_ms": times.decode_ms,
+            "mask_ms": times.mask_ms,
             "total_ms": times.total_ms,
             "tokens_per_second": rate,
         },
         "seed": seed,
     });
+    if args.logprobs.is_some() {
+        let tokenizer = engine.tokenizer().ok();
+        result["logprobs"] = logprobs.iter().map(|(id, told)| told_of(*id, told, tokenizer)).collect();
+    }
     print(&result.to_string())
+}
+
+/// How probable a token was, and what else could have come.
+fn told_of(id: u32, told: &Logprobs, tokenizer: Option<&Tokenizer>) -> serde_json::Value {
+    let one = |id: u32, logprob: f32| {
+        let text = tokenizer.and_then(|tokenizer| tokenizer.piece(id).ok()).unwrap_or_default();
+        json!({ "id": id, "text": text, "logprob": logprob })
+    };
+    let mut object = one(id, told.logprob);
+    object["top"] = told.top.iter().map(|(id, logprob)| one(*id, *logprob)).collect();
+    object
 }
 
 /// Runs a generation to its end, handing out its text as it comes; `show` may end it with an error.
@@ -232,28 +273,24 @@ pub async fn stream(
     engine: &mut Engine,
     ids: &[u32],
     options: GenerateOptions,
-    show: impl FnMut(&str) -> Result<()>,
-) -> Result<Output> {
-    stream_with(engine, ids, options, None, show).await
-}
-
-async fn stream_with(
-    engine: &mut Engine,
-    ids: &[u32],
-    options: GenerateOptions,
-    draft: Option<Draft>,
     mut show: impl FnMut(&str) -> Result<()>,
 ) -> Result<Output> {
-    let mut generation = match draft {
-        Some(draft) => engine.generate_with_draft(ids, options, draft)?,
-        None => engine.generate(ids, options)?,
-    };
+    let mut generation = engine.generate(ids, options)?;
+    run(engine, &mut generation, |_, text, _| show(text)).await
+}
+
+/// Runs a generation to its end; `show` gets each token, and the text that was held back until the end.
+async fn run(
+    engine: &mut Engine,
+    generation: &mut Generation,
+    mut show: impl FnMut(Option<u32>, &str, Option<Logprobs>) -> Result<()>,
+) -> Result<Output> {
     loop {
         match generation.step(engine).await? {
             Event::Prefill { .. } | Event::Search { .. } => {}
-            Event::Token { text, .. } => show(&text)?,
+            Event::Token { id, text, logprobs } => show(Some(id), &text, logprobs)?,
             Event::Done { text, output } => {
-                show(&text)?;
+                show(None, &text, None)?;
                 return Ok(output);
             }
         }

@@ -145,11 +145,10 @@ impl Generation {
         }
         self.remember(engine);
         let Some(token) = self.on_their_way.pop_front() else {
-            let at_limit = self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max);
-            if !at_limit && self.shift(engine) {
+            if !self.is_long_enough() && self.shift(engine) {
                 return self.prefill_chunk(engine).await;
             }
-            let reason = if at_limit { FinishReason::Length } else { FinishReason::Context };
+            let reason = if self.is_long_enough() { FinishReason::Length } else { FinishReason::Context };
             return self.finish(reason).await;
         };
         let id = token.await?;
@@ -162,6 +161,6 @@ impl Generation {
             speculator.push(id);
         }
         self.remember(engine);
-        self.show(engine, id).await
+        self.show(engine, id, None).await
     }
 }

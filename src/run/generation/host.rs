@@ -1,12 +1,12 @@
 //! Tokens that the host chooses, one by one, because something must look at their scores first.
 
-use super::{Event, FinishReason, Generation, Way, plans};
+use super::{Completion, Event, FinishReason, Generation, Way, held::no_token, plans};
 use crate::{
-    backend::cpu::{penalize, pick},
+    backend::cpu::{mask, penalize, pick},
     error::{Error, Result},
     model::IDS,
     plan::{Sampling, Stage},
-    run::{Engine, Processors},
+    run::{Engine, Logprobs, Processors},
 };
 
 /// What the host keeps for its choice.
@@ -22,7 +22,10 @@ pub(super) struct Host {
 
 impl Generation {
     pub(super) async fn token_on_host(&mut self, engine: &mut Engine) -> Result<Event> {
-        if self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max) {
+        if self.look(engine)? == Some(Completion::Over) {
+            return self.finish(FinishReason::Eos).await;
+        }
+        if self.is_long_enough() {
             return self.finish(FinishReason::Length).await;
         }
         let decode = plans(engine)?.0;
@@ -55,10 +58,18 @@ impl Generation {
             return Err(Error::input("generation", "it is not the host's"));
         };
         // The repetition's penalty is among the processors here.
+        let logits = self.options.logprobs.map(|n| (n, scores.clone()));
         let sampling = Sampling { repetition_penalty: 1.0, ..self.sampling };
         penalize(&mut scores, &host.counts, &sampling);
         host.processors.apply(&text, self.n_given, &host.source, &mut scores);
+        if let Some(held) = &self.held {
+            mask(&mut scores, &held.allowed);
+            if scores.iter().all(|score| *score == f32::NEG_INFINITY) {
+                return Err(no_token());
+            }
+        }
         let id = pick(&scores, &run).ok_or_else(|| Error::NotFinite { place: "the logits".into() })?;
+        let logprobs = logits.map(|(n, logits)| Logprobs::of(&logits, id, n));
         if let Some(count) = host.counts.get_mut(id as usize) {
             *count += 1;
         }
@@ -68,7 +79,10 @@ impl Generation {
         if !self.options.ignore_eos && engine.is_end(id) {
             return self.finish(FinishReason::Eos).await;
         }
+        if let Some(held) = &mut self.held {
+            held.accept(id)?;
+        }
         self.output.tokens.push(id);
-        self.show(engine, id).await
+        self.show(engine, id, logprobs).await
     }
 }

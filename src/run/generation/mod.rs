@@ -1,7 +1,9 @@
 //! One generation, step by step: the encoder's reading, prefill in chunks, then tokens in one of three ways.
 
 mod device;
+mod held;
 mod host;
+mod masked;
 mod result;
 mod search;
 mod verify;
@@ -12,7 +14,7 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 use web_time::Instant;
 
 use super::{
-    Engine, GenerateOptions, StopMatcher, WhenFull,
+    Completion, Constraint, Engine, GenerateOptions, Logprobs, StopMatcher, WhenFull,
     engine::Cached,
     plans::{Planned, Plans},
     speculation::{Drafter, Speculator},
@@ -24,7 +26,9 @@ use crate::{
     plan::Sampling,
     text::StreamDecoder,
 };
+use held::Held;
 use host::Host;
+use masked::Masked;
 pub use result::{Event, FinishReason, Output, Timings, Usage};
 use search::Beams;
 use way::{Way, counts};
@@ -48,6 +52,8 @@ pub struct Generation {
     /// How many tokens the caller, or the model's files, gave.
     n_given: usize,
     way: Way,
+    /// What the text is held to.
+    held: Option<Held>,
     /// Guesses tokens, where that may pay.
     speculator: Option<Speculator>,
     options: GenerateOptions,
@@ -70,12 +76,13 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// With a smaller model that makes drafts, or none.
+    /// With a smaller model that makes drafts or a structure that the text is held to, or neither.
     pub(super) fn start(
         engine: &mut Engine,
         prompt: &[u32],
         options: GenerateOptions,
         draft: Option<Draft>,
+        constraint: Option<Box<dyn Constraint>>,
     ) -> Result<Self> {
         if let Some(name) = engine.defaults().not_run.first() {
             let hint = "the model's generation_config.json asks for it";
@@ -92,9 +99,15 @@ impl Generation {
         };
         let options = options.bounded(engine.defaults(), prompt.len());
         let n_given = prompt.len();
-        let way = Way::of(engine, &prompt, source.as_deref(), &options)?;
+        let held = constraint.map(|constraint| Held::new(constraint, engine)).transpose()?;
+        if held.is_some() && options.ignore_eos {
+            let problem = "a text that is held to a structure ends with it: leave one of the two out";
+            return Err(Error::input("ignore_eos", problem));
+        }
+        let way = Way::of(engine, &prompt, source.as_deref(), &options, held.is_some())?;
         // What comes first anyway need not be drawn; the host's processors see to it themselves.
-        let forced = engine.defaults().forced_bos.filter(|_| source.is_some() && matches!(way, Way::Device));
+        let by_device = held.is_some() || matches!(way, Way::Device | Way::Masked(_));
+        let forced = engine.defaults().forced_bos.filter(|_| source.is_some() && by_device);
         prompt.extend(forced);
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
@@ -121,7 +134,8 @@ impl Generation {
         let drafter = match (&way, draft) {
             (Way::Device, Some(smaller)) => Some(Drafter::of_model(smaller, engine)?),
             (_, Some(_)) => {
-                let problem = "it makes drafts for a text whose tokens the device draws, not for beams or the host's choice";
+                let problem = "it makes drafts for a text whose tokens the device draws by itself: not for beams, nor with \
+                    logprobs, logit_bias, or what else looks at each token's scores";
                 return Err(Error::input("draft", problem));
             }
             (Way::Device, None) if options.speculation.pays(engine, precision) => Some(Drafter::Lookup),
@@ -142,6 +156,7 @@ impl Generation {
             n_forced,
             n_given,
             way,
+            held,
             speculator,
             sampling,
             prefilled,
@@ -198,6 +213,7 @@ impl Generation {
             _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
             _ => match self.way {
                 Way::Device => self.token(engine).await,
+                Way::Masked(_) => self.token_of_mask(engine).await,
                 Way::Host(_) => self.token_on_host(engine).await,
                 Way::Beams(_) => self.search(engine).await,
             },
@@ -207,6 +223,11 @@ impl Generation {
             engine.cached.clear();
         }
         event
+    }
+
+    /// Whether there are as many tokens as were asked for.
+    fn is_long_enough(&self) -> bool {
+        self.options.max_new_tokens.is_some_and(|max| self.output.tokens.len() >= max)
     }
 
     /// The text that a token lets out.
@@ -221,18 +242,18 @@ impl Generation {
     }
 
     /// The event of a token of the answer, which may be its last.
-    async fn show(&mut self, engine: &Engine, id: u32) -> Result<Event> {
+    async fn show(&mut self, engine: &Engine, id: u32, logprobs: Option<Logprobs>) -> Result<Event> {
         let text = self.text_of(engine, id)?;
         let passed = self.stops.push(&text);
         self.output.text += &passed.text;
         if let Some(stop) = passed.stop {
             self.output.stop = Some(stop);
             // The text before the stop string, which is all of this event, must be shown before the end is.
-            let event = Event::Token { id, text: passed.text };
+            let event = Event::Token { id, text: passed.text, logprobs };
             self.conclude(FinishReason::Stop).await;
             return Ok(event);
         }
-        Ok(Event::Token { id, text: passed.text })
+        Ok(Event::Token { id, text: passed.text, logprobs })
     }
 
     async fn finish(&mut self, reason: FinishReason) -> Result<Event> {
@@ -255,6 +276,7 @@ impl Generation {
         self.output.finish_reason = reason;
         self.output.usage.completion = self.output.tokens.len();
         let timings = &mut self.output.timings;
+        timings.mask_ms = self.held.as_ref().map_or(0.0, |held| held.ms);
         timings.first_token_ms = ms(self.started, first);
         timings.decode_ms = ms(first, now);
         timings.total_ms = ms(self.started, now);

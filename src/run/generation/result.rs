@@ -1,5 +1,7 @@
 //! What a generation tells of itself, step by step and at its end.
 
+use crate::run::Logprobs;
+
 /// What a step brought.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -16,6 +18,8 @@ pub enum Event {
         id: u32,
         /// The text that it lets out: empty while a character is incomplete or a stop string may be beginning.
         text: String,
+        /// How probable it was, where [`crate::run::GenerateOptions::logprobs`] asks.
+        logprobs: Option<Logprobs>,
     },
     /// Beam search has come so far; it shows no text before its end.
     Search {
@@ -83,6 +87,8 @@ pub struct Timings {
     pub decode_ms: f64,
     /// What the host spent on handing the device its work, for all decoded tokens together. (On the CPU, all work.)
     pub encode_ms: f64,
+    /// What the host spent on finding out which tokens may come, for all tokens of a text that is held to a structure.
+    pub mask_ms: f64,
     /// All of it.
     pub total_ms: f64,
 }

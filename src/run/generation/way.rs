@@ -1,8 +1,8 @@
 //! How the tokens of a generation are chosen: what the caller and the model's files ask for decides.
 
-use super::{Beams, Host};
+use super::{Beams, Host, Masked};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     model::GenerationDefaults,
     plan::Run,
     run::{BeamOptions, BeamSearch, Engine, GenerateOptions, ProcessOptions, Processors, Slots},
@@ -12,6 +12,8 @@ use crate::{
 pub(super) enum Way {
     /// The device draws them.
     Device,
+    /// The device draws them from those that may come.
+    Masked(Masked),
     /// The host draws them.
     Host(Host),
     /// The host follows several texts to find the most probable.
@@ -19,30 +21,46 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The way of a generation that goes on from `prompt`; `source` is what an encoder reads.
+    /// The way of a generation that goes on from `prompt`; `source` is what an encoder reads, `is_held` whether the text is held
+    /// to a structure.
     ///
     /// # Errors
-    /// As [`Processors::new`] and [`BeamSearch::new`].
+    /// [`Error::Input`] for beams that are to be held to a structure; as [`Processors::new`] and [`BeamSearch::new`].
     pub fn of(
         engine: &Engine,
         prompt: &[u32],
         source: Option<&[u32]>,
         options: &GenerateOptions,
+        is_held: bool,
     ) -> Result<Way> {
         let (defaults, n_ctx) = (engine.defaults(), engine.facts().n_ctx);
         let n_vocab = engine.facts().config.n_vocab;
         let eos = if options.ignore_eos { Vec::new() } else { engine.ends() };
         let max_length = options.max_new_tokens.map(|n| n.saturating_add(prompt.len()));
-        let wanted = process_options(defaults, options, &eos, max_length);
+        let mut wanted = process_options(defaults, options, &eos, max_length);
+        if is_held {
+            // The structure says when a text ends, not the model's files.
+            let min_new_tokens = Some(options.min_new_tokens).filter(|n| *n > 0);
+            wanted = ProcessOptions { min_length: 0, min_new_tokens, forced_eos: Vec::new(), ..wanted };
+        }
         let beams = options.num_beams > 1;
-        if !beams && Processors::new(&wanted, n_vocab)?.is_empty() {
-            return Ok(Way::Device);
+        if beams && is_held {
+            let problem = "it holds a text that is drawn token by token, not beams: ask for one beam";
+            return Err(Error::input("constraint", problem));
+        }
+        let logit_bias = options.biases();
+        if !beams && options.logprobs.is_none() && Processors::new(&wanted, n_vocab)?.is_empty() {
+            Processors::new(&ProcessOptions { logit_bias: logit_bias.clone(), ..wanted }, n_vocab)?;
+            return Ok(match is_held || !logit_bias.is_empty() {
+                true => Way::Masked(Masked::new(logit_bias, n_vocab)),
+                false => Way::Device,
+            });
         }
         // The device's sampler has these two. Beside other processors the repetition's place among them counts; and what an
         // encoder-decoder's text begins with is given to the device, not processed.
         let repetition_penalty = options.repetition_penalty;
-        let forced_bos = defaults.forced_bos.filter(|_| source.is_some());
-        let wanted = ProcessOptions { repetition_penalty, forced_bos, ..wanted };
+        let forced_bos = defaults.forced_bos.filter(|_| source.is_some() && !is_held);
+        let wanted = ProcessOptions { logit_bias, repetition_penalty, forced_bos, ..wanted };
         let processors = Processors::new(&wanted, n_vocab)?;
         let source = source.unwrap_or(prompt).to_vec();
         if !beams {
