@@ -150,7 +150,8 @@ pub trait Backend {
     fn counters(&self) -> Counters;
 
     /// The next rows of a weight: `bytes` are whole rows as the file has them, from `first_row` on. The first
-    /// call for a name (with `first_row` 0) makes room for all rows. `first_row` is even, so that a device which
+    /// call for a name (with `first_row` 0) makes room for all rows; rows of a weight that is there already, in the same
+    /// type and shape, are written over, whichever plans were prepared with it. `first_row` is even, so that a device which
     /// packs two rows' scales into one word can write them without reading.
     fn write_weight(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()>;
 
@@ -215,6 +216,10 @@ pub trait Backend {
 
     /// How many tokens it pays to submit before the first is read back.
     fn depth(&self) -> usize;
+
+    /// Gives back what these plans and weights take, and the states that no other plan names. None of them may be named again
+    /// before it is prepared or written anew; unknown names are none to forget.
+    fn forget(&mut self, plans: &[Prepared], weights: &[String]);
 
     /// Gives all memory back. Every later call fails with [`Error::Unloaded`].
     fn destroy(&mut self);

@@ -1,5 +1,6 @@
 //! A model at work: loading its weights, sessions over the KV cache, generation token by token, stop rules.
 
+mod adapters;
 mod beam;
 mod dense;
 mod encode;
@@ -19,6 +20,7 @@ mod stream;
 mod tasks;
 
 pub use crate::plan::KvCache;
+pub use adapters::{AdapterFacts, AdapterId, AdapterUse};
 pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};

@@ -1,6 +1,6 @@
 //! What a caller may ask of one generation, with ranges checked before anything runs.
 
-use super::{MAX_BEAMS, Speculation};
+use super::{AdapterUse, MAX_BEAMS, Speculation};
 use crate::{
     backend::Precision,
     error::{Error, Result},
@@ -47,6 +47,8 @@ pub struct GenerateOptions {
     pub precision: Option<Precision>,
     /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
     pub speculation: Speculation,
+    /// Adapters that shape the text, mixed by their weights.
+    pub adapters: Vec<AdapterUse>,
 }
 
 impl Default for GenerateOptions {
@@ -70,6 +72,7 @@ impl Default for GenerateOptions {
             min_new_tokens: 0,
             precision: None,
             speculation: Speculation::Auto,
+            adapters: Vec::new(),
         }
     }
 }

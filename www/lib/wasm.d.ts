@@ -72,6 +72,7 @@ export class Model {
 export class Helper {
   constructor();
   write(id: number, type: number, nOut: number, nIn: number, bytes: Uint8Array): void;
+  forget(id: number): void;
   multiply(jobs: Uint32Array, fast: boolean, nIn: number, x: Float32Array, y: Float32Array): void;
   attend(slice: Uint32Array, kv: Float32Array, q: Float32Array, y: Float32Array): void;
   row(id: number, row: number, weights: Float32Array): void;

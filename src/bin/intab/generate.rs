@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     DeviceArgs,
+    adapters::AdapterArgs,
     arguments::{self, Ids},
     device::PrecisionArg,
     output::{self, Result, note, print},
@@ -103,6 +104,8 @@ pub struct GenerateArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    adapters: AdapterArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -160,6 +163,7 @@ impl GenerateArgs {
                 SpeculationArg::Off => Speculation::Off,
                 SpeculationArg::Prompt => Speculation::Prompt,
             },
+            adapters: Vec::new(),
         };
         options.check()?;
         Ok(options)
@@ -182,7 +186,8 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
             engine.tokenizer()?.encode(text, !args.no_special, !args.no_special)?
         }
     };
-    let options = args.options(engine.defaults(), seed)?;
+    let adapters = args.adapters.load(&mut engine).await?;
+    let options = GenerateOptions { adapters, ..args.options(engine.defaults(), seed)? };
     let show = |text: &str| if args.json { Ok(()) } else { output::write(text) };
     let draft = match &args.draft {
         Some(model) => Some(Rc::new(RefCell::new(args.device.load_draft(model).await?))),

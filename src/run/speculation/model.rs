@@ -66,7 +66,7 @@ impl Engine {
         if self.unloaded {
             return Err(Error::Unloaded);
         }
-        self.compute(self.facts().backend.usual_precision());
+        self.compute(self.facts().backend.usual_precision(), &[])?;
         self.latest += 1; // a generation of its own cannot go on
         let beyond = self.is_beyond(text.len() + super::MAX_DRAFT);
         if self.cached.beyond != beyond {
