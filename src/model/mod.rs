@@ -22,7 +22,7 @@ pub use config::{
 };
 pub use generation::{EarlyStopping, GenerationDefaults};
 pub use layers::{cache_name, cross_name};
-pub use modules::{Modules, OUTPUT, TOKEN_TABLE, Target};
+pub use modules::{Modules, OUTPUT, Order, TOKEN_TABLE, Target};
 pub use plans::{
     BEAM_OUTPUTS, BEAM_POSITIONS, Blueprint, COUNTS, DRAFT_OUTPUTS, HIDDEN, IDS, LOGITS, OUTPUTS, Output,
     POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,

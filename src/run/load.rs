@@ -125,7 +125,7 @@ pub const MAX_DEFAULT_TEXT: usize = 1024;
 pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engine> {
     check_aborted(options)?;
     let description = model::read(checkpoint).await?;
-    let modules = Modules::of(&description);
+    let modules = Modules::of(&description, checkpoint.folder.is_none());
     let Description { config, origins, ignored, generation, .. } = description;
     let n_ctx = context_length(&config, options)?;
     let mut weights = Weights::new(checkpoint, origins, options.quantize);

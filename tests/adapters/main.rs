@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod reference;
+mod refusals;
+mod requests;
 
 use std::path::Path;
 

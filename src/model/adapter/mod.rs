@@ -7,7 +7,7 @@ mod tensors;
 
 use std::collections::BTreeMap;
 
-use super::{Change, Modules, Rows, TOKEN_TABLE, Target};
+use super::{Change, Config, Modules, Order, Rows, TOKEN_TABLE, Target};
 use crate::{
     error::{Error, Result},
     format::AdapterFiles,
@@ -27,6 +27,29 @@ pub struct LowRank {
     pub bias: Option<Vec<f32>>,
     /// `[n_out]`: what the rows of `W + b a` get as their length (DoRA).
     pub magnitude: Option<Vec<f32>>,
+}
+
+impl LowRank {
+    /// With the rows of its outputs in the order of the target.
+    fn ordered(self, target: &Target) -> LowRank {
+        let Some((order, n_heads)) = target.order else { return self };
+        let rank = self.rank;
+        let vector = |v: Option<Vec<f32>>| v.map(|v| ordered(&v, 1, order, n_heads));
+        let b = ordered(&self.b, rank, order, n_heads);
+        LowRank { b, bias: vector(self.bias), magnitude: vector(self.magnitude), ..self }
+    }
+}
+
+/// Rows of heads in another order; as they are where heads do not divide them, which is found out when they are compared
+/// with the model's.
+fn ordered(numbers: &[f32], cols: usize, order: Order, n_heads: usize) -> Vec<f32> {
+    let rows = numbers.len() / cols;
+    if !rows.is_multiple_of(2 * n_heads) {
+        return numbers.to_vec();
+    }
+    let n = rows / n_heads;
+    let row = |i: usize| i / n * n + order.from(i % n, n);
+    (0..rows).flat_map(|i| &numbers[row(i) * cols..][..cols]).copied().collect()
 }
 
 /// Numbers in the place of a weight.
@@ -49,6 +72,8 @@ pub struct Adapter {
     pub layers: BTreeMap<String, LowRank>,
     /// What is added to the token embeddings.
     pub embedding: Option<LowRank>,
+    /// Numbers of weights that were saved, but not trained: the model has the same, by name.
+    pub frozen: BTreeMap<String, usize>,
     /// Weights in the place of the model's, by name.
     pub replaced: BTreeMap<String, Replacement>,
     /// Embeddings that stand before the text: `[n, n_embd]`.
@@ -66,11 +91,32 @@ impl Adapter {
     /// [`Error::Format`] for tensors that are missing, do not fit each other or what the config says of them, and for those of
     /// a module that the model does not have; [`Error::Unsupported`] for kinds and options of adapters that are not run;
     /// [`Error::NotFinite`]; those of the source.
-    pub async fn read(files: &AdapterFiles, modules: &Modules, matches: Matches<'_>) -> Result<Adapter> {
+    pub async fn read(
+        files: &AdapterFiles,
+        modules: &Modules,
+        config: &Config,
+        matches: Matches<'_>,
+    ) -> Result<Adapter> {
+        let metadata = &files.checkpoint.metadata;
+        let other;
+        let modules = match (&files.config, modules.is_of_gguf()) {
+            (Some(_), false) | (None, true) => modules,
+            // A soft prompt names no module.
+            (Some(json), true) if json["peft_type"] == "PROMPT_TUNING" => modules,
+            (Some(_), true) => {
+                other = modules.like_folder(config)?;
+                &other
+            }
+            (None, false) => {
+                other =
+                    modules.like_gguf(config, metadata.opt_str("general.architecture")?.unwrap_or_default());
+                &other
+            }
+        };
         let tensors = Tensors::read(&files.checkpoint).await?;
         let mut adapter = match &files.config {
-            Some(config) => peft::read(config, &tensors, modules, matches)?,
-            None => gguf::read(&files.checkpoint.metadata, &tensors, modules)?,
+            Some(json) => peft::read(json, &tensors, modules, matches)?,
+            None => gguf::read(metadata, &tensors, modules)?,
         };
         adapter.name = files.title.clone();
         Ok(adapter)
@@ -117,7 +163,7 @@ impl Adapter {
                 }
             }
         };
-        self.layers.insert(target.weight.clone(), cut);
+        self.layers.insert(target.weight.clone(), cut.ordered(target));
         Ok(())
     }
 
@@ -151,6 +197,14 @@ impl Adapter {
                     format!("{file} replaces experts, which is not run"),
                 ));
             }
+        };
+        let reordered;
+        let numbers = match target.order {
+            Some((order, n_heads)) => {
+                reordered = ordered(numbers, cols, order, n_heads);
+                &reordered[..]
+            }
+            None => numbers,
         };
         let own = match target.rows {
             None => numbers.to_vec(),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    model::{Modules, OUTPUT, TOKEN_TABLE},
+    model::{Modules, TOKEN_TABLE},
 };
 
 const FILE: &str = "adapter_config.json";
@@ -283,16 +283,19 @@ impl LowRankConfig {
         modules: &Modules,
         (name, inner, tensor): (&str, &str, &Tensor),
     ) -> Result<()> {
-        let own = inner.replace(".modules_to_save.default", "").replace(".original_module", "");
+        if inner.contains(".original_module.") {
+            return Ok(()); // what stood there before
+        }
+        let own = inner.replace(".modules_to_save.default", "").replace(".modules_to_save", "");
         let plain = own.replace(".base_layer", "");
         let module = plain.rsplit_once('.').map_or(plain.as_str(), |(module, _)| module);
         let targets = modules.find(&plain).ok_or_else(|| unknown(&tensors.file, name, module, modules))?;
         for target in targets {
-            adapter.replace(&tensors.file, name, &tensor.shape, &tensor.numbers, target)?;
-            // The layer itself was saved, and with it what is tied to it.
-            let both = plain != own && target.weight == TOKEN_TABLE && modules.is_tied();
-            if let Some(table) = adapter.replaced.get(TOKEN_TABLE).filter(|_| both).cloned() {
-                adapter.replaced.insert(OUTPUT.into(), table);
+            // PEFT saves adapted embeddings and output layers whole, though only their biases may be trained.
+            if plain != own && own.ends_with(".weight") {
+                adapter.frozen.insert(target.weight.clone(), tensor.numbers.len());
+            } else {
+                adapter.replace(&tensors.file, name, &tensor.shape, &tensor.numbers, target)?;
             }
         }
         Ok(())

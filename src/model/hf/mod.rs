@@ -10,6 +10,7 @@ mod gpt;
 mod gptj;
 mod heads;
 mod keys;
+mod like_gguf;
 mod llama;
 mod modern;
 mod moe;
@@ -21,6 +22,7 @@ mod rope;
 mod sizes;
 mod t5;
 
+pub(super) use self::like_gguf::like_gguf;
 use self::{
     heads::Task,
     keys::Keys,

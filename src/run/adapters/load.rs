@@ -22,7 +22,8 @@ pub(super) struct Weight<'a> {
 /// Reads an adapter and checks it against the model's plans.
 pub(super) async fn load(engine: &mut Engine, files: &AdapterFiles) -> Result<Loaded> {
     let matches = |pattern: &str, name: &str| text::ends_in(pattern, name);
-    let mut adapter = Adapter::read(files, &engine.adapters.modules, &matches).await?;
+    let mut adapter =
+        Adapter::read(files, &engine.adapters.modules, &engine.facts().config, &matches).await?;
     let file = &files.checkpoint.metadata.file;
     check(engine, file, &adapter)?;
     if !adapter.prompt.is_empty() {
@@ -63,6 +64,14 @@ fn check(engine: &Engine, file: &str, adapter: &Adapter) -> Result<()> {
         match weight(engine, TOKEN_TABLE) {
             Some(Weight { info, .. }) => fits(TOKEN_TABLE, low, info.rows, info.cols)?,
             None => return bad(TOKEN_TABLE, "the model has no token embeddings".into()),
+        }
+    }
+    for (name, n) in &adapter.frozen {
+        let own = weight(engine, name).map_or(0, |weight| weight.info.rows * weight.info.cols);
+        if own != *n {
+            let problem =
+                format!("it was saved with {n} numbers, the model's has {own}: was its vocabulary another?");
+            return bad(name, problem);
         }
     }
     for (name, replacement) in &adapter.replaced {
