@@ -4,6 +4,7 @@ use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
+use super::adapters;
 use crate::{
     backend::Precision,
     error::Error,
@@ -83,6 +84,7 @@ pub struct GenerateArguments {
     min_new_tokens: Option<usize>,
     precision: Option<Precision>,
     speculation: Option<String>,
+    adapters: Vec<adapters::Use>,
     pub parse_special: bool,
 }
 
@@ -137,6 +139,7 @@ impl GenerateArguments {
             min_new_tokens: self.min_new_tokens.unwrap_or(d.min_new_tokens),
             precision: self.precision,
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
+            adapters: adapters::named(self.adapters),
         })
     }
 }

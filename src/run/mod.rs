@@ -20,7 +20,7 @@ mod stream;
 mod tasks;
 
 pub use crate::plan::KvCache;
-pub use adapters::{AdapterFacts, AdapterId, AdapterUse};
+pub use adapters::{AdapterFacts, AdapterId, AdapterOptions, AdapterUse};
 pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use encode::Text;
 pub use engine::{Engine, Facts};

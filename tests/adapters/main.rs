@@ -13,7 +13,10 @@ use intab::{
     backend::Precision,
     format::{self, AdapterFiles},
     quant::DType,
-    run::{AdapterId, AdapterUse, Engine, Event, GenerateOptions, LoadOptions, Output, Prefer, load},
+    run::{
+        AdapterId, AdapterOptions, AdapterUse, Engine, Event, GenerateOptions, LoadOptions, Output, Prefer,
+        load,
+    },
 };
 use pollster::block_on;
 
@@ -40,7 +43,7 @@ fn files(adapter: &Path) -> AdapterFiles {
 }
 
 fn load_adapter(engine: &mut Engine, adapter: &Path) -> AdapterId {
-    let loaded = block_on(engine.load_adapter(&files(adapter)));
+    let loaded = block_on(engine.load_adapter(&files(adapter), &AdapterOptions::default()));
     loaded.unwrap_or_else(|error| panic!("{}: {error}", adapter.display()))
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use intab::{
     Error,
     format::{self, MemorySource, Source},
-    run::{Engine, Prefer},
+    run::{AdapterOptions, Engine, Prefer},
 };
 use pollster::block_on;
 use serde_json::{Value as Json, json};
@@ -52,8 +52,9 @@ impl Folder {
         };
         let opened = block_on(format::open_adapter_files(files.into_iter().map(source).collect()));
         let before = engine.counters();
-        let error =
-            opened.and_then(|files| block_on(engine.load_adapter(&files))).expect_err("it was loaded");
+        let error = opened
+            .and_then(|files| block_on(engine.load_adapter(&files, &AdapterOptions::default())))
+            .expect_err("it was loaded");
         assert_eq!(engine.counters(), before);
         error
     }

@@ -6,7 +6,7 @@ use intab::{
     Error,
     backend::Precision,
     quant::DType,
-    run::{AdapterUse, Engine, GenerateOptions, LoadOptions, Prefer},
+    run::{AdapterOptions, AdapterUse, Engine, GenerateOptions, LoadOptions, Prefer},
 };
 use pollster::block_on;
 use serde_json::Value as Json;
@@ -200,7 +200,10 @@ fn another_models_adapter_is_refused() {
 fn a_model_that_is_unloaded_has_no_adapters() {
     on_both("qwen3", &["patterns"], |engine, uses| {
         engine.unload();
-        assert_eq!(block_on(engine.load_adapter(&files(&adapter("patterns")))), Err(Error::Unloaded));
+        assert_eq!(
+            block_on(engine.load_adapter(&files(&adapter("patterns")), &AdapterOptions::default())),
+            Err(Error::Unloaded)
+        );
         assert_eq!(engine.unload_adapter(uses[0].adapter), Err(Error::Unloaded));
         assert_eq!(engine.counters().bytes, 0);
     });

@@ -116,8 +116,12 @@ const samplingChecks = {
   speculation: oneOf(["auto", "off", "prompt"]),
 };
 
-/** The model that makes drafts is for `Model` to check. @type {Record<string, Check>} */
-const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }) };
+/** @type {Check} */
+const unchecked = (value) => ({ value });
+
+/** For `Model` to check: the model that makes drafts, and adapters. @type {Record<string, Check>} */
+const callChecks = { signal, onPrefill: callback, draft: unchecked, adapters: unchecked };
+const adapters = unchecked;
 
 /**
  * @param {unknown} options
@@ -142,6 +146,7 @@ export function checkEstimateOptions(options) {
  * @property {AbortSignal} [signal]
  * @property {(progress: {done: number, total: number}) => void} [onPrefill]
  * @property {unknown} [draft]
+ * @property {unknown} [adapters]
  */
 
 /** @param {unknown} options @returns {CheckedCall} */
@@ -176,11 +181,16 @@ export function checkDetokenizeOptions(options) {
 /**
  * @param {unknown} options
  * @param {number} nVocab
- * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array, precision?: import("./types.js").Precision}}
+ * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array, precision?: import("./types.js").Precision,
+ *   adapters?: unknown}}
  */
 export function checkLogitsOptions(options, nVocab) {
-  const any = (/** @type {unknown} */ value) => ({ value });
-  const { tokenTypes, decoderIds, ...rest } = check("logits", options, { tokenTypes: any, decoderIds: any, precision });
+  const { tokenTypes, decoderIds, ...rest } = check("logits", options, {
+    tokenTypes: unchecked,
+    decoderIds: unchecked,
+    precision,
+    adapters,
+  });
   return {
     ...rest,
     tokenTypes: tokenTypes === undefined ? undefined : checkIds("tokenTypes", tokenTypes, MAX_U32),
@@ -189,30 +199,46 @@ export function checkLogitsOptions(options, nVocab) {
   };
 }
 
-/** @param {unknown} options @returns {import("./types.js").EmbedOptions} */
+/** @param {unknown} options @returns {Omit<import("./types.js").EmbedOptions, "adapters"> & {adapters?: unknown}} */
 export function checkEmbedOptions(options) {
   return check("embed", options, {
     pooling: oneOf(["mean", "cls", "last"]),
     normalize: boolean,
     dimensions: number(1, MAX_U32, { integer: true }),
+    adapters,
   });
 }
 
 const topK = number(1, MAX_U32, { integer: true });
 
-/** @param {string} call @param {unknown} options @returns {{topK?: number}} */
+/** @param {string} call @param {unknown} options @returns {{topK?: number, adapters?: unknown}} */
 export function checkTopK(call, options) {
-  return check(call, options, { topK });
+  return check(call, options, { topK, adapters });
 }
 
-/** @param {unknown} options @returns {{topK?: number, maxAnswerLength?: number}} */
+/** @param {unknown} options @returns {{topK?: number, maxAnswerLength?: number, adapters?: unknown}} */
 export function checkAnswerOptions(options) {
-  return check("answer", options, { topK, maxAnswerLength: number(1, MAX_U32, { integer: true }) });
+  return check("answer", options, { topK, maxAnswerLength: number(1, MAX_U32, { integer: true }), adapters });
 }
 
-/** @param {unknown} options @returns {{aggregation: string}} */
+/** @param {unknown} options @returns {{aggregation: string, adapters?: unknown}} */
 export function checkTagOptions(options) {
-  return { aggregation: "simple", ...check("tag", options, { aggregation: oneOf(["none", "simple", "first"]) }) };
+  const aggregation = oneOf(["none", "simple", "first"]);
+  return { aggregation: "simple", ...check("tag", options, { aggregation, adapters }) };
+}
+
+/** @param {unknown} options @returns {{adapters?: unknown}} */
+export function checkScoreOptions(options) {
+  return check("score", options, { adapters });
+}
+
+/** @type {Check} */
+const name = (value) =>
+  typeof value === "string" && value.trim() !== "" ? { value } : { expected: "expected a text that is not empty" };
+
+/** @param {unknown} options @returns {import("./types.js").AdapterOptions} */
+export function checkAdapterOptions(options) {
+  return check("loadAdapter", options, { name, signal, onProgress: callback });
 }
 
 /** @param {unknown} value One text or several. @returns {string[]} */
@@ -338,9 +364,9 @@ function check(call, options, checks) {
 }
 
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
-function splitCall({ signal, onPrefill, draft, ...sampling }) {
+function splitCall({ signal, onPrefill, draft, adapters, ...sampling }) {
   const given = /** @type {Partial<SamplingOptions>} */ (sampling);
-  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft };
+  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft, adapters };
 }
 
 function randomSeed() {

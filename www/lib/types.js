@@ -109,6 +109,31 @@
  */
 
 /**
+ * Up to 16 adapters of the model, each with what it is multiplied with: from -10000 to 10000, 1 where it is not said. Their order
+ * does not matter. Weights that an adapter has in the place of the model's (`modules_to_save`) are taken whole.
+ * @typedef {readonly (import("./adapter.js").Adapter | {adapter: import("./adapter.js").Adapter, weight?: number})[]} Adapters
+ */
+
+/**
+ * @typedef {object} AdapterOptions
+ * @property {string} [name] What messages and `info` call it. Default: the folder's name, or what the file calls itself.
+ * @property {AbortSignal} [signal] Cancels the load: `loadAdapter` rejects with the signal's reason, nothing stays behind.
+ * @property {(progress: Progress) => void} [onProgress] Called while bytes arrive; the stage is `"download"` or `"weights"`.
+ */
+
+/**
+ * What is known of an adapter.
+ * @typedef {object} AdapterInfo
+ * @property {string} name
+ * @property {"lora" | "dora" | "prompt"} kind
+ * @property {number} rank The largest; 0 of a soft prompt.
+ * @property {number} layers How many layers it adds to.
+ * @property {number} replaced How many weights it has in the place of the model's.
+ * @property {number} virtualTokens Tokens of the context that a soft prompt takes.
+ * @property {number} parameters Count of its weights.
+ */
+
+/**
  * How text is made, and when it ends. What is left out is as the model's files say (`generation_config.json`), else samples
  * plainly: from the model's own probabilities, until the model ends the text or the context is full.
  * @typedef {object} GenerateOptions
@@ -146,6 +171,7 @@
  *   integers, as in Q, TQ, IQ4 and MXFP4 types. Elsewhere rounding may decide between two tokens that are as likely. Not for
  *   beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
+ * @property {Adapters} [adapters] Adapters that shape the text. Default none.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -197,6 +223,7 @@
  * @property {Uint32Array | readonly number[]} [tokenTypes] The segment of each token, where the model tells two texts apart.
  * @property {Uint32Array | readonly number[]} [decoderIds] What the answer of an encoder-decoder begins with.
  * @property {Precision} [precision] How exact products with quantized weights are. Default `"exact"`.
+ * @property {Adapters} [adapters] Adapters that shape the scores. Default none.
  */
 
 /**
@@ -205,6 +232,7 @@
  *   else the mean of an encoder's and the last of a decoder's.
  * @property {boolean} [normalize] Give each the length 1, so that their dot product is their cosine. Default true.
  * @property {number} [dimensions] Keep so many numbers of each, for models that were trained for it.
+ * @property {Adapters} [adapters] Adapters that shape them. Default none.
  */
 
 /** @typedef {{label: string, score: number}} Label Scores are probabilities; of a regression, the number itself. */
@@ -240,7 +268,8 @@
 
 /**
  * The options that reach the sampler: checked, with a seed, without what stays on the page.
- * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop"> & {stop: string[], seed: number}} SamplingOptions
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "adapters"> & {stop: string[], seed: number,
+ *   adapters?: {id: number, weight: number}[]}} SamplingOptions
  */
 
 export {};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use intab::{
     format,
-    run::{AdapterUse, Engine},
+    run::{AdapterOptions, AdapterUse, Engine},
 };
 
 use super::output::{Result, note};
@@ -36,7 +36,7 @@ impl AdapterArgs {
         let mut uses = Vec::new();
         for (path, weight) in &self.adapters {
             let files = format::open_adapter_path(path).await?;
-            let adapter = engine.load_adapter(&files).await?;
+            let adapter = engine.load_adapter(&files, &AdapterOptions::default()).await?;
             let facts = engine.adapter_facts(adapter)?;
             note(&format!("{}: {} of {} numbers, times {weight}", facts.name, facts.kind, facts.parameters));
             uses.push(AdapterUse { adapter, weight: *weight });

@@ -85,17 +85,18 @@ pub type Matches<'a> = &'a dyn Fn(&str, &str) -> Result<bool>;
 
 impl Adapter {
     /// Reads an adapter of a model that has these modules. `matches` tells whether a name is, or behind a dot ends in, what
-    /// a regular expression says.
+    /// a regular expression says; `reached` is told how many bytes are read, of how many, and may end it.
     ///
     /// # Errors
     /// [`Error::Format`] for tensors that are missing, do not fit each other or what the config says of them, and for those of
     /// a module that the model does not have; [`Error::Unsupported`] for kinds and options of adapters that are not run;
-    /// [`Error::NotFinite`]; those of the source.
+    /// [`Error::NotFinite`]; those of the source and of `reached`.
     pub async fn read(
         files: &AdapterFiles,
         modules: &Modules,
         config: &Config,
         matches: Matches<'_>,
+        reached: &dyn Fn(u64, u64) -> Result<()>,
     ) -> Result<Adapter> {
         let metadata = &files.checkpoint.metadata;
         let other;
@@ -113,7 +114,7 @@ impl Adapter {
                 &other
             }
         };
-        let tensors = Tensors::read(&files.checkpoint).await?;
+        let tensors = Tensors::read(&files.checkpoint, reached).await?;
         let mut adapter = match &files.config {
             Some(json) => peft::read(json, &tensors, modules, matches)?,
             None => gguf::read(metadata, &tensors, modules)?,

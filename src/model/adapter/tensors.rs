@@ -28,21 +28,23 @@ pub(super) struct Tensors {
 
 impl Tensors {
     /// Reads them in the file's order.
-    pub async fn read(checkpoint: &Checkpoint) -> Result<Tensors> {
+    pub async fn read(checkpoint: &Checkpoint, reached: &dyn Fn(u64, u64) -> Result<()>) -> Result<Tensors> {
         let file = checkpoint.metadata.file.clone();
         if let Some(name) = checkpoint.foreign.keys().next() {
             checkpoint.tensor(name)?;
         }
         let mut infos: Vec<(&String, &TensorInfo)> = checkpoint.tensors.iter().collect();
         infos.sort_by_key(|(_, info)| (info.source, info.offset));
-        let bytes: u64 = infos.iter().map(|(_, info)| info.n_bytes).sum();
-        if bytes > MOST_BYTES {
+        let total: u64 = infos.iter().map(|(_, info)| info.n_bytes).sum();
+        if total > MOST_BYTES {
             let problem =
-                format!("its tensors have {bytes} bytes, but at most {MOST_BYTES} are read of an adapter");
+                format!("its tensors have {total} bytes, but at most {MOST_BYTES} are read of an adapter");
             return Err(Error::format(&file, "tensors", 0, problem));
         }
         let (mut all, mut offsets) = (BTreeMap::new(), BTreeMap::new());
         let mut window = Window::default();
+        let mut done = 0;
+        reached(done, total)?;
         for (name, info) in infos {
             let n: usize = info.shape.iter().product();
             let bytes = window.read(checkpoint, info.source, info.offset, info.n_bytes as usize).await?;
@@ -51,6 +53,8 @@ impl Tensors {
             if numbers.iter().any(|x| !x.is_finite()) {
                 return Err(Error::NotFinite { place: format!("the tensor {name} of {file}") });
             }
+            done += info.n_bytes;
+            reached(done, total)?;
             offsets.insert(name.clone(), info.offset);
             all.insert(name.clone(), Tensor { shape: info.shape.clone(), numbers });
         }

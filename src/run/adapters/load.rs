@@ -1,6 +1,6 @@
 //! From an adapter's files to numbers that fit the model.
 
-use super::{Loaded, dora};
+use super::{AdapterOptions, Loaded, dora};
 use crate::{
     error::{Error, Result},
     format::AdapterFiles,
@@ -20,10 +20,15 @@ pub(super) struct Weight<'a> {
 }
 
 /// Reads an adapter and checks it against the model's plans.
-pub(super) async fn load(engine: &mut Engine, files: &AdapterFiles) -> Result<Loaded> {
+pub(super) async fn load(
+    engine: &mut Engine,
+    files: &AdapterFiles,
+    options: &AdapterOptions,
+) -> Result<Loaded> {
+    let reached = |loaded, total| options.reached(loaded, total);
     let matches = |pattern: &str, name: &str| text::ends_in(pattern, name);
     let mut adapter =
-        Adapter::read(files, &engine.adapters.modules, &engine.facts().config, &matches).await?;
+        Adapter::read(files, &engine.adapters.modules, &engine.facts().config, &matches, &reached).await?;
     let file = &files.checkpoint.metadata.file;
     check(engine, file, &adapter)?;
     if !adapter.prompt.is_empty() {

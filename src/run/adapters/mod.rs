@@ -7,10 +7,11 @@ mod set;
 
 use std::{
     collections::BTreeMap,
+    rc::Rc,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{Engine, plans::Plans};
+use super::{Engine, Progress, plans::Plans};
 use crate::{
     backend::Prepared,
     error::{Error, Result},
@@ -130,17 +131,55 @@ impl Adapters {
     }
 }
 
+impl AdapterId {
+    /// The adapter with this number; whether there is one is found out when it is used.
+    pub fn of(number: u32) -> AdapterId {
+        AdapterId(number)
+    }
+
+    /// Its number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// How an adapter is loaded.
+#[derive(Default)]
+pub struct AdapterOptions {
+    /// Told about the bytes read of its weights, as the stage `weights`.
+    pub progress: Option<Rc<dyn Fn(Progress)>>,
+    /// Asked between tensors: `true` ends the load with [`Error::Aborted`].
+    pub aborted: Option<Rc<dyn Fn() -> bool>>,
+}
+
+impl AdapterOptions {
+    /// So many bytes of all are read.
+    fn reached(&self, loaded: u64, total: u64) -> Result<()> {
+        if self.aborted.as_ref().is_some_and(|aborted| aborted()) {
+            return Err(Error::Aborted);
+        }
+        if let Some(tell) = &self.progress {
+            tell(Progress { stage: "weights", loaded, total });
+        }
+        Ok(())
+    }
+}
+
 impl Engine {
     /// Loads an adapter that was made for this model. It is used where a request names it.
     ///
     /// # Errors
     /// Those of [`Adapter::read`]; [`Error::Format`] for an adapter whose weights do not fit this model's; [`Error::Unsupported`]
-    /// for what this model cannot have; those of the device. Nothing of it stays then.
-    pub async fn load_adapter(&mut self, files: &AdapterFiles) -> Result<AdapterId> {
+    /// for what this model cannot have; [`Error::Aborted`]; those of the device. Nothing of it stays then.
+    pub async fn load_adapter(
+        &mut self,
+        files: &AdapterFiles,
+        options: &AdapterOptions,
+    ) -> Result<AdapterId> {
         if self.unloaded {
             return Err(Error::Unloaded);
         }
-        let loaded = load::load(self, files).await?;
+        let loaded = load::load(self, files, options).await?;
         let id = AdapterId(NEXT.fetch_add(1, Ordering::Relaxed));
         self.adapters.loaded.insert(id, loaded);
         // Its weights go to the device now, so that a lack of memory shows here.
