@@ -134,6 +134,10 @@ impl Team for Narrow {
         self.0.write(helper, id, part, bytes)
     }
 
+    fn forget(&self, helper: usize, id: u32) -> Result<()> {
+        self.0.forget(helper, id)
+    }
+
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
         assert!(xs.iter().map(|x| x.len()).sum::<usize>() <= self.1);
         self.0.start(jobs, xs, fast);
@@ -198,6 +202,10 @@ impl Team for Broken {
 
     fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
         self.team.write(helper, id, part, bytes)
+    }
+
+    fn forget(&self, helper: usize, id: u32) -> Result<()> {
+        self.team.forget(helper, id)
     }
 
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {

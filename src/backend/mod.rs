@@ -161,7 +161,8 @@ pub trait Backend {
     fn counters(&self) -> Counters;
 
     /// The next rows of a weight: `bytes` are whole rows as the file has them, from `first_row` on. The first
-    /// call for a name (with `first_row` 0) makes room for all rows. `first_row` is even, so that a device which
+    /// call for a name (with `first_row` 0) makes room for all rows; rows of a weight that is there already, in the same
+    /// type and shape, are written over, whichever plans were prepared with it. `first_row` is even, so that a device which
     /// packs two rows' scales into one word can write them without reading.
     fn write_weight(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()>;
 
@@ -217,14 +218,14 @@ pub trait Backend {
     ) -> Result<LocalFuture<'static, Result<u32>>>;
 
     /// Copies the first `rows` rows of each of these states, whose plans are prepared. The copy is on the device and lives until
-    /// [`Backend::forget`].
+    /// [`Backend::drop_kept`].
     fn keep(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept>;
 
     /// Writes the first `rows` rows of a copy, at most those it has, back to where they were copied from.
     fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()>;
 
     /// Gives the memory of a copy back.
-    fn forget(&mut self, kept: Kept);
+    fn drop_kept(&mut self, kept: Kept);
 
     /// The bytes of a copy, one state after the other: `row_bytes` for each of its rows. A row of [`Storage::Bytes`] is its bytes
     /// and then its scales.
@@ -243,6 +244,10 @@ pub trait Backend {
 
     /// How many tokens it pays to submit before the first is read back.
     fn depth(&self) -> usize;
+
+    /// Gives back what these plans and weights take, and the states that no other plan names. None of them may be named again
+    /// before it is prepared or written anew; unknown names are none to forget.
+    fn forget(&mut self, plans: &[Prepared], weights: &[String]);
 
     /// Gives all memory back. Every later call fails with [`Error::Unloaded`].
     fn destroy(&mut self);

@@ -1,6 +1,8 @@
 //! `intab`, the native command line: the same engine as in the page, for preparing and checking models.
 //! Results go to stdout, logs to stderr; an error is one line and exit code 1.
 
+#[path = "intab/adapters.rs"]
+mod adapters;
 #[path = "intab/arguments.rs"]
 mod arguments;
 #[path = "intab/bench.rs"]

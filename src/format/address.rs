@@ -26,7 +26,7 @@ pub struct FolderAddress {
 }
 
 impl Address {
-    /// Reads a URL. One that ends in a slash, in `.safetensors`, in `config.json` or in the name of an index of weights
+    /// Reads a URL. One that ends in a slash, in `.safetensors`, in `config.json` (an adapter's too) or in the name of an index of weights
     /// means the folder; `hf:owner/name` and the address of a page of the Hugging Face hub are looked up there.
     ///
     /// # Errors

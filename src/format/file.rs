@@ -8,7 +8,10 @@ use std::{
     rc::Rc,
 };
 
-use super::{Checkpoint, LocalFuture, Place, Source, folder::stands_for_folder, open_folder, split};
+use super::{
+    AdapterFiles, Checkpoint, LocalFuture, Place, Source, folder::stands_for_folder, open_adapter,
+    open_adapter_folder, open_folder, split,
+};
 use crate::error::{Error, Result};
 
 /// A file on disk.
@@ -149,4 +152,23 @@ pub async fn open_path(path: impl AsRef<Path>) -> Result<Checkpoint> {
     };
     let sources = paths.iter().map(|path| Ok(Rc::new(FileSource::open(path)?) as Rc<dyn Source>));
     super::open(sources.collect::<Result<_>>()?).await
+}
+
+/// Opens the adapter at `path`: a GGUF file, or PEFT's folder, its `adapter_config.json` or its `.safetensors` file.
+///
+/// # Errors
+/// Those of [`FileSource::open`], [`open_adapter`] and [`open_adapter_folder`].
+pub async fn open_adapter_path(path: impl AsRef<Path>) -> Result<AdapterFiles> {
+    let path = path.as_ref();
+    if path.is_dir() {
+        return open_adapter_folder(&Directory::new(path), None).await;
+    }
+    let source = FileSource::open(path)?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    if let Some(name) = name.filter(|name| stands_for_folder(name)) {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = Directory::new(directory.unwrap_or(Path::new(".")));
+        return open_adapter_folder(&directory, Some(name)).await;
+    }
+    open_adapter(Rc::new(source)).await
 }

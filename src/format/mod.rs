@@ -2,6 +2,7 @@
 //! turn them into a [`Checkpoint`] (metadata and tensor directory; never the weights themselves). A model is a GGUF file,
 //! or a Hugging Face folder of safetensors and JSON files at a [`Place`].
 
+mod adapter;
 mod address;
 mod checkpoint;
 #[cfg(not(target_arch = "wasm32"))]
@@ -27,11 +28,12 @@ mod window;
 
 use std::rc::Rc;
 
+pub use adapter::{AdapterFiles, open_adapter, open_adapter_files};
 pub use address::{Address, FolderAddress};
 pub use checkpoint::{Checkpoint, TensorInfo};
 #[cfg(not(target_arch = "wasm32"))]
-pub use file::{Directory, FileSource, open_path};
-pub use folder::{Dense, Folder, open_folder};
+pub use file::{Directory, FileSource, open_adapter_path, open_path};
+pub use folder::{Dense, Folder, open_adapter_folder, open_folder};
 pub use place::{FileSet, Place};
 pub use source::{LocalFuture, MemorySource, Source};
 pub use strings::StringArray;
@@ -45,9 +47,18 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Format`] where a file is no GGUF file, damaged or truncated, or where parts do not make a whole;
-/// [`Error::Unsupported`] for a version or tensor type that this crate does not know; [`Error::Source`] and
+/// [`Error::Unsupported`] for a version or tensor type that this crate does not know and for an adapter; [`Error::Source`] and
 /// [`Error::Aborted`] from the sources.
 pub async fn open(sources: Vec<Rc<dyn Source>>) -> Result<Checkpoint> {
+    let checkpoint = open_gguf(sources).await?;
+    match adapter::is_adapter(&checkpoint)? {
+        true => Err(adapter::no_model("GGUF file of an adapter", &checkpoint.metadata.file)),
+        false => Ok(checkpoint),
+    }
+}
+
+/// The same, whatever they are of.
+async fn open_gguf(sources: Vec<Rc<dyn Source>>) -> Result<Checkpoint> {
     if sources.is_empty() {
         return Err(Error::input("sources", "there is no file to open"));
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wasm_bindgen::prelude::*;
 
+use super::adapters;
 use crate::{
     backend::Precision,
     error::Error,
@@ -14,7 +15,8 @@ use crate::{
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
     run::{
-        Autotune, GenerateOptions, KvCache, Logprobs, Output, Prefer, Session, Speculation, WhenFull, quantize_to,
+        Autotune, GenerateOptions, KvCache, Logprobs, Output, Prefer, Session, Speculation, WhenFull,
+        quantize_to,
     },
     text::Tokenizer,
 };
@@ -94,6 +96,7 @@ pub struct GenerateArguments {
     shift: Option<usize>,
     logprobs: Option<usize>,
     logit_bias: BTreeMap<u32, f32>,
+    adapters: Vec<adapters::Use>,
     pub parse_special: bool,
 }
 
@@ -152,6 +155,7 @@ impl GenerateArguments {
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
             session: self.session.map(Session::from_number),
             when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
+            adapters: adapters::named(self.adapters),
         })
     }
 }

@@ -29,6 +29,8 @@ extern "C" {
         n_in: usize,
         bytes: &[u8],
     ) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn forget(this: &Crew, helper: usize, id: u32) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     fn input(this: &Crew, x: &[f32], at: usize);
     #[wasm_bindgen(method)]
@@ -84,6 +86,10 @@ impl Team for Workers {
     fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
         let Shape { dtype, n_out, n_in } = part;
         self.0.write(helper, id, dtype.info().ggml_id, n_out, n_in, bytes).map_err(thrown)
+    }
+
+    fn forget(&self, helper: usize, id: u32) -> Result<()> {
+        self.0.forget(helper, id).map_err(thrown)
     }
 
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool) {
@@ -153,6 +159,11 @@ impl Helper {
         let dtype = DType::from_ggml_id(dtype);
         let dtype = dtype.ok_or_else(|| throw(Error::input("type", "it is not known")))?;
         self.member.write(id, Shape { dtype, n_out, n_in }, bytes).map_err(throw)
+    }
+
+    /// Gives this worker's part of a matrix back, if it has any.
+    pub fn forget(&mut self, id: u32) {
+        self.member.forget(id);
     }
 
     /// `y[r, i] = x[r] · w[first + i]` for each job, which is a matrix and the first and the end of its rows: `x` is

@@ -1,6 +1,7 @@
 //! The only `wasm-bindgen` surface: what the worker in `www/lib` calls. Everything here is thin; types that cross
 //! are plain objects, documented for JavaScript in `www/lib/wasm.d.ts`.
 
+mod adapters;
 mod constraint;
 mod convert;
 mod crew;

@@ -15,6 +15,7 @@ use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
 use super::{
+    adapters,
     constraint::Held,
     convert::{self, GenerateArguments, LoadArguments, throw},
     crew, source,
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     backend::{Kind, Precision, cpu::team::Hire},
     error::{Error, Result},
-    run::{self, Engine, Event, LoadOptions, Progress, Text},
+    run::{self, AdapterId, Engine, Event, LoadOptions, Progress, Text},
 };
 
 /// A loaded model.
@@ -166,8 +167,9 @@ impl Model {
         types: Option<Vec<u32>>,
         decoder_ids: Option<Vec<u32>>,
         fast: bool,
+        adapters: JsValue,
     ) -> Result<Float32Array, JsValue> {
-        let mut engine = lock(&self.engine).map_err(throw)?;
+        let mut engine = self.adapted(adapters)?;
         engine.set_precision(if fast { Precision::Fast } else { Precision::Exact });
         let logits = logits(&mut engine, &ids, types.as_deref(), decoder_ids.as_deref()).await;
         engine.set_precision(Precision::Exact);
@@ -175,9 +177,34 @@ impl Model {
     }
 
     /// A task of an encoder: see `TaskRequest` in `www/lib/wasm.d.ts`.
-    pub async fn task(&self, request: JsValue) -> Result<JsValue, JsValue> {
-        let mut engine = lock(&self.engine).map_err(throw)?;
+    pub async fn task(&self, request: JsValue, adapters: JsValue) -> Result<JsValue, JsValue> {
+        let mut engine = self.adapted(adapters)?;
         super::tasks::run(&mut engine, request).await.map_err(throw)
+    }
+
+    /// Loads an adapter from a `WireSource`: gives an `AdapterInfo` with its number.
+    #[wasm_bindgen(js_name = loadAdapter)]
+    pub async fn load_adapter(
+        &self,
+        source: JsValue,
+        name: Option<String>,
+        on_progress: Function,
+        signal: AbortSignal,
+    ) -> Result<JsValue, JsValue> {
+        let tell = told(on_progress);
+        let download = {
+            let tell = tell.clone();
+            move |loaded, total| tell(Progress { stage: "download", loaded, total })
+        };
+        let files = source::open_adapter(&source, &signal, Rc::new(download)).await.map_err(throw)?;
+        let mut engine = lock(&self.engine).map_err(throw)?;
+        adapters::load(&mut engine, files, name, adapters::options(signal, tell)).await.map_err(throw)
+    }
+
+    /// Gives an adapter's memory back.
+    #[wasm_bindgen(js_name = unloadAdapter)]
+    pub fn unload_adapter(&self, id: u32) -> Result<(), JsValue> {
+        lock(&self.engine).and_then(|mut engine| engine.unload_adapter(AdapterId::of(id))).map_err(throw)
     }
 
     /// Begins a generation after a text or ids.
@@ -225,6 +252,13 @@ impl Model {
 }
 
 impl Model {
+    /// The engine for one call with these adapters.
+    fn adapted(&self, adapters: JsValue) -> Result<std::cell::RefMut<'_, Engine>, JsValue> {
+        let mut engine = lock(&self.engine).map_err(throw)?;
+        adapters::uses(adapters).and_then(|uses| engine.set_adapters(&uses)).map_err(throw)?;
+        Ok(engine)
+    }
+
     fn begin(&self, prompt: JsValue, options: JsValue, with: With) -> Result<Generation> {
         let mut engine = lock(&self.engine)?;
         let arguments: GenerateArguments = convert::arguments(options)?;
@@ -329,6 +363,15 @@ async fn estimate(source: JsValue, options: JsValue, signal: AbortSignal) -> Res
     Ok(estimates.into())
 }
 
+/// What tells a page how far a load is.
+fn told(on_progress: Function) -> Rc<dyn Fn(Progress)> {
+    Rc::new(move |Progress { stage, loaded, total }| {
+        let (loaded, total) = (JsValue::from(loaded as f64), JsValue::from(total as f64));
+        // A page whose progress callback throws still gets its model.
+        let _ = on_progress.call3(&JsValue::NULL, &stage.into(), &loaded, &total);
+    })
+}
+
 async fn load(
     source: JsValue,
     options: JsValue,
@@ -338,12 +381,7 @@ async fn load(
 ) -> Result<Model> {
     let arguments: LoadArguments = convert::arguments(options)?;
     let prefer = arguments.prefer()?;
-    let tell = Rc::new(move |progress: Progress| {
-        let Progress { stage, loaded, total } = progress;
-        // A page whose progress callback throws still gets its model.
-        let _ =
-            on_progress.call3(&JsValue::NULL, &stage.into(), &(loaded as f64).into(), &(total as f64).into());
-    });
+    let tell = told(on_progress);
     let download = {
         let tell = tell.clone();
         move |loaded, total| tell(Progress { stage: "download", loaded, total })

@@ -1,11 +1,13 @@
 //! Models as data: a [`Config`] of features read from a file, and one set of layers that turns it into plans. A new family
 //! is a reader that fills the Config and a list of weight names; it needs no new forward code unless it has a new operation.
 
+mod adapter;
 mod config;
 mod generation;
 mod gguf;
 mod hf;
 mod layers;
+mod modules;
 mod plans;
 mod rope;
 mod tables;
@@ -13,12 +15,14 @@ mod weights;
 
 use std::collections::BTreeMap;
 
+pub use adapter::{Adapter, LowRank, Replacement};
 pub use config::{
     Config, Dense, Experts, FeedForward, Head, HeadOutput, Layer, NormConfig, Pool, PositionTable, Problem,
     QkNorm, Residual, ScoreBias, Sinusoid, Stack, dense_name,
 };
 pub use generation::{EarlyStopping, GenerationDefaults};
 pub use layers::{cache_name, cross_name};
+pub use modules::{Modules, OUTPUT, Order, TOKEN_TABLE, Target};
 pub use plans::{
     ALLOWED, BEAM_OUTPUTS, BEAM_POSITIONS, BIAS, Blueprint, COUNTS, DRAFT_OUTPUTS, HIDDEN, IDS, LOGITS,
     OUTPUTS, Output, POSITIONS, SLOTS, SOURCE_IDS, SPANS, TABLE, TYPES,
@@ -48,6 +52,10 @@ pub struct Description {
     pub origins: BTreeMap<String, Origin>,
     /// Tensors of the files that are no weights, or belong to a head that is not run.
     pub ignored: Vec<String>,
+    /// What names of the base model's tensors begin with.
+    pub base: String,
+    /// What the files would call the output layer, where it is the token embeddings.
+    pub tied: Vec<String>,
     /// How it wants its text generated.
     pub generation: GenerationDefaults,
 }

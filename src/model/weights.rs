@@ -317,7 +317,7 @@ fn is_vector(name: &str, info: &TensorInfo) -> bool {
 }
 
 /// `[rows, cols]` to `[cols, rows]`, given the columns of the result.
-fn transposed(numbers: &[f32], rows: usize) -> Vec<f32> {
+pub(super) fn transposed(numbers: &[f32], rows: usize) -> Vec<f32> {
     let cols = numbers.len() / rows;
     (0..cols).flat_map(|c| (0..rows).map(move |r| numbers[r * cols + c])).collect()
 }

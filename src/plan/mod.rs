@@ -2,6 +2,7 @@
 //! replayed for every token. It knows no device: the CPU backend interprets it, the GPU backend turns each
 //! step into a dispatch with buffers made beforehand. It prints as a table ([`std::fmt::Display`]).
 
+mod adapt;
 mod builder;
 mod display;
 mod function;
@@ -11,6 +12,7 @@ mod memory;
 mod op;
 mod run;
 
+pub use adapt::{Adaptation, Addition, Replaced, adapt};
 pub use builder::{Attention, Builder, Norm};
 pub use function::Function;
 pub use fuse::fuse;

@@ -184,7 +184,7 @@ pub enum Op {
     Gate {
         /// `[rows, n_ff]`.
         gate: Value,
-        /// `[rows, n_ff]`, or `[rows, 1]`: one number for the whole row.
+        /// `[rows, n_ff]`, or `[rows, 1]`: one number for the whole row; of a weight, `[1, n_ff]`: the same for all rows.
         up: Value,
         /// What is applied to the gate.
         f: Function,

@@ -77,7 +77,7 @@ impl Engine {
         for text in texts {
             self.check_text(text)?;
         }
-        self.compute(self.precision);
+        self.compute_as_chosen()?;
         let mut all = Vec::with_capacity(texts.len());
         let config = &self.facts().config;
         let classifies = matches!(config.head.output, HeadOutput::Labels(_));
@@ -144,7 +144,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::outputs`].
     pub async fn read_source(&mut self, ids: &[u32]) -> Result<()> {
-        self.compute(self.precision);
+        self.compute_as_chosen()?;
         if self.cached.source != ids {
             self.latest += 1; // a generation that was running cannot go on
         }

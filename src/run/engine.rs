@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Constraint, GenerateOptions, Generation, dense::Dense, generation::Draft, plans::Plans, sessions::Sessions,
+    AdapterUse, Constraint, GenerateOptions, Generation, adapters::Adapters, dense::Dense, generation::Draft,
+    plans::Plans, sessions::Sessions,
 };
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
@@ -107,6 +108,8 @@ pub(super) struct Cached {
     pub beyond: bool,
     /// How exactly all of it was computed.
     pub precision: Precision,
+    /// With which adapters, in order.
+    pub adapters: Vec<AdapterUse>,
 }
 
 impl Cached {
@@ -114,6 +117,17 @@ impl Cached {
     pub fn clear(&mut self) {
         self.tokens.clear();
     }
+}
+
+/// What a model's files tell besides its weights.
+pub(super) struct Files {
+    pub tokenizer: Option<Tokenizer>,
+    pub template: Option<ChatTemplate>,
+    pub defaults: GenerationDefaults,
+    /// What embeddings go through after the pooling.
+    pub dense: Vec<Dense>,
+    /// None yet, but where theirs would belong.
+    pub adapters: Adapters,
 }
 
 /// A model that is ready to run.
@@ -135,18 +149,12 @@ pub struct Engine {
     pub(super) unloaded: bool,
     /// How exact everything but generation is.
     pub(super) precision: Precision,
+    pub(super) adapters: Adapters,
 }
 
 impl Engine {
-    pub(super) fn new(
-        backend: Box<dyn Backend>,
-        facts: Facts,
-        tokenizer: Option<Tokenizer>,
-        template: Option<ChatTemplate>,
-        defaults: GenerationDefaults,
-        dense: Vec<Dense>,
-        plans: Plans,
-    ) -> Engine {
+    pub(super) fn new(backend: Box<dyn Backend>, facts: Facts, plans: Plans, files: Files) -> Engine {
+        let Files { tokenizer, template, defaults, dense, adapters } = files;
         Engine {
             backend,
             plans,
@@ -160,6 +168,7 @@ impl Engine {
             latest: 0,
             unloaded: false,
             precision: Precision::Exact,
+            adapters,
         }
     }
 
@@ -212,14 +221,22 @@ impl Engine {
         self.precision = precision;
     }
 
-    /// What follows is computed so exactly, and nothing that was computed otherwise is used for it.
-    pub(super) fn compute(&mut self, precision: Precision) {
+    /// What follows is computed as everything but generation is.
+    pub(super) fn compute_as_chosen(&mut self) -> Result<()> {
+        let chosen = self.adapters.chosen();
+        self.compute(self.precision, &chosen)
+    }
+
+    /// What follows is computed so exactly and with these adapters, and nothing that was computed otherwise is used for it.
+    pub(super) fn compute(&mut self, precision: Precision, adapters: &[AdapterUse]) -> Result<()> {
+        self.adapt(adapters)?;
         self.backend.set_precision(precision);
         if self.cached.precision != precision && self.backend.is_faster_less_exact() {
             self.cached.clear();
             self.cached.source.clear();
         }
         self.cached.precision = precision;
+        Ok(())
     }
 
     /// Memory held on the device.
@@ -294,14 +311,17 @@ impl Engine {
     /// As [`Engine::logits`], or the last hidden states `[ids.len(), n_embd]`, whatever the head.
     pub(super) async fn decode_all(&mut self, ids: &[u32], hidden: bool) -> Result<Vec<f32>> {
         self.check_ids(ids)?;
+        self.make_room()?;
+        self.compute_as_chosen()?;
+        // A soft prompt's tokens stand before the text.
+        let n_virtual = self.adapters.n_virtual();
+        let ids = &self.with_virtual(ids)?[..];
         let Engine { plans, backend, .. } = self;
         let plan = if hidden && plans.hidden.is_some() { &mut plans.hidden } else { &mut plans.score };
         let plan = plan.as_mut().ok_or_else(|| Error::input("model", "it has no decoder"))?;
         let prepared = plan.prepared(backend.as_mut()).await?;
         let (output, max_rows) = (plan.output()?, plan.plan.max_rows);
         let n_out = plan.plan[output].cols;
-        self.make_room()?;
-        self.compute(self.precision);
         self.latest += 1; // a generation that was running cannot go on: the cache is overwritten
         self.cached.clear();
         self.cached.beyond = self.is_beyond(ids.len());
@@ -317,7 +337,20 @@ impl Engine {
         }
         check_finite(&numbers)?;
         self.cached.tokens = ids.to_vec();
+        numbers.drain(..n_virtual * n_out);
         Ok(numbers)
+    }
+
+    /// A text with the tokens before it that stand for those of a soft prompt.
+    ///
+    /// # Errors
+    /// [`Error::ContextFull`] where both together do not fit.
+    pub(super) fn with_virtual(&self, ids: &[u32]) -> Result<Vec<u32>> {
+        let all = [&vec![0; self.adapters.n_virtual()][..], ids].concat();
+        match all.len() > self.facts.n_ctx {
+            true => Err(Error::ContextFull { n_prompt: all.len(), n_ctx: self.facts.n_ctx }),
+            false => Ok(all),
+        }
     }
 
     /// The parameters of a run of rows that follow position `pos`.

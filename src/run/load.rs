@@ -3,8 +3,9 @@
 use std::{collections::HashSet, rc::Rc};
 
 use super::{
+    adapters::Adapters,
     dense::Dense,
-    engine::{Engine, Facts},
+    engine::{Engine, Facts, Files},
     plans::Plans,
     stream::stream_weights,
 };
@@ -17,7 +18,7 @@ use crate::{
     },
     error::{Error, Result},
     format::Checkpoint,
-    model::{self, Blueprint, Config, Description, Tables, Weights},
+    model::{self, Blueprint, Config, Description, Modules, Tables, Weights},
     plan::{KvCache, Plan},
     quant::DType,
     text::{ChatTemplate, Tokenizer, TokenizerFiles},
@@ -123,7 +124,9 @@ pub const MAX_DEFAULT_TEXT: usize = 1024;
 /// Whatever the file, the sources or the device have to say; nothing stays allocated then.
 pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engine> {
     check_aborted(options)?;
-    let Description { config, origins, ignored, generation } = model::read(checkpoint).await?;
+    let description = model::read(checkpoint).await?;
+    let modules = Modules::of(&description, checkpoint.folder.is_none());
+    let Description { config, origins, ignored, generation, .. } = description;
     let n_ctx = context_length(&config, options)?;
     let mut weights = Weights::new(checkpoint, origins, options.quantize);
     let tables = Tables::of(&config, &mut weights, n_ctx).await?;
@@ -145,7 +148,8 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
         result => result,
     };
     let (backend, facts, plans) = loaded?;
-    Ok(Engine::new(backend, facts, tokenizer, template, generation, dense, plans))
+    let files = Files { tokenizer, template, defaults: generation, dense, adapters: Adapters::new(modules) };
+    Ok(Engine::new(backend, facts, plans, files))
 }
 
 /// The tokenizer of a model's files; a folder may have none, and then takes ids alone.

@@ -70,7 +70,7 @@ impl Engine {
 
     /// Bytes of weights, keys and values that decoding one token at a depth reads; 0 for a model that writes no text.
     pub fn bytes_at(&self, depth: usize) -> u64 {
-        let decode = self.plans.decode.as_ref().map(|decode| &decode.plan);
+        let decode = self.own_plans().decode.as_ref().map(|decode| &decode.plan);
         decode.map_or(0, |plan| plan.weight_bytes(1) + plan.cache_bytes(depth + 1))
     }
 
@@ -88,9 +88,9 @@ impl Engine {
         if n > self.facts().n_ctx {
             return Err(Error::ContextFull { n_prompt: n, n_ctx: self.facts().n_ctx });
         }
+        self.compute(precision, &[])?;
         let decode = self.plans.decode.as_ref().ok_or_else(|| Error::input("model", "it writes no text"))?;
         let prepared = decode.ready()?;
-        self.compute(precision);
         self.latest += 1;
         self.cached.clear();
         self.backend.write_u32(IDS, 0, &[1])?;

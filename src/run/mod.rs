@@ -1,5 +1,6 @@
 //! A model at work: loading its weights, sessions over the KV cache, generation token by token, stop rules.
 
+mod adapters;
 mod beam;
 mod constraint;
 mod dense;
@@ -25,6 +26,7 @@ mod stream;
 mod tasks;
 
 pub use crate::plan::KvCache;
+pub use adapters::{AdapterFacts, AdapterId, AdapterOptions, AdapterUse};
 pub use beam::{BeamOptions, BeamSearch, Hypothesis, MAX_BEAMS, Step};
 pub use constraint::{Completion, Constraint, TokenBytes};
 pub use encode::Text;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{MAX_BEAMS, MAX_LOGPROBS, Session, Speculation};
+use super::{AdapterUse, MAX_BEAMS, MAX_LOGPROBS, Session, Speculation};
 use crate::{
     backend::Precision,
     error::{Error, Result},
@@ -54,6 +54,8 @@ pub struct GenerateOptions {
     pub logit_bias: BTreeMap<u32, f32>,
     /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
     pub speculation: Speculation,
+    /// Adapters that shape the text, mixed by their weights.
+    pub adapters: Vec<AdapterUse>,
     /// The session that goes on.
     pub session: Option<Session>,
     /// What becomes of a text that fills the context.
@@ -99,6 +101,7 @@ impl Default for GenerateOptions {
             speculation: Speculation::Auto,
             session: None,
             when_full: WhenFull::Stop,
+            adapters: Vec::new(),
         }
     }
 }

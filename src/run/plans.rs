@@ -7,7 +7,7 @@ use crate::{
     backend::{Backend, Prepared},
     error::{Error, Result},
     model::{BEAM_OUTPUTS, Blueprint, DRAFT_OUTPUTS, HIDDEN, HeadOutput, LOGITS, OUTPUTS, Output},
-    plan::{Plan, Storage, Value},
+    plan::{Adaptation, Plan, Storage, Value, adapt},
 };
 
 /// The most bytes of outputs that one run over many rows makes.
@@ -147,6 +147,35 @@ impl Plans {
         if let (Some(score), true) = (&mut self.score, self.decode.is_some()) {
             score.plan = score.plan.without_constants();
         }
+    }
+
+    /// The same plans with what adapters change in them, none of them prepared.
+    pub fn adapted(&self, how: &Adaptation) -> Plans {
+        let of = |planned: &Option<Planned>| planned.as_ref().map(|one| Planned::new(adapt(&one.plan, how)));
+        let Plans { decode, prefill, score, beams, verify, draw, masked, encode, hidden } = self;
+        Plans {
+            decode: of(decode),
+            prefill: of(prefill),
+            score: of(score),
+            beams: of(beams),
+            verify: of(verify),
+            draw: of(draw),
+            masked: of(masked),
+            encode: of(encode),
+            hidden: of(hidden),
+        }
+    }
+
+    /// The handles of those that are prepared.
+    pub fn handles(&self) -> Vec<Prepared> {
+        let Plans { decode, prefill, score, beams, verify, draw, masked, encode, hidden } = self;
+        let all = [decode, prefill, score, beams, verify, draw, masked, encode, hidden];
+        all.into_iter().flatten().filter_map(|planned| planned.prepared).collect()
+    }
+
+    /// Whether text can be written at once: what it begins with is prepared.
+    pub fn may_write(&self) -> bool {
+        [&self.decode, &self.prefill].into_iter().flatten().all(|planned| planned.prepared.is_some())
     }
 
     /// Every plan.

@@ -37,18 +37,20 @@ pub struct Saved {
 }
 
 impl Engine {
-    /// A session whose text is `tokens` as bytes, with as many of their keys and values as are known. A generation under way
-    /// cannot go on after it.
+    /// A session whose text is `tokens` as bytes, with as many of their keys and values as are known; none where adapters shaped
+    /// them. A generation under way cannot go on after it.
     ///
     /// # Errors
     /// [`Error::Input`] for a session that was closed or an id outside the vocabulary; those of the device.
     pub async fn save_session(&mut self, session: Session, tokens: &[u32], note: &str) -> Result<Vec<u8>> {
         self.check_session_text(tokens)?;
         self.latest += 1;
-        let (beyond, precision) = (self.is_beyond(tokens.len()), self.precision_of(session));
-        self.turn_to(Some(session), tokens, &Cached { beyond, precision, ..Cached::default() })?;
-        self.compute(precision);
-        let rows = if self.cached.beyond == beyond { common(&self.cached.tokens, tokens) } else { 0 };
+        let (beyond, (precision, adapters)) = (self.is_beyond(tokens.len()), self.computed(session));
+        self.compute_next(precision, &adapters)?;
+        self.turn_to(Some(session), tokens, beyond)?;
+        // Which adapters they were cannot be told to another load.
+        let is_own = self.cached.beyond == beyond && adapters.is_empty();
+        let rows = if is_own { common(&self.cached.tokens, tokens) } else { 0 };
         let states = self.kept_rows();
         let head = Head {
             model: self.fingerprint(),
@@ -65,7 +67,7 @@ impl Engine {
             _ => {
                 let kept = self.backend.keep(&states, rows)?;
                 let numbers = self.backend.export(kept).await;
-                self.backend.forget(kept);
+                self.backend.drop_kept(kept);
                 numbers?
             }
         };
@@ -110,6 +112,7 @@ impl Engine {
                 source: Vec::new(),
                 beyond: head.beyond,
                 precision: head.precision,
+                adapters: Vec::new(),
             };
             self.put_aside(session, text, numbers)?;
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Engine, engine::Cached};
+use super::{AdapterUse, Engine, adapters::sorted, engine::Cached};
 use crate::{
     backend::{Kept, KeptRows, Precision},
     error::{Error, Result},
@@ -85,17 +85,28 @@ impl Engine {
         self.drop_aside(|aside| aside.session == session);
     }
 
-    /// Lets the cache hold as much of `prompt` as is known anywhere, for a generation of `session`. What another session loses by
-    /// that is copied first. Of `next`, `beyond` and `precision` tell how the generation computes.
-    pub(super) fn turn_to(&mut self, session: Option<Session>, prompt: &[u32], next: &Cached) -> Result<()> {
+    /// What follows is computed so, as [`Engine::compute`] says; a session's text that is given up for that is copied first.
+    pub(super) fn compute_next(&mut self, precision: Precision, adapters: &[AdapterUse]) -> Result<()> {
+        let other_precision = self.cached.precision != precision && self.backend.is_faster_less_exact();
+        if other_precision || self.cached.adapters != sorted(adapters) {
+            self.make_room()?;
+        }
+        self.compute(precision, adapters)
+    }
+
+    /// Lets the cache hold as much of `prompt` as is known anywhere, for a generation of `session` that computes as it was last
+    /// said. What another session loses by that is copied first.
+    pub(super) fn turn_to(&mut self, session: Option<Session>, prompt: &[u32], beyond: bool) -> Result<()> {
         if let Some(session) = session
             && !self.sessions.open.contains(&session)
         {
             return Err(Error::input("session", "it was closed"));
         }
         let matters = self.backend.is_faster_less_exact();
-        let fits =
-            |text: &Cached| text.beyond == next.beyond && (text.precision == next.precision || !matters);
+        let (precision, adapters) = (self.cached.precision, self.cached.adapters.clone());
+        let fits = move |text: &Cached| {
+            text.beyond == beyond && (text.precision == precision || !matters) && text.adapters == adapters
+        };
         let here = if fits(&self.cached) { common(&self.cached.tokens, prompt) } else { 0 };
         let known = |aside: &Aside| if fits(&aside.text) { common(&aside.text.tokens, prompt) } else { 0 };
         let best = self.sessions.aside.iter().enumerate().max_by_key(|(_, aside)| known(aside));
@@ -116,7 +127,7 @@ impl Engine {
 
     /// For what overwrites the cache with no text to go on with.
     pub(super) fn make_room(&mut self) -> Result<()> {
-        self.turn_to(None, &[], &self.cached.clone())
+        self.turn_to(None, &[], self.cached.beyond)
     }
 
     /// Copies what is in the cache, and gives up what was not used for longest where that is too much; not `wanted`.
@@ -130,7 +141,7 @@ impl Engine {
                 return Ok(());
             };
             let oldest = self.sessions.aside.remove(oldest);
-            self.backend.forget(oldest.kept);
+            self.backend.drop_kept(oldest.kept);
         }
         let kept = match self.backend.keep(&states, rows) {
             // Then it is read again when its turn comes.
@@ -148,13 +159,17 @@ impl Engine {
         Ok(())
     }
 
-    /// How exactly a session's text was computed.
-    pub(super) fn precision_of(&self, session: Session) -> Precision {
+    /// How a session's text was computed.
+    pub(super) fn computed(&self, session: Session) -> (Precision, Vec<AdapterUse>) {
         let aside = self.sessions.aside.iter().find(|aside| aside.session == session);
-        match aside {
-            _ if self.sessions.here == Some(session) => self.cached.precision,
-            Some(aside) => aside.text.precision,
-            None => self.facts().backend.usual_precision(),
+        let text = if self.sessions.here == Some(session) {
+            Some(&self.cached)
+        } else {
+            aside.map(|aside| &aside.text)
+        };
+        match text {
+            Some(text) => (text.precision, text.adapters.clone()),
+            None => (self.facts().backend.usual_precision(), Vec::new()),
         }
     }
 
@@ -178,7 +193,7 @@ impl Engine {
         self.backend.recall(aside.kept, &states, n)?;
         self.cached = Cached { tokens: aside.text.tokens[..n].to_vec(), ..aside.text.clone() };
         match Some(aside.session) == session {
-            true => self.backend.forget(aside.kept),
+            true => self.backend.drop_kept(aside.kept),
             false => self.sessions.aside.push(aside),
         }
         Ok(())
@@ -188,7 +203,7 @@ impl Engine {
         let (gone, rest) = std::mem::take(&mut self.sessions.aside).into_iter().partition(which);
         self.sessions.aside = rest;
         let gone: Vec<Aside> = gone;
-        gone.iter().for_each(|aside| self.backend.forget(aside.kept));
+        gone.iter().for_each(|aside| self.backend.drop_kept(aside.kept));
     }
 
     /// The caches of keys and values.

@@ -27,6 +27,15 @@ mod tokenizer;
 mod unicode;
 mod vocab;
 
+/// Whether a name is, or behind a dot ends in, what a regular expression says, as PEFT reads the keys of its patterns.
+///
+/// # Errors
+/// [`crate::Error::Unsupported`] for what is no expression or uses what this crate's leave out.
+pub(crate) fn ends_in(pattern: &str, name: &str) -> crate::Result<bool> {
+    let whole = regex::Regex::new(&format!("^(?:.*\\.)?(?:{pattern})$"))?;
+    Ok(whole.parts(name)?.iter().any(|part| part.is_match))
+}
+
 pub use encoding::Encoding;
 pub use json::TokenizerFiles;
 pub use stream::StreamDecoder;

@@ -11,7 +11,7 @@ export const WORDS = 64;
  */
 export const [GIVEN, DONE, ORDER, FAILED, PAGES, ID, FIRST, END, ROWS, N_IN, FAST, TYPE, JOBS] = Array(13).keys();
 /** Values of `ORDER`. */
-export const [WRITE, MULTIPLY, ROW, ATTEND] = [1, 2, 3, 4];
+export const [WRITE, MULTIPLY, ROW, ATTEND, FORGET] = [1, 2, 3, 4, 5];
 /** Looks for a change before sleeping: some tens of microseconds, less than waking takes. */
 const LOOKS = 10_000;
 /** Bytes that can be sent, or got back from each helper, at a time. */
@@ -107,6 +107,12 @@ export class Crew {
   write(helper, id, type, nOut, nIn, bytes) {
     new Uint8Array(this.#input.buffer).set(bytes);
     this.#order(helper, { [ORDER]: WRITE, [ID]: id, [TYPE]: type, [ROWS]: nOut, [N_IN]: nIn, [END]: bytes.length });
+    this.#finish(helper);
+  }
+
+  /** @param {number} helper @param {number} id A matrix whose part the helper gives back. */
+  forget(helper, id) {
+    this.#order(helper, { [ORDER]: FORGET, [ID]: id });
     this.#finish(helper);
   }
 

@@ -7,6 +7,7 @@ import {
   FAILED,
   FAST,
   FIRST,
+  FORGET,
   GIVEN,
   ID,
   JOBS,
@@ -39,6 +40,9 @@ async function begin({ module, glueUrl, index, control, input, output }) {
   const orders = {
     [WRITE]() {
       helper.write(words[ID], words[TYPE], words[ROWS], words[N_IN], bytes.subarray(0, words[END]));
+    },
+    [FORGET]() {
+      helper.forget(words[ID]);
     },
     [MULTIPLY]() {
       const jobs = Uint32Array.from(words.subarray(JOBS, JOBS + words[END]));

@@ -4,6 +4,7 @@
 //   const model = await load("models/intab-stories.gguf");
 //   for await (const piece of model.generate("Once upon a time")) document.body.append(piece);
 
+import { Adapter } from "./adapter.js";
 import { clientFor, liveClients } from "./client.js";
 import { Model } from "./model.js";
 import { checkEstimateOptions, checkLoadOptions, checkSource } from "./options.js";
@@ -11,10 +12,12 @@ import { checkEstimateOptions, checkLoadOptions, checkSource } from "./options.j
 export { droppedFiles } from "./drop.js";
 export * from "./errors.js";
 export { Generation } from "./generation.js";
-export { Model };
+export { Adapter, Model };
 export { Session } from "./session.js";
 
 /**
+ * @typedef {import("./types.js").AdapterInfo} AdapterInfo
+ * @typedef {import("./types.js").AdapterOptions} AdapterOptions
  * @typedef {import("./types.js").Backend} Backend
  * @typedef {import("./types.js").ChatOptions} ChatOptions
  * @typedef {import("./types.js").GenerateOptions} GenerateOptions

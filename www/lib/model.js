@@ -1,5 +1,6 @@
 // A loaded model as the page sees it: a thin handle; the model itself is in the worker.
 
+import { Adapter, namedAdapters } from "./adapter.js";
 import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
@@ -55,8 +56,8 @@ export class Model {
     const call = options.checkGenerateOptions(generateOptions, this.info.nVocab);
     const input = options.checkPrompt(prompt, this.info.nVocab);
     const draft = this.#draft(call.draft);
-    const { sampling, constraint } = call;
-    return this.#stream("generate", { prompt: input, sampling, draft, constraint }, call);
+    const { constraint } = call;
+    return this.#stream("generate", { prompt: input, sampling: this.#sampling(call), draft, constraint }, call);
   }
 
   /**
@@ -70,7 +71,7 @@ export class Model {
   chat(messages, chatOptions = {}) {
     const { template, ...call } = options.checkChatOptions(chatOptions, this.info.nVocab);
     const given = { messages: options.checkMessages(messages), template, draft: this.#draft(call.draft) };
-    return this.#stream("chat", { ...given, sampling: call.sampling, constraint: call.constraint }, call);
+    return this.#stream("chat", { ...given, sampling: this.#sampling(call), constraint: call.constraint }, call);
   }
 
   /**
@@ -117,7 +118,8 @@ export class Model {
   async logits(ids, logitsOptions = {}) {
     const { nVocab } = this.info;
     const given = { ids: options.checkIds("ids", ids, nVocab, { mayBeEmpty: false }) };
-    return this.#call("logits", { ...given, ...options.checkLogitsOptions(logitsOptions, nVocab) }).reply;
+    const { adapters, ...rest } = options.checkLogitsOptions(logitsOptions, nVocab);
+    return this.#call("logits", { ...given, ...rest, adapters: namedAdapters(this, adapters) }).reply;
   }
 
   /**
@@ -138,7 +140,8 @@ export class Model {
   /**
    * The labels that fit each text best, best first.
    * @param {string | readonly string[]} texts
-   * @param {{topK?: number}} [classifyOptions] `topK` (default all): how many labels of each text.
+   * @param {{topK?: number, adapters?: import("./types.js").Adapters}} [classifyOptions] `topK` (default all): how many labels
+   *   of each text.
    * @returns {Promise<import("./types.js").Label[][]>} One list for each text.
    */
   async classify(texts, classifyOptions = {}) {
@@ -149,7 +152,7 @@ export class Model {
   /**
    * The entities in a text, in its order.
    * @param {string} text
-   * @param {{aggregation?: "none" | "simple" | "first"}} [tagOptions] `"simple"` (the default) joins neighbouring tokens of
+   * @param {{aggregation?: "none" | "simple" | "first", adapters?: import("./types.js").Adapters}} [tagOptions] `"simple"` (the default) joins neighbouring tokens of
    *   one kind, `"first"` gives a word the label of its first token before that, `"none"` tells every token's label.
    * @returns {Promise<import("./types.js").Entity[]>}
    */
@@ -161,7 +164,7 @@ export class Model {
    * The answer to a question, as a part of the context.
    * @param {string} question
    * @param {string} context However long: it is read in windows where it must be.
-   * @param {{topK?: number, maxAnswerLength?: number}} [answerOptions] `topK` (default 1) answers of at most
+   * @param {{topK?: number, maxAnswerLength?: number, adapters?: import("./types.js").Adapters}} [answerOptions] `topK` (default 1) answers of at most
    *   `maxAnswerLength` (default 15) tokens.
    * @returns {Promise<import("./types.js").Answer[]>} Best first.
    */
@@ -174,7 +177,7 @@ export class Model {
   /**
    * What could stand in place of each mask (`[MASK]` or as the tokenizer spells it) in a text.
    * @param {string} text
-   * @param {{topK?: number}} [fillOptions] `topK` (default 5) tokens for each mask.
+   * @param {{topK?: number, adapters?: import("./types.js").Adapters}} [fillOptions] `topK` (default 5) tokens for each mask.
    * @returns {Promise<import("./types.js").Filling[][]>} A list for each mask, best first.
    */
   async fillMask(text, fillOptions = {}) {
@@ -186,10 +189,37 @@ export class Model {
    * How well each text goes with the query, by a cross-encoder or a reward model: the raw score of its one label.
    * @param {string} query
    * @param {string | readonly string[]} texts
+   * @param {{adapters?: import("./types.js").Adapters}} [scoreOptions]
    * @returns {Promise<Float32Array>} [texts.length]
    */
-  async score(query, texts) {
-    return this.#task("score", { query: options.checkText("query", query), texts: options.checkTexts(texts) });
+  async score(query, texts, scoreOptions = {}) {
+    const given = options.checkScoreOptions(scoreOptions);
+    return this.#task("score", { query: options.checkText("query", query), texts: options.checkTexts(texts), ...given });
+  }
+
+  /**
+   * Loads an adapter that was made for this model: LoRA or DoRA in PEFT's form or as GGUF, or a soft prompt of PEFT's. It shapes
+   * what a request says that names it in `adapters`; the model's own weights stay as they are.
+   * @param {import("./types.js").Source} source As for `load`: the URL of a folder (ending in a slash, or naming a file in it)
+   *   or of a GGUF file, files, or bytes of a GGUF file.
+   * @param {import("./types.js").AdapterOptions} [adapterOptions]
+   * @returns {Promise<Adapter>} Rejects with `FormatError` (damaged, or made for another model), `UnsupportedError` (a kind of
+   *   adapter that is not run), `SourceError`, `NotFiniteError`, `OutOfMemoryError`, or the reason of an aborted signal.
+   */
+  async loadAdapter(source, adapterOptions = {}) {
+    const { signal, onProgress, name } = options.checkAdapterOptions(adapterOptions);
+    const from = options.checkSource(source);
+    signal?.throwIfAborted();
+    const { id, reply } = this.#call("loadAdapter", { source: from, name }, onProgress);
+    const onAbort = () => this.#client.cancel(id, signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const { id: number, ...info } = await reply;
+      const unload = () => ignoringTheEnd(this.#call("unloadAdapter", { adapter: number }).reply);
+      return new Adapter(this, number, info, unload);
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
   }
 
   /**
@@ -230,10 +260,7 @@ export class Model {
    * @returns {Promise<void>} Resolves when all is destroyed; so it does where the worker has died.
    */
   unload() {
-    this.#unloading ??= this.#client.call("unload", { model: this.#id }).reply.catch((error) => {
-      const isGone = error instanceof WorkerCrashedError || error instanceof UnloadedError;
-      if (!isGone) throw error;
-    });
+    this.#unloading ??= ignoringTheEnd(this.#client.call("unload", { model: this.#id }).reply);
     return this.#unloading;
   }
 
@@ -242,6 +269,7 @@ export class Model {
     return {
       call: (op, args, onEvent) => this.#call(op, args, onEvent),
       abort: (id) => this.#client.abort(id),
+      sampling: (call) => this.#sampling(call),
       nVocab: this.info.nVocab,
     };
   }
@@ -257,9 +285,14 @@ export class Model {
     throw new InputError(`draft: ${problem}`, { what: "draft", problem });
   }
 
-  /** @param {string} task @param {object} given @returns {Promise<any>} */
-  #task(task, given) {
-    return this.#call("task", { request: { task, ...given } }).reply;
+  /** @param {import("./options.js").CheckedCall} call */
+  #sampling({ sampling, adapters }) {
+    return { ...sampling, adapters: namedAdapters(this, adapters) };
+  }
+
+  /** @param {string} task @param {{adapters?: unknown} & Record<string, unknown>} given @returns {Promise<any>} */
+  #task(task, { adapters, ...given }) {
+    return this.#call("task", { request: { task, ...given }, adapters: namedAdapters(this, adapters) }).reply;
   }
 
   /**
@@ -286,4 +319,12 @@ export class Model {
     if (this.#unloading) return { id: 0, reply: Promise.reject(new UnloadedError("the model was unloaded")) };
     return this.#client.call(op, { model: this.#id, ...args }, onEvent);
   }
+}
+
+/** @param {Promise<void>} done Resolves too where what is to be destroyed is gone with its worker. */
+function ignoringTheEnd(done) {
+  return done.catch((error) => {
+    const isGone = error instanceof WorkerCrashedError || error instanceof UnloadedError;
+    if (!isGone) throw error;
+  });
 }

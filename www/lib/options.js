@@ -144,8 +144,12 @@ const samplingChecks = {
   logprobs: number(0, MAX_LOGPROBS, { integer: true }),
 };
 
-/** The model that makes drafts is for `Model` to check. @type {Record<string, Check>} */
-const callChecks = { signal, onPrefill: callback, draft: (value) => ({ value }), constraint };
+/** @type {Check} */
+const unchecked = (value) => ({ value });
+
+/** For `Model` to check: the model that makes drafts, and adapters. @type {Record<string, Check>} */
+const callChecks = { signal, onPrefill: callback, draft: unchecked, adapters: unchecked, constraint };
+const adapters = unchecked;
 
 /**
  * @param {unknown} options
@@ -172,6 +176,7 @@ export function checkEstimateOptions(options) {
  * @property {(progress: {done: number, total: number}) => void} [onPrefill]
  * @property {unknown} [draft]
  * @property {import("./constraint.js").WireConstraint} [constraint]
+ * @property {unknown} [adapters]
  */
 
 /** @param {unknown} options @param {number} nVocab @returns {CheckedCall} */
@@ -267,11 +272,16 @@ export function checkDetokenizeOptions(options) {
 /**
  * @param {unknown} options
  * @param {number} nVocab
- * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array, precision?: import("./types.js").Precision}}
+ * @returns {{tokenTypes?: Uint32Array, decoderIds?: Uint32Array, precision?: import("./types.js").Precision,
+ *   adapters?: unknown}}
  */
 export function checkLogitsOptions(options, nVocab) {
-  const any = (/** @type {unknown} */ value) => ({ value });
-  const { tokenTypes, decoderIds, ...rest } = check("logits", options, { tokenTypes: any, decoderIds: any, precision });
+  const { tokenTypes, decoderIds, ...rest } = check("logits", options, {
+    tokenTypes: unchecked,
+    decoderIds: unchecked,
+    precision,
+    adapters,
+  });
   return {
     ...rest,
     tokenTypes: tokenTypes === undefined ? undefined : checkIds("tokenTypes", tokenTypes, MAX_U32),
@@ -280,30 +290,46 @@ export function checkLogitsOptions(options, nVocab) {
   };
 }
 
-/** @param {unknown} options @returns {import("./types.js").EmbedOptions} */
+/** @param {unknown} options @returns {Omit<import("./types.js").EmbedOptions, "adapters"> & {adapters?: unknown}} */
 export function checkEmbedOptions(options) {
   return check("embed", options, {
     pooling: oneOf(["mean", "cls", "last"]),
     normalize: boolean,
     dimensions: number(1, MAX_U32, { integer: true }),
+    adapters,
   });
 }
 
 const topK = number(1, MAX_U32, { integer: true });
 
-/** @param {string} call @param {unknown} options @returns {{topK?: number}} */
+/** @param {string} call @param {unknown} options @returns {{topK?: number, adapters?: unknown}} */
 export function checkTopK(call, options) {
-  return check(call, options, { topK });
+  return check(call, options, { topK, adapters });
 }
 
-/** @param {unknown} options @returns {{topK?: number, maxAnswerLength?: number}} */
+/** @param {unknown} options @returns {{topK?: number, maxAnswerLength?: number, adapters?: unknown}} */
 export function checkAnswerOptions(options) {
-  return check("answer", options, { topK, maxAnswerLength: number(1, MAX_U32, { integer: true }) });
+  return check("answer", options, { topK, maxAnswerLength: number(1, MAX_U32, { integer: true }), adapters });
 }
 
-/** @param {unknown} options @returns {{aggregation: string}} */
+/** @param {unknown} options @returns {{aggregation: string, adapters?: unknown}} */
 export function checkTagOptions(options) {
-  return { aggregation: "simple", ...check("tag", options, { aggregation: oneOf(["none", "simple", "first"]) }) };
+  const aggregation = oneOf(["none", "simple", "first"]);
+  return { aggregation: "simple", ...check("tag", options, { aggregation, adapters }) };
+}
+
+/** @param {unknown} options @returns {{adapters?: unknown}} */
+export function checkScoreOptions(options) {
+  return check("score", options, { adapters });
+}
+
+/** @type {Check} */
+const name = (value) =>
+  typeof value === "string" && value.trim() !== "" ? { value } : { expected: "expected a text that is not empty" };
+
+/** @param {unknown} options @returns {import("./types.js").AdapterOptions} */
+export function checkAdapterOptions(options) {
+  return check("loadAdapter", options, { name, signal, onProgress: callback });
 }
 
 /** @param {unknown} value One text or several. @returns {string[]} */
@@ -429,7 +455,7 @@ function check(call, options, checks) {
 }
 
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
-function splitCall({ signal, onPrefill, draft, constraint, ...sampling }) {
+function splitCall({ signal, onPrefill, draft, adapters, constraint, ...sampling }) {
   const given = /** @type {Partial<SamplingOptions>} */ (sampling);
   const against = [["draft", draft !== undefined], ["numBeams", (given.numBeams ?? 1) > 1], ["ignoreEos", given.ignoreEos]];
   const [other] = against.find(([, isSo]) => constraint !== undefined && isSo) ?? [];
@@ -437,7 +463,7 @@ function splitCall({ signal, onPrefill, draft, constraint, ...sampling }) {
     const problem = `a text that is held to a structure is drawn token by token and ends with it: leave ${other} out`;
     throw new InputError(`constraint: ${problem}`, { what: "constraint", problem });
   }
-  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft, constraint };
+  return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft, adapters, constraint };
 }
 
 function randomSeed() {

@@ -16,6 +16,7 @@ import * as options from "./options.js";
  * @typedef {object} Host
  * @property {(op: string, args: object, onEvent?: (event: any) => void) => {id: number, reply: Promise<any>}} call
  * @property {(id: number) => void} abort
+ * @property {(call: import("./options.js").CheckedCall) => import("./types.js").SamplingOptions} sampling With its adapters.
  * @property {number} nVocab
  */
 
@@ -202,7 +203,9 @@ export class Session {
    * @param {(text: string, tokens: Uint32Array) => void} keep
    * @param {() => void} takeBack
    */
-  #write(op, args, { signal, onPrefill, ...given }, onOwn, keep, takeBack) {
+  #write(op, args, call, onOwn, keep, takeBack) {
+    const { signal, onPrefill, constraint } = call;
+    const given = { sampling: this.#host.sampling(call), constraint };
     this.#writes = true;
     const generation = new Generation(
       (onStep) => {

@@ -113,6 +113,31 @@
  */
 
 /**
+ * Up to 16 adapters of the model, each with what it is multiplied with: from -10000 to 10000, 1 where it is not said. Their order
+ * does not matter. Weights that an adapter has in the place of the model's (`modules_to_save`) are taken whole.
+ * @typedef {readonly (import("./adapter.js").Adapter | {adapter: import("./adapter.js").Adapter, weight?: number})[]} Adapters
+ */
+
+/**
+ * @typedef {object} AdapterOptions
+ * @property {string} [name] What messages and `info` call it. Default: the folder's name, or what the file calls itself.
+ * @property {AbortSignal} [signal] Cancels the load: `loadAdapter` rejects with the signal's reason, nothing stays behind.
+ * @property {(progress: Progress) => void} [onProgress] Called while bytes arrive; the stage is `"download"` or `"weights"`.
+ */
+
+/**
+ * What is known of an adapter.
+ * @typedef {object} AdapterInfo
+ * @property {string} name
+ * @property {"lora" | "dora" | "prompt"} kind
+ * @property {number} rank The largest; 0 of a soft prompt.
+ * @property {number} layers How many layers it adds to.
+ * @property {number} replaced How many weights it has in the place of the model's.
+ * @property {number} virtualTokens Tokens of the context that a soft prompt takes.
+ * @property {number} parameters Count of its weights.
+ */
+
+/**
  * How text is made, and when it ends. What is left out is as the model's files say (`generation_config.json`), else samples
  * plainly: from the model's own probabilities, until the model ends the text or the context is full.
  * @typedef {object} GenerateOptions
@@ -158,6 +183,7 @@
  *   and constraints. They come with `generation.tokens()` and in `result.logprobs`. Not for beams.
  * @property {Readonly<Record<string, number>> | ReadonlyMap<number, number>} [logitBias] Added to the logits of tokens, by
  *   their ids, before all else: -100 to 100, where -100 and -Infinity ban a token.
+ * @property {Adapters} [adapters] Adapters that shape the text. Default none.
  * @property {boolean} [parseSpecial] Read `<|name|>` and the like in the prompt as the special tokens they name.
  *   Default false: they are plain text.
  * @property {AbortSignal} [signal] Ends the generation; see `Generation`. On the CPU it takes effect after the step that
@@ -235,6 +261,7 @@
  * @property {Uint32Array | readonly number[]} [tokenTypes] The segment of each token, where the model tells two texts apart.
  * @property {Uint32Array | readonly number[]} [decoderIds] What the answer of an encoder-decoder begins with.
  * @property {Precision} [precision] How exact products with quantized weights are. Default `"exact"`.
+ * @property {Adapters} [adapters] Adapters that shape the scores. Default none.
  */
 
 /**
@@ -243,6 +270,7 @@
  *   else the mean of an encoder's and the last of a decoder's.
  * @property {boolean} [normalize] Give each the length 1, so that their dot product is their cosine. Default true.
  * @property {number} [dimensions] Keep so many numbers of each, for models that were trained for it.
+ * @property {Adapters} [adapters] Adapters that shape them. Default none.
  */
 
 /** @typedef {{label: string, score: number}} Label Scores are probabilities; of a regression, the number itself. */
@@ -291,9 +319,10 @@
 
 /**
  * The options that reach the sampler: checked, with a seed, without what stays on the page.
- * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "logitBias" | "constraint" | "draft"> &
- *   {stop: string[], seed: number, logitBias?: Map<number, number>, session?: number, shift?: number}} SamplingOptions
- *   `session` is its number; `shift` are the tokens that stay where a full context is shifted.
+ * @typedef {Omit<GenerateOptions, "signal" | "onPrefill" | "stop" | "logitBias" | "constraint" | "draft" | "adapters"> &
+ *   {stop: string[], seed: number, logitBias?: Map<number, number>, adapters?: {id: number, weight: number}[],
+ *   session?: number, shift?: number}} SamplingOptions `session` is its number; `shift` are the tokens that stay where a full
+ *   context is shifted.
  */
 
 export {};

@@ -2,6 +2,7 @@
 
 import type { Crew } from "./crew.js";
 import type {
+  AdapterInfo,
   Backend,
   GenerateResult,
   MemoryEstimate,
@@ -59,8 +60,17 @@ export class Model {
     tokenTypes: Uint32Array | undefined,
     decoderIds: Uint32Array | undefined,
     fast: boolean,
+    adapters: AdapterUse[],
   ): Promise<Float32Array>;
-  task(request: TaskRequest): Promise<unknown>;
+  task(request: TaskRequest, adapters: AdapterUse[]): Promise<unknown>;
+  /** `id` is what `AdapterUse` and `unloadAdapter` name it by. */
+  loadAdapter(
+    source: WireSource,
+    name: string | undefined,
+    onProgress: (stage: string, loaded: number, total: number) => void,
+    signal: AbortSignal,
+  ): Promise<AdapterInfo & { id: number }>;
+  unloadAdapter(id: number): void;
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
   /** The same with drafts of a smaller model. */
   generateWithDraft(prompt: string | Uint32Array, options: SamplingOptions, draft: Model): Generation;
@@ -86,11 +96,14 @@ export interface Held {
   accept(id: number): void;
   free(): void;
 }
+/** An adapter in a mix. */
+export type AdapterUse = { id: number; weight: number };
 
 /** A worker that multiplies for another: see `crew.js`. */
 export class Helper {
   constructor();
   write(id: number, type: number, nOut: number, nIn: number, bytes: Uint8Array): void;
+  forget(id: number): void;
   multiply(jobs: Uint32Array, fast: boolean, nIn: number, x: Float32Array, y: Float32Array): void;
   attend(slice: Uint32Array, kv: Float32Array, q: Float32Array, y: Float32Array): void;
   row(id: number, row: number, weights: Float32Array): void;

@@ -42,6 +42,9 @@ const crews = new Set();
 /** Loaded models by the id of the request that loaded them. @type {Map<number, Loaded>} */
 const models = new Map();
 
+/** Adapters by the id of the request that loaded them: the model's, and their number there. @type {Map<number, {model: number, adapter: number}>} */
+const loadedAdapters = new Map();
+
 /** Requests that have not been answered. @type {Map<number, AbortController>} */
 const running = new Map();
 
@@ -92,6 +95,7 @@ const operations = {
     const loaded = models.get(model);
     if (!loaded) return;
     models.delete(model);
+    for (const [id, own] of loadedAdapters) if (own.model === model) loadedAdapters.delete(id);
     await loaded.lane.close(unloaded());
     destroy(loaded.wasm);
   },
@@ -141,14 +145,29 @@ const operations = {
     return lane.between(() => wasm.restoreSession(bytes));
   },
 
-  async logits({ model, ids, tokenTypes, decoderIds, precision }) {
+  async logits({ model, ids, tokenTypes, decoderIds, precision, adapters }) {
     const { wasm, lane } = find(model);
-    return lane.run(() => wasm.logits(ids, tokenTypes, decoderIds, precision === "fast"));
+    return lane.run(() => wasm.logits(ids, tokenTypes, decoderIds, precision === "fast", adapters));
   },
 
-  async task({ model, request }) {
+  async task({ model, request, adapters }) {
     const { wasm, lane } = find(model);
-    return lane.run(() => wasm.task(request));
+    return lane.run(() => wasm.task(request, adapters));
+  },
+
+  async loadAdapter({ model, source, name }, { signal, emit }, id) {
+    const { wasm, lane } = find(model);
+    const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
+      emit({ stage, loaded, total });
+    const info = await lane.run(() => wasm.loadAdapter(source, name, onProgress, signal), signal);
+    loadedAdapters.set(id, { model, adapter: info.id });
+    return info;
+  },
+
+  async unloadAdapter({ model, adapter }) {
+    const { wasm, lane } = find(model);
+    await lane.run(async () => wasm.unloadAdapter(adapter));
+    for (const [id, own] of loadedAdapters) if (own.adapter === adapter) loadedAdapters.delete(id);
   },
 
   async tokenize({ model, text, addSpecial, parseSpecial }) {
@@ -355,13 +374,15 @@ async function answer({ id, op, args }) {
 }
 
 /**
- * @param {number} id A request. Where it was a load that has ended already, its model goes: the page gave up on it.
+ * @param {number} id A request. Where it was a load that has ended already, its model or adapter goes: the page gave up on it.
  */
 function abort(id) {
   const controller = running.get(id);
+  const call = { signal: new AbortController().signal, emit() {} };
+  const adapter = loadedAdapters.get(id);
   if (controller) controller.abort();
-  else if (models.has(id))
-    void operations.unload({ model: id }, { signal: new AbortController().signal, emit() {} }, id);
+  else if (models.has(id)) void operations.unload({ model: id }, call, id);
+  else if (adapter) void operations.unloadAdapter(adapter, call, id).catch(() => {}); // its model may be going too
 }
 
 /**

@@ -29,6 +29,8 @@ pub(super) struct Product<'a> {
 #[derive(Default)]
 pub(super) struct Matrices {
     known: HashMap<String, (u32, Shape)>,
+    /// Matrices that were ever written.
+    n_written: u32,
     own: Member,
     pub(super) team: Option<Box<dyn Team>>,
     /// Memory for a thread's results.
@@ -60,8 +62,10 @@ impl Matrices {
     /// See [`crate::backend::Backend::write_weight`].
     pub fn write(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()> {
         if first_row == 0 {
+            self.forget(spec.name);
             let shape = Shape { dtype: spec.dtype, n_out: spec.rows, n_in: spec.cols };
-            self.known.insert(spec.name.to_owned(), (self.known.len() as u32, shape));
+            self.known.insert(spec.name.to_owned(), (self.n_written, shape));
+            self.n_written += 1;
         }
         let (id, shape) = self.known.get(spec.name).copied().ok_or_else(|| no_such("weight", spec.name))?;
         if self.team.is_none() {
@@ -91,6 +95,16 @@ impl Matrices {
             }
         }
         Ok(())
+    }
+
+    /// Gives a matrix's memory back, on every thread.
+    pub fn forget(&mut self, name: &str) {
+        let Some((id, _)) = self.known.remove(name) else { return };
+        self.own.forget(id);
+        self.noting(|| match &self.team {
+            Some(team) => (0..team.n_helpers()).try_for_each(|helper| team.forget(helper, id)),
+            None => Ok(()),
+        });
     }
 
     /// The weights of a row.

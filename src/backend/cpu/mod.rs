@@ -14,7 +14,7 @@ pub mod team;
 
 pub use sample::{mask, penalize, pick};
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Backend, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, WeightSpec, no_such, sampled,
@@ -72,8 +72,9 @@ pub struct Cpu {
     /// u32 states, by name.
     words: HashMap<String, Vec<u32>>,
     copies: Copies,
-    plans: Vec<Plan>,
-    scratch: Vec<Scratch>,
+    /// Prepared plans and their activations.
+    plans: BTreeMap<usize, (Plan, Scratch)>,
+    n_prepared: usize,
     /// Memory for products on their way.
     spare: Vec<f32>,
     precision: Precision,
@@ -139,6 +140,10 @@ fn zeros(name: &str, rows: usize, cols: usize) -> Result<Cells> {
     Ok(cells)
 }
 
+fn not_prepared() -> Error {
+    Error::input("plan", "it is not prepared any more")
+}
+
 fn out_of_memory(name: &str, bytes: u64) -> Error {
     Error::OutOfMemory { device: "CPU", what: name.into(), bytes }
 }
@@ -156,7 +161,7 @@ impl Backend for Cpu {
     fn counters(&self) -> Counters {
         let matrices = self.matrices.sizes();
         let floats =
-            self.floats.values().chain(self.scratch.iter().flat_map(|s| &s.slots)).map(|v| v.len() * 4);
+            self.floats.values().chain(self.plans.values().flat_map(|(_, s)| &s.slots)).map(|v| v.len() * 4);
         let words = self.words.values().map(|v| v.len() * 4);
         let caches = self.caches.values().map(Packed::n_bytes);
         let sizes: Vec<usize> = matrices
@@ -186,8 +191,7 @@ impl Backend for Cpu {
 
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {
         self.alive()?;
-        let plan = &self.plans[prepared.0];
-        let scratch = &mut self.scratch[prepared.0];
+        let (plan, scratch) = self.plans.get_mut(&prepared.0).ok_or_else(not_prepared)?;
         let mut memory = ops::Memory {
             plan,
             matrices: &self.matrices,
@@ -215,7 +219,7 @@ impl Backend for Cpu {
     }
 
     fn dispatches(&self, prepared: Prepared) -> usize {
-        self.plans[prepared.0].steps.len()
+        self.plans.get(&prepared.0).map_or(0, |(plan, _)| plan.steps.len())
     }
 
     fn write_u32(&mut self, state: &str, start: usize, values: &[u32]) -> Result<()> {
@@ -227,13 +231,14 @@ impl Backend for Cpu {
 
     fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
         self.alive()?;
-        let info = &self.plans[prepared.0][value];
+        let (plan, scratch) = self.plans.get_mut(&prepared.0).ok_or_else(not_prepared)?;
+        let info = &plan[value];
         if let Some(cache) = self.caches.get_mut(&info.name) {
             cache.write(0, numbers);
             return Ok(());
         }
         let cells = match info.storage {
-            Storage::Activation => self.scratch[prepared.0].get_mut(value),
+            Storage::Activation => scratch.get_mut(value),
             _ => self.floats.get_mut(&info.name).ok_or_else(|| no_such("state", &info.name))?,
         };
         cells[..numbers.len()].copy_from_slice(numbers);
@@ -248,14 +253,15 @@ impl Backend for Cpu {
         len: usize,
     ) -> LocalFuture<'static, Result<Vec<f32>>> {
         let numbers = self.alive().and_then(|()| {
-            let info = &self.plans[prepared.0][value];
+            let (plan, scratch) = self.plans.get(&prepared.0).ok_or_else(not_prepared)?;
+            let info = &plan[value];
             if let Some(cache) = self.caches.get(&info.name) {
                 let mut numbers = vec![0.0; start + len];
                 cache.read(0, &mut numbers);
                 return Ok(numbers.split_off(start));
             }
             let cells = match info.storage {
-                Storage::Activation => self.scratch[prepared.0].get(value),
+                Storage::Activation => scratch.get(value),
                 _ => self.floats.get(&info.name).ok_or_else(|| no_such("state", &info.name))?,
             };
             Ok(cells[start..start + len].to_vec())
@@ -284,7 +290,7 @@ impl Backend for Cpu {
         self.recall_rows(kept, states, rows)
     }
 
-    fn forget(&mut self, kept: Kept) {
+    fn drop_kept(&mut self, kept: Kept) {
         self.copies.remove(kept);
     }
 
@@ -309,6 +315,22 @@ impl Backend for Cpu {
         1
     }
 
+    fn forget(&mut self, plans: &[Prepared], weights: &[String]) {
+        let gone: Vec<Plan> = plans.iter().filter_map(|p| self.plans.remove(&p.0)).map(|p| p.0).collect();
+        for info in gone.iter().flat_map(|plan| &plan.values) {
+            let is_state =
+                matches!(info.storage, Storage::State | Storage::Halves | Storage::Bytes | Storage::StateU32);
+            if is_state && !self.plans.values().any(|(plan, _)| plan.find(&info.name).is_some()) {
+                self.floats.remove(&info.name);
+                self.words.remove(&info.name);
+            }
+        }
+        for name in weights {
+            self.floats.remove(name);
+            self.matrices.forget(name);
+        }
+    }
+
     fn destroy(&mut self) {
         *self = Cpu { destroyed: true, ..Cpu::default() };
     }
@@ -322,8 +344,9 @@ impl Cpu {
         for i in 0..plan.values.len() {
             self.declare(plan, Value(i as u32))?;
         }
-        self.scratch.push(Scratch::new(plan)?);
-        self.plans.push(plan.without_constants()); // they live in `floats` now
-        Ok(Prepared(self.plans.len() - 1))
+        let scratch = Scratch::new(plan)?;
+        self.plans.insert(self.n_prepared, (plan.without_constants(), scratch)); // they live in `floats` now
+        self.n_prepared += 1;
+        Ok(Prepared(self.n_prepared - 1))
     }
 }

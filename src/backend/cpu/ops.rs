@@ -211,7 +211,8 @@ impl Memory<'_> {
             }
             Op::Gate { gate, up, f } => self.each_row(gate, run, |m, r, row| {
                 apply(f, row);
-                match m.row(up, r) {
+                let is_weight = matches!(m.plan[up].storage, Storage::Vector);
+                match m.row(up, if is_weight { 0 } else { r }) {
                     [up] => row.iter_mut().for_each(|gate| *gate *= up),
                     up => row::multiply(row, up),
                 }

@@ -53,6 +53,9 @@ pub trait Team {
     /// The next whole rows of a helper's part of a matrix, whose shape is that of the part.
     fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()>;
 
+    /// Lets a helper give its part of a matrix back, if it has any.
+    fn forget(&self, helper: usize, id: u32) -> Result<()>;
+
     /// Lets each helper that has any jobs, at most [`MOST_JOBS`], begin with them. `xs` are rows of equal length; if `fast`, they
     /// may be quantized.
     fn start(&self, jobs: &[Vec<Job>], xs: &[&[f32]], fast: bool);
@@ -113,6 +116,11 @@ impl Member {
         }
         matrix.bytes.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Gives a matrix's memory back, if it was written.
+    pub fn forget(&mut self, id: u32) {
+        self.matrices.remove(&id);
     }
 
     /// `y[r, i] = xs[r] · w[job.rows[i]]`, one job after the other.

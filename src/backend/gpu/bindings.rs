@@ -60,9 +60,11 @@ impl Gpu {
 
     /// The biases of layers, one behind the other.
     fn biases(&mut self, plan: &Plan, layers: &[(Value, Option<Value>)]) -> Result<Rc<Buffer>> {
-        let name =
-            layers.iter().map(|(w, _)| format!("{} bias", plan[*w].name)).collect::<Vec<_>>().join(", ");
-        if let Some(buffer) = self.shared.get(&name) {
+        let of = |(w, bias): &(Value, Option<Value>)| {
+            format!("{} {}", plan[*w].name, bias.map_or("", |bias| plan[bias].name.as_str()))
+        };
+        let name = layers.iter().map(of).collect::<Vec<_>>().join(", ");
+        if let Some(buffer) = self.biases.get(&name) {
             return Ok(buffer.clone());
         }
         let n: usize = layers.iter().map(|(w, _)| plan[*w].rows).sum();
@@ -78,7 +80,7 @@ impl Gpu {
             at += size;
         }
         self.device.queue.submit([encoder.finish()]);
-        self.shared.insert(name, buffer.clone());
+        self.biases.insert(name, buffer.clone());
         Ok(buffer)
     }
 

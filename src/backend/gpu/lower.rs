@@ -261,7 +261,7 @@ pub fn lower(plan: &Plan, step: &Step, how: How, parts: &dyn Fn(Value) -> Vec<Pa
                 ("N", cols(gate)),
                 ("STRIDE", stride(gate)),
                 ("UP_COLS", cols(up)),
-                ("UP_STRIDE", stride(up)),
+                ("UP_STRIDE", if matches!(plan[up].storage, Storage::Vector) { 0 } else { stride(up) }),
             ];
             let variant = Variant::plain("gate").with(f.name());
             Dispatch::new(variant, [read(up), write(gate)], &sizes, s.threads(gate, cols(gate)))

@@ -176,6 +176,12 @@ impl Matrix {
         Ok(Matrix { parts, ..matrix })
     }
 
+    /// Whether it has this type and shape.
+    pub fn is(&self, spec: &WeightSpec) -> bool {
+        let rows: usize = self.parts.iter().map(|part| part.n_rows).sum();
+        (self.info.dtype, self.cols, rows) == (spec.dtype, spec.cols, spec.rows)
+    }
+
     /// Whether kernels may read these one below the other: they lie so, or [`Matrix::stack`] can lay them so.
     pub fn fit_together(allocator: &Allocator, matrices: &[&Matrix]) -> bool {
         let [row_quants, row_scales] = matrices[0].info.gpu.row_bytes(matrices[0].cols);

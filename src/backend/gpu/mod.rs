@@ -30,7 +30,10 @@ pub use pace::MOST as ROWS;
 pub use shader::{Texts, Variant};
 pub use tune::{Choice, Origin};
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use super::{
     Backend, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, StepTimes, WeightSpec, no_such,
@@ -99,10 +102,13 @@ pub struct Gpu {
     matrices: HashMap<String, Matrix>,
     /// Vectors, constants and states, by name.
     shared: HashMap<String, Rc<Buffer>>,
+    /// See [`Binding::Biases`]: by the names of the layers and of their biases.
+    biases: HashMap<String, Rc<Buffer>>,
     /// See [`Binding::Between`].
     between: Option<Rc<Buffer>>,
     copies: Copies,
-    plans: Vec<Program>,
+    plans: BTreeMap<usize, Program>,
+    n_prepared: usize,
     pipelines: Pipelines,
     readback: Readback,
     precision: Precision,
@@ -132,9 +138,11 @@ impl Gpu {
             run,
             matrices: HashMap::new(),
             shared: HashMap::new(),
+            biases: HashMap::new(),
             between: None,
             copies: Copies::default(),
-            plans: Vec::new(),
+            plans: BTreeMap::new(),
+            n_prepared: 0,
             pipelines: Pipelines::default(),
             readback,
             precision: Precision::Exact,
@@ -179,12 +187,16 @@ impl Backend for Gpu {
         if spec.vector {
             let mut numbers = vec![0f32; spec.cols];
             spec.dtype.info().dequantize_row(bytes, &mut numbers);
-            let buffer = self.allocator.storage(spec.name, 4 * spec.cols as u64)?;
+            let size = 4 * spec.cols as u64;
+            let buffer = match self.shared.get(spec.name).filter(|buffer| buffer.raw.size() == size.max(16)) {
+                Some(buffer) => buffer.clone(),
+                None => self.allocator.storage(spec.name, size)?,
+            };
             self.device.queue.write_buffer(&buffer.raw, 0, bytemuck::cast_slice(&numbers));
             self.shared.insert(spec.name.to_owned(), buffer);
             return Ok(());
         }
-        if first_row == 0 {
+        if first_row == 0 && !self.matrices.get(spec.name).is_some_and(|matrix| matrix.is(spec)) {
             let matrix = Matrix::allocate(&self.allocator, spec)?;
             self.matrices.insert(spec.name.to_owned(), matrix);
         }
@@ -305,7 +317,7 @@ impl Backend for Gpu {
         self.recall_rows(kept, states, rows)
     }
 
-    fn forget(&mut self, kept: Kept) {
+    fn drop_kept(&mut self, kept: Kept) {
         self.copies.remove(kept);
     }
 
@@ -327,12 +339,30 @@ impl Backend for Gpu {
         DEPTH
     }
 
+    fn forget(&mut self, plans: &[Prepared], weights: &[String]) {
+        let gone: Vec<Program> = plans.iter().filter_map(|plan| self.plans.remove(&plan.0)).collect();
+        let states: Vec<String> = gone.iter().flat_map(Program::states).collect();
+        drop(gone);
+        for name in states {
+            // A plan that has it keeps its buffer.
+            if self.shared.get(&name).is_some_and(|buffer| Rc::strong_count(buffer) == 1) {
+                self.shared.remove(&name);
+            }
+        }
+        for name in weights {
+            self.matrices.remove(name);
+            self.shared.remove(name);
+        }
+        self.biases.retain(|_, buffer| Rc::strong_count(buffer) > 1);
+    }
+
     fn destroy(&mut self) {
         self.plans.clear();
         self.pipelines = Pipelines::default();
         self.matrices.clear();
         self.shared.clear();
         self.copies.clear();
+        self.biases.clear();
         self.between = None;
         self.readback.clear();
         self.run.destroy();

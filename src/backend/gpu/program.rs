@@ -29,6 +29,17 @@ pub(super) struct Program {
     cells: Vec<Cells>,
 }
 
+impl Program {
+    /// The names of the states that it shares with other plans.
+    pub fn states(&self) -> impl Iterator<Item = String> {
+        let is_state = |storage: &Storage| {
+            matches!(storage, Storage::State | Storage::Halves | Storage::Bytes | Storage::StateU32)
+        };
+        let values = self.plan.values.iter();
+        values.filter(move |info| is_state(&info.storage)).map(|info| info.name.clone())
+    }
+}
+
 /// A step ready to be encoded.
 pub(super) struct Command {
     stage: Stage,
@@ -42,12 +53,12 @@ pub(super) struct Command {
 
 impl Gpu {
     pub(super) fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
-        let buffer = self.plans[prepared.0].values.get(&value);
+        let buffer = self.plans[&prepared.0].values.get(&value);
         buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
     }
 
     pub(super) fn cells(&self, prepared: Prepared, value: Value) -> Cells {
-        self.plans[prepared.0].cells[value.0 as usize]
+        self.plans[&prepared.0].cells[value.0 as usize]
     }
 
     /// Makes what outlives the plan and is not there yet.
@@ -105,8 +116,10 @@ impl Gpu {
             }
         }
         let cells = plan.values.iter().map(Cells::of).collect();
-        self.plans.push(Program { plan, exact, fast: None, values: Rc::new(values), cells });
-        Ok(Prepared(self.plans.len() - 1))
+        let program = Program { plan, exact, fast: None, values: Rc::new(values), cells };
+        self.plans.insert(self.n_prepared, program);
+        self.n_prepared += 1;
+        Ok(Prepared(self.n_prepared - 1))
     }
 
     fn lower(&self, plan: &Plan, step: &Step, precision: Precision) -> Vec<Dispatch> {
@@ -116,7 +129,7 @@ impl Gpu {
 
     /// Makes the commands of fast runs, if such a run is next and there are none yet: most texts are never read that way.
     pub(super) fn complete(&mut self, prepared: Prepared) -> Result<()> {
-        let program = &self.plans[prepared.0];
+        let program = &self.plans[&prepared.0];
         if self.precision == Precision::Exact || program.fast.is_some() {
             return Ok(());
         }
@@ -134,7 +147,9 @@ impl Gpu {
                 fast.push(Rc::new(self.command(&plan, step.stage, &dispatch, &values)?));
             }
         }
-        self.plans[prepared.0].fast = Some(fast);
+        if let Some(program) = self.plans.get_mut(&prepared.0) {
+            program.fast = Some(fast);
+        }
         Ok(())
     }
 
@@ -175,7 +190,7 @@ impl Gpu {
 
     /// The commands of a run in the present precision, once they are complete.
     pub(super) fn commands(&self, prepared: Prepared, until: Stage) -> impl Iterator<Item = &Rc<Command>> {
-        let program = &self.plans[prepared.0];
+        let program = &self.plans[&prepared.0];
         let fast = program.fast.as_ref().filter(|_| self.precision == Precision::Fast);
         fast.unwrap_or(&program.exact).iter().filter(move |command| command.stage <= until)
     }

@@ -151,6 +151,7 @@ impl Gpu {
         self.plans.clear();
         self.matrices.clear();
         self.shared.clear();
+        self.biases.clear();
         self.between = None;
         self.precision = Precision::default();
     }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{
     DeviceArgs,
+    adapters::AdapterArgs,
     arguments::{self, Ids},
     device::PrecisionArg,
     output::{self, Result, note, print},
@@ -116,6 +117,8 @@ pub struct GenerateArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    adapters: AdapterArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -177,6 +180,7 @@ impl GenerateArgs {
             },
             session: None,
             when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
+            adapters: Vec::new(),
         };
         options.check()?;
         Ok(options)
@@ -200,7 +204,8 @@ pub async fn generate(args: &GenerateArgs) -> Result<()> {
             engine.tokenizer()?.encode(text, !args.no_special, !args.no_special)?
         }
     };
-    let options = args.options(engine.defaults(), seed)?;
+    let adapters = args.adapters.load(&mut engine).await?;
+    let options = GenerateOptions { adapters, ..args.options(engine.defaults(), seed)? };
     let draft = match &args.draft {
         Some(model) => Some(Rc::new(RefCell::new(args.device.load_draft(model).await?))),
         None => None,

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::{
     DeviceArgs,
+    adapters::AdapterArgs,
     arguments::{self, Ids},
     device::PrecisionArg,
     output::{Result, print},
@@ -40,12 +41,16 @@ pub struct LogitsArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    adapters: AdapterArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
 pub async fn logits(args: &LogitsArgs) -> Result<()> {
     let mut engine = args.device.load(&args.model, Some(&args.ids.0)).await?;
     engine.set_precision(args.precision.into());
+    let uses = args.adapters.load(&mut engine).await?;
+    engine.set_adapters(&uses)?;
     let config = engine.facts().config.clone();
     let types = args.token_types.as_ref().map(|Ids(types)| types.as_slice());
     let classifies = matches!(config.head.output, HeadOutput::Labels(_));

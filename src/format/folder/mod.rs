@@ -1,5 +1,6 @@
 //! Reads a Hugging Face folder: `config.json` and its neighbours, and weights in safetensors files.
 
+mod adapter;
 mod modules;
 mod weights;
 
@@ -7,12 +8,14 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use serde_json::{Map, Value as Json};
 
-pub use self::modules::Dense;
+pub use self::{adapter::open_adapter_folder, modules::Dense};
 
 pub(super) use self::weights::EXTENSION as WEIGHTS_EXTENSION;
 use self::weights::{INDEX, Weights};
 use super::{
-    Checkpoint, FileSet, LocalFuture, Place, Source, join, json,
+    Checkpoint, FileSet, LocalFuture, Place, Source,
+    adapter::no_model,
+    join, json,
     metadata::{Metadata, Value},
 };
 use crate::error::{Error, Result};
@@ -24,7 +27,7 @@ const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 const TEMPLATE: &str = "chat_template.jinja";
 /// What makes a folder an adapter.
-const ADAPTER: &str = "adapter_config.json";
+pub(super) const ADAPTER: &str = "adapter_config.json";
 
 /// The largest are lists of added tokens, of some megabytes.
 const LONGEST_JSON: u64 = 16 << 20;
@@ -60,9 +63,17 @@ pub struct Folder {
     pub sentence_transformers_config: Json,
 }
 
+/// The place of an adapter among chosen files, `None` where they have no folder of one.
+///
+/// # Errors
+/// [`Error::Input`] where there are several.
+pub(super) fn adapter_among(files: &[(String, Rc<dyn Source>)]) -> Result<Option<FileSet>> {
+    FileSet::new(files.to_vec(), &[ADAPTER, CONFIG])
+}
+
 /// Whether the file of this name stands for the folder that it lies in.
 pub(super) fn stands_for_folder(file_name: &str) -> bool {
-    file_name == CONFIG || file_name == INDEX || holds_weights(file_name)
+    [CONFIG, ADAPTER, INDEX].contains(&file_name) || holds_weights(file_name)
 }
 
 /// Whether a file of this name holds weights.
@@ -188,10 +199,7 @@ impl Reader<'_> {
     async fn without_config(&self, base: &str) -> Error {
         match self.place.has(ADAPTER).await {
             Err(error) => error,
-            Ok(true) => {
-                let hint = "it is not a whole model: load the model that it was made for";
-                Error::unsupported("folder of an adapter", self.place.address(""), hint)
-            }
+            Ok(true) => no_model("folder of an adapter", &self.place.address("")),
             Ok(false) => {
                 let why = "a Hugging Face folder needs it, and a GGUF file has to be named itself";
                 missing(self.place, &format!("{base}{CONFIG}"), why)

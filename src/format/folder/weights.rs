@@ -74,7 +74,7 @@ impl Weights {
     }
 
     /// Takes in the tensors of one file, with `prefix` before their names.
-    async fn add(&mut self, source: Rc<dyn Source>, prefix: &str) -> Result<()> {
+    pub async fn add(&mut self, source: Rc<dyn Source>, prefix: &str) -> Result<()> {
         let part = safetensors::read(source.as_ref(), self.sources.len()).await?;
         let twice = |name: &str| {
             let problem = "another file of the model has this tensor too";

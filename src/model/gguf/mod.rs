@@ -83,5 +83,9 @@ pub(super) async fn read(checkpoint: &Checkpoint) -> Result<Description> {
     let decoder_start = config.encoder.as_ref().and(config.decoder.as_ref()).map(|_| start as u32);
     let eos = meta.opt_usize("tokenizer.ggml.eos_token_id")?.map(|id| id as u32).into_iter().collect();
     let generation = GenerationDefaults { eos, decoder_start, ..GenerationDefaults::default() };
-    Ok(Description { config, origins, ignored, generation })
+    let tied = match checkpoint.tensors.contains_key("output.weight") {
+        true => Vec::new(),
+        false => vec!["output.weight".into()],
+    };
+    Ok(Description { config, origins, ignored, base: String::new(), tied, generation })
 }

@@ -10,6 +10,7 @@ mod gpt;
 mod gptj;
 mod heads;
 mod keys;
+mod like_gguf;
 mod llama;
 mod modern;
 mod moe;
@@ -21,10 +22,11 @@ mod rope;
 mod sizes;
 mod t5;
 
+pub(super) use self::like_gguf::like_gguf;
 use self::{
     heads::Task,
     keys::Keys,
-    names::Names,
+    names::{Known, Names},
     reading::{Decoder, Encoder, Found, Reading},
     sizes::Sizes,
 };
@@ -126,7 +128,7 @@ pub(super) fn read(checkpoint: &Checkpoint, folder: &Folder) -> Result<Descripti
     let Found { config, mut names } = family(&Reading { checkpoint, folder, keys: text, kind })?;
     let dense = heads::dense(folder, &config, &mut names)?;
     let config = Config { dense, ..config };
-    let (origins, ignored) = names.finish();
+    let Known { origins, ignored, base, tied } = names.finish();
     let generation = generation::defaults(folder, &keys, &config)?;
-    Ok(Description { config, origins, ignored, generation })
+    Ok(Description { config, origins, ignored, base, tied, generation })
 }

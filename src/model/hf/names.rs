@@ -91,14 +91,32 @@ pub(super) struct Names<'a> {
     base: String,
     origins: BTreeMap<String, Origin>,
     ignored: Vec<String>,
+    tied: Vec<String>,
+}
+
+/// All that is known of the names in a folder.
+pub(super) struct Known {
+    /// By this crate's names.
+    pub origins: BTreeMap<String, Origin>,
+    /// The tensors that may stay unused.
+    pub ignored: Vec<String>,
+    /// What names of the base model's tensors begin with.
+    pub base: String,
+    /// What the output layer's tensor would be called, where it is the token embeddings.
+    pub tied: Vec<String>,
 }
 
 impl<'a> Names<'a> {
     /// Finds out the base model's prefix by the token embeddings, for which a family has these names; the first that the
     /// folder has counts.
     pub fn new(checkpoint: &'a Checkpoint, embeddings: &[&'static str]) -> Names<'a> {
-        let mut names =
-            Names { checkpoint, base: String::new(), origins: BTreeMap::new(), ignored: Vec::new() };
+        let mut names = Names {
+            checkpoint,
+            base: String::new(),
+            origins: BTreeMap::new(),
+            ignored: vec![],
+            tied: vec![],
+        };
         for embedding in embeddings {
             let tensor = format!("{embedding}.weight");
             let all = checkpoint.tensors.keys().chain(checkpoint.foreign.keys());
@@ -202,6 +220,7 @@ impl<'a> Names<'a> {
             Some(name) => self.head("output", name),
             None if !tied => self.head("output", names[0]),
             None => {
+                self.tied = names.iter().map(|name| format!("{name}.weight")).collect();
                 if let Some(name) = names.iter().find(|name| self.has(&format!("{name}.bias"))) {
                     self.tensor("output.bias", &format!("{name}.bias"));
                 }
@@ -232,14 +251,14 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The origins by this crate's names, and the tensors that may stay unused.
-    pub fn finish(mut self) -> (BTreeMap<String, Origin>, Vec<String>) {
+    /// All that was collected.
+    pub fn finish(mut self) -> Known {
         self.expect_biases_of_norms();
         let known = |name: &&String| {
             BUFFERS.iter().any(|end| name.ends_with(end))
                 || self.ignored.iter().any(|beginning| name.starts_with(beginning))
         };
         let ignored = self.checkpoint.tensors.keys().filter(known).cloned().collect();
-        (self.origins, ignored)
+        Known { origins: self.origins, ignored, base: self.base, tied: self.tied }
     }
 }

@@ -101,7 +101,7 @@ impl Generation {
     pub(super) fn shift(&mut self, engine: &mut Engine) -> bool {
         let WhenFull::Shift { keep } = self.options.when_full else { return false };
         self.prompt.extend_from_slice(&self.output.tokens[self.answered..]);
-        let kept = keep.min(self.prompt.len() / 2);
+        let kept = (engine.adapters.n_virtual() + keep).min(self.prompt.len() / 2);
         let rest = self.prompt.len() - kept;
         self.prompt.drain(kept..kept + rest.div_ceil(2));
         self.answered = self.output.tokens.len();

@@ -51,8 +51,11 @@ impl Generation {
         }
         let n_vocab = engine.facts().config.n_vocab;
         let mut scores = engine.backend.read_value(decode, output, 0, n_vocab).await?;
-        let text: Vec<u32> =
-            self.prompt.iter().chain(&self.output.tokens[self.answered..]).copied().collect();
+        let text: Vec<u32> = self.prompt[self.n_virtual..]
+            .iter()
+            .chain(&self.output.tokens[self.answered..])
+            .copied()
+            .collect();
         let run = self.run(engine, 0, 1);
         let Way::Host(host) = &mut self.way else {
             return Err(Error::input("generation", "it is not the host's"));

@@ -15,7 +15,6 @@ use web_time::Instant;
 
 use super::{
     Completion, Constraint, Engine, GenerateOptions, Logprobs, StopMatcher, WhenFull,
-    engine::Cached,
     plans::{Planned, Plans},
     speculation::{Drafter, Speculator},
 };
@@ -42,7 +41,10 @@ pub struct Generation {
     /// What an encoder has yet to read.
     source: Option<Vec<u32>>,
     /// The tokens that come before the first that is drawn: the prompt, or of an encoder-decoder what its text begins with.
+    /// A soft prompt's stand before them, as zeros.
     prompt: Vec<u32>,
+    /// How many stand for those of a soft prompt.
+    n_virtual: usize,
     /// How many tokens of the answer are among them.
     answered: usize,
     /// How many tokens were drawn before the prompt was last read.
@@ -98,6 +100,12 @@ impl Generation {
             Some(_) => vec![engine.defaults().decoder_start.or(engine.defaults().bos).unwrap_or(0)],
         };
         let options = options.bounded(engine.defaults(), prompt.len());
+        let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
+        engine.compute_next(precision, &options.adapters)?;
+        let n_virtual = engine.adapters.n_virtual();
+        if n_virtual > 0 && draft.is_some() {
+            return Err(Error::input("draft", "it makes drafts for a text without a soft prompt before it"));
+        }
         let n_given = prompt.len();
         let held = constraint.map(|constraint| Held::new(constraint, engine)).transpose()?;
         if held.is_some() && options.ignore_eos {
@@ -111,10 +119,9 @@ impl Generation {
         prompt.extend(forced);
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
-        let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
+        let (text, prompt) = (&prompt[..], engine.with_virtual(&prompt)?);
         let beyond = engine.is_beyond(prompt.len());
-        engine.turn_to(options.session, &prompt, &Cached { beyond, precision, ..Cached::default() })?;
-        engine.compute(precision);
+        engine.turn_to(options.session, &prompt, beyond)?;
         let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
         if engine.cached.beyond != beyond || other_source {
             engine.cached.clear();
@@ -127,10 +134,11 @@ impl Generation {
         engine.latest += 1;
         let sampling = options.sampling();
         if sampling.has_penalties() {
-            engine.backend.write_u32(COUNTS, 0, &counts(&prompt, engine.facts().config.n_vocab))?;
+            engine.backend.write_u32(COUNTS, 0, &counts(text, engine.facts().config.n_vocab))?;
         }
-        let n_prompt = source.as_ref().map_or(prompt.len(), Vec::len);
-        let usage = Usage { prompt: n_prompt, cached: prefilled, ..Usage::default() };
+        let n_prompt = source.as_ref().map_or(text.len(), Vec::len);
+        let cached = prefilled.saturating_sub(n_virtual);
+        let usage = Usage { prompt: n_prompt, cached, ..Usage::default() };
         let drafter = match (&way, draft) {
             (Way::Device, Some(smaller)) => Some(Drafter::of_model(smaller, engine)?),
             (_, Some(_)) => {
@@ -141,11 +149,11 @@ impl Generation {
             (Way::Device, None) if options.speculation.pays(engine, precision) => Some(Drafter::Lookup),
             (_, None) => None,
         };
-        let speculator = drafter.map(|drafter| Speculator::new(drafter, engine, &prompt, source.as_deref()));
+        let speculator = drafter.map(|drafter| Speculator::new(drafter, engine, text, source.as_deref()));
         let speculator = speculator.transpose()?;
         let decoder = match engine.tokenizer() {
             Ok(tokenizer) if source.is_some() => Some(StreamDecoder::new(tokenizer, true)),
-            Ok(tokenizer) => Some(StreamDecoder::after(tokenizer, &prompt)?),
+            Ok(tokenizer) => Some(StreamDecoder::after(tokenizer, text)?),
             Err(_) => None,
         };
         Ok(Generation {
@@ -178,6 +186,7 @@ impl Generation {
             failed: None,
             aborted: false,
             prompt,
+            n_virtual,
             options,
         })
     }
@@ -205,6 +214,12 @@ impl Generation {
         if engine.latest != self.number {
             let problem = "other work on this model has begun since, and took the cache over";
             return Err(Error::input("generation", problem));
+        }
+        if !engine.plans.may_write() {
+            // Adapters that nobody has used yet.
+            let Engine { plans, backend, .. } = engine;
+            plans.prepare_first(backend.as_mut()).await?;
+            plans.prepare_second(backend.as_mut()).await?;
         }
         let event = match () {
             _ if self.aborted => self.finish(FinishReason::Abort).await,

@@ -67,14 +67,16 @@ impl Way {
             let counts = counts(prompt, n_vocab);
             return Ok(Way::Host(Host { processors, source, counts, unseen: None }));
         }
-        let max_length = max_length.unwrap_or(n_ctx).min(n_ctx);
+        let n_virtual = engine.adapters.n_virtual();
+        let room = n_ctx - n_virtual;
+        let max_length = max_length.unwrap_or(room).min(room);
         let options = BeamOptions {
             length_penalty: options.length_penalty,
             early_stopping: options.early_stopping,
             ..BeamOptions::new(options.num_beams, max_length, eos)
         };
         let search = BeamSearch::new(options, processors, prompt, &source)?;
-        Ok(Way::Beams(Beams { search, slots: Slots::new(n_ctx, prompt.len())?, length: 0 }))
+        Ok(Way::Beams(Beams { search, slots: Slots::new(n_ctx, n_virtual + prompt.len())?, length: 0 }))
     }
 }
 

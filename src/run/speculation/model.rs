@@ -67,7 +67,7 @@ impl Engine {
             return Err(Error::Unloaded);
         }
         self.make_room()?;
-        self.compute(self.facts().backend.usual_precision());
+        self.compute(self.facts().backend.usual_precision(), &[])?;
         self.latest += 1; // a generation of its own cannot go on
         let beyond = self.is_beyond(text.len() + super::MAX_DRAFT);
         if self.cached.beyond != beyond {

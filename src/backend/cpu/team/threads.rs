@@ -17,6 +17,7 @@ const LOOKS: usize = 20_000;
 
 enum Order {
     Write { id: u32, part: Shape, bytes: Vec<u8> },
+    Forget { id: u32 },
     Multiply { jobs: Vec<Job>, xs: Arc<[Vec<f32>]>, fast: bool },
     Attend { slice: Slice, q: Vec<f32>, kv: Arc<[Vec<f32>; 2]> },
     Row { id: u32, row: usize, n_in: usize },
@@ -80,6 +81,10 @@ fn serve(inbox: &Receiver<Order>, outbox: &Sender<Result<Vec<f32>>>) {
     while let Ok(order) = receive(inbox) {
         let answer = match order {
             Order::Write { id, part, bytes } => member.write(id, part, &bytes).map(|()| Vec::new()),
+            Order::Forget { id } => {
+                member.forget(id);
+                Ok(Vec::new())
+            }
             Order::Multiply { jobs, xs, fast } => {
                 let xs: Vec<&[f32]> = xs.iter().map(Vec::as_slice).collect();
                 let n_rows: usize = jobs.iter().map(|job| job.rows.len()).sum();
@@ -113,6 +118,11 @@ impl Team for Threads {
 
     fn write(&self, helper: usize, id: u32, part: Shape, bytes: &[u8]) -> Result<()> {
         self.order(helper, Order::Write { id, part, bytes: bytes.to_vec() });
+        self.answer(helper).map(drop)
+    }
+
+    fn forget(&self, helper: usize, id: u32) -> Result<()> {
+        self.order(helper, Order::Forget { id });
         self.answer(helper).map(drop)
     }
 
