@@ -1,5 +1,7 @@
 //! Between Rust's types and plain JavaScript objects.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -7,7 +9,10 @@ use wasm_bindgen::prelude::*;
 use crate::{
     backend::Precision,
     error::Error,
-    format::metadata::{Metadata, Value},
+    format::{
+        integrity::{self, Expected},
+        metadata::{Metadata, Value},
+    },
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
     run::{Autotune, GenerateOptions, KvCache, Output, Prefer, Speculation, quantize_to},
@@ -28,6 +33,15 @@ pub struct LoadArguments {
     autotune: Option<bool>,
     /// Of an earlier load.
     pub tuning: Option<String>,
+    integrity: Option<IntegrityArgument>,
+}
+
+/// `sha256-…` of the one file, or of files by name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum IntegrityArgument {
+    One(String),
+    Files(BTreeMap<String, String>),
 }
 
 impl LoadArguments {
@@ -52,6 +66,21 @@ impl LoadArguments {
     /// How keys and values are kept.
     pub fn kv_cache(&self) -> Result<KvCache, Error> {
         self.kv_cache.as_deref().map_or(Ok(KvCache::default()), KvCache::named)
+    }
+
+    /// The hashes that files must have.
+    pub fn integrity(&self) -> Result<Option<Expected>, Error> {
+        let parse = |text: &String| {
+            let problem = || format!("`{text}` is not sha256- and 44 characters of base64");
+            integrity::parse(text).ok_or_else(|| Error::input("integrity", problem()))
+        };
+        let named = |(name, text): (&String, &String)| Ok((name.clone(), parse(text)?));
+        self.integrity.as_ref().map_or(Ok(None), |integrity| match integrity {
+            IntegrityArgument::One(text) => Ok(Some(Expected::One(parse(text)?))),
+            IntegrityArgument::Files(files) => {
+                files.iter().map(named).collect::<Result<_, _>>().map(|files| Some(Expected::Files(files)))
+            }
+        })
     }
 
     /// The type that unquantized matrices get.

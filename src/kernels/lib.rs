@@ -5,6 +5,7 @@
 //! download, is compiled for size. So that all of the work is compiled here, nothing in its interface is generic.
 
 pub mod attention;
+pub mod checksum;
 pub mod function;
 mod lanes;
 pub mod linear;

@@ -3,6 +3,7 @@
 import { Crew } from "./crew.js";
 import { InputError, UnloadedError } from "./errors.js";
 import { Lane } from "./lane.js";
+import { Keeper } from "./storage/keeper.js";
 import { askForSubgroups } from "./subgroups.js";
 import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
@@ -35,6 +36,9 @@ const models = new Map();
 /** Requests that have not been answered. @type {Map<number, AbortController>} */
 const running = new Map();
 
+/** Errors that say that a file is not what it should be. */
+const DAMAGE = ["FormatError", "IntegrityError"];
+
 /** Looks whether a model that a job waits for is free, in ms. */
 const PAUSE = 4;
 
@@ -55,15 +59,18 @@ function nextTask() {
 
 /** @type {Record<string, (args: any, call: Call, id: number) => Promise<unknown>>} */
 const operations = {
-  async load({ source, options }, { signal, emit }, id) {
+  async load({ source, options: { cache = "auto", evict, ...options } }, { signal, emit }, id) {
     emit({ stage: "runtime", loaded: 0, total: 0 });
     const { Model } = await runtime;
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
     const cores = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
     const tuning = options.autotune === false ? undefined : await keptTuning();
-    const wasm = await Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire);
-    const info = wasm.info();
+    const keeper = new Keeper({ model: addressOf(source), cache, evict, signal, emit });
+    const wasm = await keeping(keeper, () =>
+      Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire, keeper),
+    );
+    const info = { ...wasm.info(), storage: keeper.report() };
     if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
     if (signal.aborted) {
       destroy(wasm);
@@ -73,9 +80,10 @@ const operations = {
     return info;
   },
 
-  async estimate({ source, options }, { signal }) {
+  async estimate({ source, options: { cache = "auto", ...options } }, { signal, emit }) {
     const { Model } = await runtime;
-    return Model.estimate(source, options, signal);
+    const keeper = new Keeper({ model: addressOf(source), cache, readOnly: true, signal, emit });
+    return keeping(keeper, () => Model.estimate(source, options, signal, keeper));
   },
 
   async unload({ model }) {
@@ -133,6 +141,31 @@ const operations = {
     return { wasmBytes: wasmBytes + helpers, ...rest };
   },
 };
+
+/**
+ * Reads a model, with what the browser's storage keeps of its files.
+ * @template T
+ * @param {Keeper} keeper
+ * @param {() => Promise<T>} read
+ * @returns {Promise<T>}
+ */
+async function keeping(keeper, read) {
+  let isDamaged = false;
+  try {
+    return await read();
+  } catch (error) {
+    if (isTrap(error)) throw error;
+    isDamaged = error instanceof Error && DAMAGE.includes(error.name);
+    throw keeper.failure ?? error;
+  } finally {
+    await keeper.end({ isDamaged });
+  }
+}
+
+/** @param {import("./types.js").WireSource} source */
+function addressOf(source) {
+  return typeof source === "string" ? source : "";
+}
 
 /**
  * Helpers for a model that the CPU will run.
