@@ -38,3 +38,8 @@ export function parseHeader(text) {
     return null;
   }
 }
+
+/** @param {unknown} error */
+export function isQuota(error) {
+  return error instanceof Error && error.name === "QuotaExceededError";
+}

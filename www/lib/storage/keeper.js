@@ -1,10 +1,10 @@
 // The storage of one load: which of its files are kept, and how.
 
 import { StorageError, StorageFullError } from "../errors.js";
-import { keyOf, withoutFragment } from "./entry.js";
+import { isQuota, keyOf, withoutFragment } from "./entry.js";
 import { Kept } from "./kept.js";
 import { hold, modelLock } from "./locks.js";
-import { available, full, makeRoom } from "./room.js";
+import { available, evict, full, room } from "./room.js";
 import { openShelf } from "./shelf.js";
 
 /**
@@ -95,17 +95,18 @@ export class Keeper {
     await this.#turn;
   }
 
-  /** @param {Kept} kept @param {number} needed Tells what the rest of a file takes, before it is fetched. */
-  async tellRoom(kept, needed) {
-    const room = { needed, available: await available() };
-    this.#wish.emit({ stage: "storage", loaded: kept.storedBytes, total: kept.length ?? needed, ...room });
-  }
-
-  /** @param {Kept} kept @param {number} needed Sees that there is room for a file, before it is fetched. */
-  async makeRoom(kept, needed) {
-    await this.tellRoom(kept, needed);
-    if (!this.#shelf) return;
-    await makeRoom(this.#shelf, { url: kept.url, model: this.model, needed, evict: this.#wish.evict === "lru" });
+  /**
+   * Sees that there is room for the rest of a file, and tells so, before it is fetched.
+   * @param {Kept} kept
+   * @param {number} total
+   * @param {number} needed Bytes of storage that it takes besides what it has.
+   */
+  async makeRoom(kept, total, needed) {
+    const shelf = this.#shelf;
+    if (!shelf) return;
+    const free = await (this.#wish.evict === "lru" ? evict(shelf, needed, this.model) : room(shelf, needed));
+    this.#wish.emit({ stage: "storage", loaded: kept.storedBytes, total, needed, available: free });
+    if (free < needed) throw full(kept.url, needed, free);
   }
 
   /** @param {Kept} kept One that is not kept, which is no matter unless it was demanded. */
@@ -121,8 +122,7 @@ export class Keeper {
    * @param {unknown} error
    */
   async failed(kept, error) {
-    const isFull = error instanceof DOMException && error.name === "QuotaExceededError";
-    const told = isFull ? full(kept.url, kept.facts.bytes, await available()) : error;
+    const told = isQuota(error) ? full(kept.url, kept.facts.bytes, await available()) : error;
     kept.problem = told instanceof StorageError ? String(told.details.problem) : `this browser's storage failed (${told})`;
     if (told instanceof StorageFullError) {
       for (const file of this.#files) await file.leave(kept.problem);

@@ -27,6 +27,8 @@ export class Kept {
   #release = null;
   /** Whether nobody else reads or writes it. */
   #isOwn = false;
+  /** What there is of a file that may not be fetched, and so is of no use. @type {{length: number, stored: number} | null} */
+  #part = null;
   /** Whether the engine uses it. */
   #started = false;
   /** What was kept is not of the file that is there now. */
@@ -44,7 +46,7 @@ export class Kept {
 
   /** In bytes; undefined where nothing is kept. */
   get length() {
-    return this.#volume?.header.length;
+    return this.#volume?.header.length ?? this.#part?.length;
   }
 
   get etag() {
@@ -66,7 +68,7 @@ export class Kept {
 
   get storedBytes() {
     const volume = this.#volume;
-    if (!volume) return 0;
+    if (!volume) return this.#part?.stored ?? 0;
     return Math.min(volume.sums.size * CHUNK, volume.header.length);
   }
 
@@ -107,6 +109,8 @@ export class Kept {
       this.#release = release;
       return true;
     }
+    const { length, storedBytes } = this;
+    if (this.#keeper.only && length !== undefined) this.#part = { length, stored: storedBytes };
     this.#letGo();
     await release();
     return false;
@@ -124,7 +128,9 @@ export class Kept {
     if (!this.#shelf || this.problem !== null) return this.#keeper.mayMiss(this);
     try {
       if (this.#volume && isSame) {
-        if (!this.complete) await this.#keeper.tellRoom(this, this.#shelf.place === "opfs" ? 0 : length - this.storedBytes);
+        // A file in a directory has its length from the beginning.
+        const needed = this.#shelf.place === "opfs" ? 0 : length - this.storedBytes;
+        if (!this.complete) await this.#keeper.makeRoom(this, length, needed);
         return await this.#volume.touch();
       }
       if (this.#keeper.readOnly) return this.#letGo();
@@ -135,7 +141,7 @@ export class Kept {
       }
       this.#letGo();
       await this.#shelf.remove(this.#key);
-      await this.#keeper.makeRoom(this, length);
+      await this.#keeper.makeRoom(this, length, length);
       const url = withoutFragment(this.url);
       const header = { version: VERSION, url, model: this.#keeper.model, length, etag, lastModified, created: Date.now() };
       this.#volume = await this.#shelf.create(this.#key, header);

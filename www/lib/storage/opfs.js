@@ -2,7 +2,7 @@
 // the file; `journal`; `entry.json`, which comes last, so that a directory without it was not begun in full; `sha256`.
 
 import { chunkRecord, CHUNK, countChunks, joined, readJournal, usedRecord } from "./journal.js";
-import { parseHeader } from "./entry.js";
+import { isQuota, parseHeader } from "./entry.js";
 
 /**
  * What a worker reads and writes files with; the DOM's types do not have it.
@@ -25,6 +25,10 @@ const DIRECTORY = "intab-models";
 /** After as many bytes, or ms, what was written is flushed and told in the journal: no more than that is lost in a crash. */
 const COMMIT_BYTES = 8 * 2 ** 20;
 const COMMIT_MS = 1000;
+/** A file that is made as long as one that is to come, to see whether there is room. */
+const PROBE = "room";
+/** How exact the answer is: to this part of what is needed. */
+const PROBES = 256;
 /** A handle of a page that has gone may stay open for a moment. In ms. */
 const HANDLE_PATIENCE = 3000;
 
@@ -69,10 +73,10 @@ class Directory {
     await this.remove(key);
     const folder = await this.#root.getDirectoryHandle(key, { create: true });
     try {
-      await write(folder, "data", (handle) => handle.truncate(header.length));
+      await write(folder, "data", (handle) => resize(handle, header.length));
       await write(folder, "journal", () => {});
       const bytes = new TextEncoder().encode(JSON.stringify(header));
-      await write(folder, "entry.json", (handle) => handle.write(bytes, { at: 0 }));
+      await write(folder, "entry.json", (handle) => put(handle, bytes, 0));
       return await Volume.open(folder, header, readJournal(new Uint8Array()), null, true);
     } catch (error) {
       await this.remove(key);
@@ -85,10 +89,34 @@ class Directory {
     await absentAsNull(this.#root.removeEntry(key, { recursive: true }));
   }
 
+  /** @param {number} needed */
+  async room(needed) {
+    const fits = (/** @type {SyncHandle} */ handle, /** @type {number} */ size) => {
+      try {
+        resize(handle, size);
+        return true;
+      } catch (error) {
+        if (isQuota(error)) return false;
+        throw error;
+      }
+    };
+    let room = 0;
+    try {
+      await write(this.#root, PROBE, (handle) => {
+        if (fits(handle, needed)) room = needed;
+        else for (let step = needed / 2; step >= needed / PROBES; step /= 2) if (fits(handle, Math.floor(room + step))) room += step;
+      });
+    } finally {
+      await absentAsNull(this.#root.removeEntry(PROBE));
+    }
+    return Math.floor(room);
+  }
+
   async entries() {
     const entries = [];
     const folders = /** @type {any} */ (this.#root).entries();
     for await (const [key, folder] of folders) {
+      if (folder.kind !== "directory") continue;
       const found = await look(folder);
       entries.push({ key, header: found?.header ?? null, stored: found?.state.sums.size ?? 0, used: found?.state.used ?? 0 });
     }
@@ -181,8 +209,7 @@ class Volume {
   /** @param {number} index @param {Uint8Array} bytes @param {bigint} sum */
   write(index, bytes, sum) {
     if (!this.#data || !this.#journal) return;
-    const n = this.#data.write(bytes, { at: index * CHUNK });
-    if (n !== bytes.length) throw new DOMException(`${n} of ${bytes.length} bytes were written`, "QuotaExceededError");
+    put(this.#data, bytes, index * CHUNK);
     this.sums.set(index, sum);
     this.#pending.push(chunkRecord(index, sum));
     this.#pendingBytes += bytes.length;
@@ -203,7 +230,7 @@ class Volume {
   /** @param {SyncHandle} journal @param {Uint8Array[]} records */
   #append(journal, records) {
     const bytes = joined(records);
-    journal.write(bytes, { at: this.#end });
+    put(journal, bytes, this.#end);
     journal.flush();
     this.#end += bytes.length;
   }
@@ -212,7 +239,7 @@ class Volume {
   async setDigest(digest) {
     this.digest = digest;
     if (digest === null) await absentAsNull(this.#folder.removeEntry("sha256"));
-    else await write(this.#folder, "sha256", (handle) => handle.write(new TextEncoder().encode(digest), { at: 0 }));
+    else await write(this.#folder, "sha256", (handle) => put(handle, new TextEncoder().encode(digest), 0));
   }
 
   async touch() {
@@ -272,6 +299,22 @@ async function look(folder) {
 /** @param {FileSystemDirectoryHandle} folder @param {string} name */
 async function text(folder, name) {
   return (await (await folder.getFileHandle(name)).getFile()).text();
+}
+
+/** @param {SyncHandle} handle @param {Uint8Array} bytes @param {number} at */
+function put(handle, bytes, at) {
+  if (handle.write(bytes, { at }) !== bytes.length) throw noRoom();
+}
+
+/** @param {SyncHandle} handle @param {number} size */
+function resize(handle, size) {
+  handle.truncate(size);
+  if (handle.getSize() !== size) throw noRoom();
+}
+
+/** What browsers should throw: Chromium's private windows do not. */
+function noRoom() {
+  return new DOMException("there is no room", "QuotaExceededError");
 }
 
 /** @param {FileSystemDirectoryHandle} folder @param {string} name @param {(handle: SyncHandle) => void} fill */

@@ -15,23 +15,36 @@ export async function available() {
 }
 
 /**
- * Sees that there is room, if need be by deleting the models that were not used for the longest time.
  * @param {import("./shelf.js").Shelf} shelf
- * @param {{url: string, model: string, needed: number, evict: boolean}} wish `model` is not deleted.
- * @throws {StorageFullError} Nothing was deleted, unless a page began to use a file in this moment.
+ * @param {number} needed
+ * @returns {Promise<number>} Bytes that are free: fewer than needed only where they are not to be had.
  */
-export async function makeRoom(shelf, { url, model, needed, evict }) {
-  let free = await available();
-  if (free >= needed) return;
-  for (const entries of evict ? await enough(shelf, model, needed - free) : []) {
+export async function room(shelf, needed) {
+  const told = await available();
+  if (told < needed) return told;
+  const found = (await shelf.room(needed + MARGIN)) - MARGIN;
+  return found < needed ? Math.max(0, found) : told;
+}
+
+/**
+ * Deletes the models that were not used for the longest time until there is room; none where all of them would not do.
+ * @param {import("./shelf.js").Shelf} shelf
+ * @param {number} needed
+ * @param {string} spared A model that is not deleted.
+ * @returns {Promise<number>} Bytes that are free then, as `room` has it.
+ */
+export async function evict(shelf, needed, spared) {
+  let free = await room(shelf, needed);
+  const models = free < needed ? await enough(shelf, spared, needed - free) : [];
+  for (const entries of models) {
     for (const { key } of entries) {
       const release = await hold(fileLock(key), { ifAvailable: true });
       if (release) await shelf.remove(key).finally(release);
     }
-    free = await available();
-    if (free >= needed) return;
+    free = await room(shelf, needed);
+    if (free >= needed) break;
   }
-  throw full(url, needed, free);
+  return free;
 }
 
 /**

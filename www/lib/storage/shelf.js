@@ -35,6 +35,8 @@ import { openDirectory } from "./opfs.js";
  *   that can be used of it.
  * @property {(key: string, header: Header) => Promise<Volume>} create In place of one that is there, with room for all of it.
  * @property {(key: string) => Promise<void>} remove
+ * @property {(needed: number) => Promise<number>} room Bytes that there is room for, up to those needed: browsers tell more than
+ *   they give.
  * @property {() => Promise<Entry[]>} entries
  * @property {(key: string) => Promise<Blob>} file A file that is there as a whole.
  */
