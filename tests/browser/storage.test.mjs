@@ -103,6 +103,14 @@ test("what is no model is not kept", async () => {
   assert.deepEqual(await list(), []);
 });
 
+test("of a model that this version does not run no room stays taken", async () => {
+  const other = Buffer.from(file);
+  other.write("lmama", other.indexOf("llama", other.indexOf("general.architecture")));
+  world.put("other.gguf", other);
+  assert.equal((await errorOf("good/other.gguf")).name, "UnsupportedError");
+  assert.deepEqual(await list(), []);
+});
+
 test("without a connection, or a server that works, what is kept whole is used; else the error is the connection's", async () => {
   await visit("good/model.gguf");
   await context.setOffline(true);

@@ -150,15 +150,17 @@ const operations = {
  * @returns {Promise<T>}
  */
 async function keeping(keeper, read) {
-  let isDamaged = false;
+  /** @type {"all" | "begun" | "none"} */
+  let drop = "none";
   try {
     return await read();
   } catch (error) {
     if (isTrap(error)) throw error;
-    isDamaged = error instanceof Error && DAMAGE.includes(error.name);
+    const name = error instanceof Error ? error.name : "";
+    drop = DAMAGE.includes(name) ? "all" : name === "UnsupportedError" ? "begun" : "none";
     throw keeper.failure ?? error;
   } finally {
-    await keeper.end({ isDamaged });
+    await keeper.end(drop);
   }
 }
 

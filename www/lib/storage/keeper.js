@@ -132,9 +132,12 @@ export class Keeper {
     throw this.failure;
   }
 
-  /** @param {{isDamaged: boolean}} outcome What is damaged is not kept. */
-  async end({ isDamaged }) {
-    for (const file of this.#files) await (isDamaged ? file.drop() : file.close());
+  /** @param {"all" | "begun" | "none"} drop Which files are of no more use: all, or those that are not whole. */
+  async end(drop) {
+    for (const file of this.#files) {
+      const isUseless = drop === "all" || (drop === "begun" && !file.complete);
+      await (isUseless ? file.drop() : file.close());
+    }
     const release = await this.#turn?.catch(() => null);
     await release?.();
   }
