@@ -22,6 +22,10 @@ pub enum Error {
     #[error("cannot read {source_name}: {problem}")]
     Source { source_name: String, problem: String },
 
+    /// A file is not the one that was meant: its SHA-256 is another.
+    #[error("{source_name} is not the file that was meant: its hash is {found}, not {expected}")]
+    Integrity { source_name: String, expected: String, found: String },
+
     /// The caller asked to stop (an `AbortSignal`, or the session was dropped).
     #[error("aborted")]
     Aborted,
@@ -84,6 +88,7 @@ impl Error {
             Error::Format { .. } => "FormatError",
             Error::Unsupported { .. } => "UnsupportedError",
             Error::Source { .. } => "SourceError",
+            Error::Integrity { .. } => "IntegrityError",
             Error::Aborted => "AbortError",
             Error::Input { .. } => "InputError",
             Error::Tokenizer { .. } => "TokenizerError",

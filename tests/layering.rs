@@ -22,7 +22,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("wasm_bindgen", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("js_sys", &["js/", "format/web", "backend/gpu/web.rs"]),
     ("web_sys", &["js/", "format/web"]),
-    ("intab_kernels", &["backend/cpu/", "backend/gpu/shader.rs"]),
+    ("intab_kernels", &["backend/cpu/", "backend/gpu/shader.rs", "format/stored.rs"]),
     ("intab_grammar", &["run/grammar.rs"]),
     ("unicode_segmentation", &["text/"]),
     ("minijinja", &["text/", "backend/gpu/shader.rs"]),

@@ -57,7 +57,40 @@ pub(super) enum Access {
     AskForWhole,
 }
 
+/// What tells one state of a file from another; what is not known is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Version {
+    pub len: Option<u64>,
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+impl Version {
+    /// Whether both are the same state, by the best that both know.
+    pub fn is_same(&self, other: &Version) -> bool {
+        let both = |a: &Option<String>, b: &Option<String>| Some(a.as_ref()? == b.as_ref()?);
+        let same_len = self.len.zip(other.len).map(|(a, b)| a == b);
+        let same = both(&self.etag, &other.etag).or_else(|| both(&self.last_modified, &other.last_modified));
+        same_len != Some(false) && same.or(same_len) == Some(true)
+    }
+}
+
 impl Head {
+    /// Which state of the file the answer is about.
+    pub fn version(&self) -> Version {
+        let len = match (self.status, self.content_range) {
+            (206, Some(range)) if !self.encoded => range.total,
+            (200, _) => self.promised_len(),
+            _ => None,
+        };
+        Version { len, etag: self.etag.clone(), last_modified: self.last_modified.clone() }
+    }
+
+    /// Whether the server may answer better in a moment.
+    pub fn is_trouble(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..=599)
+    }
+
     /// What the answer to `bytes=0-…` allows, or the problem that it tells.
     pub fn access(&self) -> Result<Access, String> {
         match (self.status, self.content_range) {
@@ -212,5 +245,33 @@ mod tests {
         let head = Head { content_length: Some(7), ..status(200) };
         assert_eq!(head.promised_len(), Some(7));
         assert_eq!(Head { encoded: true, ..head }.promised_len(), None);
+    }
+
+    #[test]
+    fn a_file_is_the_same_by_the_best_that_is_known_of_both() {
+        let version = |len: u64, etag: &str, date: &str| Version {
+            len: (len > 0).then_some(len),
+            etag: (!etag.is_empty()).then(|| etag.into()),
+            last_modified: (!date.is_empty()).then(|| date.into()),
+        };
+        let kept = version(5, "a", "mon");
+        for same in [version(5, "a", "mon"), version(0, "a", ""), version(5, "", "mon"), version(5, "", "")] {
+            assert!(kept.is_same(&same), "{same:?}");
+        }
+        // The tag says that nothing changed, whatever else was touched.
+        assert!(kept.is_same(&version(5, "a", "tue")));
+        for other in
+            [version(5, "b", "mon"), version(6, "a", "mon"), version(5, "", "tue"), version(0, "", "")]
+        {
+            assert!(!kept.is_same(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_whose_place_is_hidden_does_not_tell_the_length() {
+        let hidden = Head { content_length: Some(10), ..partial("hidden") };
+        assert_eq!(hidden.version().len, None);
+        assert_eq!(partial("bytes 0-9/100").version().len, Some(100));
+        assert_eq!(Head { content_length: Some(10), ..status(200) }.version().len, Some(10));
     }
 }

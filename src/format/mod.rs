@@ -13,6 +13,7 @@ pub mod gguf_writer;
 #[cfg(any(target_arch = "wasm32", test))]
 mod http_answer;
 mod hub;
+pub mod integrity;
 mod join;
 mod json;
 pub mod metadata;
@@ -21,6 +22,7 @@ mod safetensors;
 mod sniff;
 mod source;
 pub mod split;
+mod stored;
 mod strings;
 #[cfg(target_arch = "wasm32")]
 mod web;
@@ -36,9 +38,10 @@ pub use file::{Directory, FileSource, open_adapter_path, open_path};
 pub use folder::{Dense, Folder, open_adapter_folder, open_folder};
 pub use place::{FileSet, Place};
 pub use source::{LocalFuture, MemorySource, Source};
+pub use stored::{Chunks, StoredSource, Traffic};
 pub use strings::StringArray;
 #[cfg(target_arch = "wasm32")]
-pub use web::{BlobSource, BufferSource, HttpFolder, HttpSource};
+pub use web::{BlobSource, BufferSource, HttpFolder, HttpSource, Keeper, Web};
 pub use window::Window;
 
 use crate::error::{Error, Result};

@@ -5,8 +5,11 @@
 
 mod fetch;
 mod folder;
+mod keeper;
+mod opener;
+mod retry;
 
-pub use self::folder::HttpFolder;
+pub use self::{folder::HttpFolder, keeper::Keeper, opener::Web};
 
 use std::{cell::RefCell, future::ready, rc::Rc};
 
@@ -14,11 +17,13 @@ use js_sys::Uint8Array;
 use wasm_bindgen::{JsCast, prelude::wasm_bindgen};
 use web_sys::{AbortSignal, Blob};
 
-use self::fetch::{Answer, Request, await_promise};
+use self::{
+    fetch::{Answer, Request, await_promise},
+    retry::Failure,
+};
 use super::{
     LocalFuture, Source,
     http_answer::{Access, Head},
-    source::FIRST_READ,
 };
 use crate::error::{Error, Result};
 
@@ -116,42 +121,13 @@ pub struct HttpSource {
 }
 
 impl HttpSource {
-    /// Asks for the beginning of the file at `url`. The answer decides: a source by ranges, or, where the server has
-    /// none, the whole file downloaded into a `Blob`. `progress(loaded, total)` tells of that download, in bytes;
-    /// `total` is 0 where it is unknown, and equals `loaded` at the end. `signal` also ends later reads.
+    /// Goes on after the answer to a first range from byte 0: a source by ranges, or, where the server has none, the whole
+    /// file downloaded into a `Blob`. `progress(loaded, total)` tells of that download, in bytes; `total` is 0 where it is
+    /// unknown, and equals `loaded` at the end. `signal` also ends later reads.
     ///
     /// # Errors
     /// [`Error::Source`] for a status that is no success, a failed connection or a body shorter than promised;
     /// [`Error::Aborted`].
-    pub async fn open(
-        url: &str,
-        signal: Option<AbortSignal>,
-        progress: Rc<dyn Fn(u64, u64)>,
-    ) -> Result<Rc<dyn Source>> {
-        let request = Request { name: url, signal: signal.as_ref() };
-        let answer = request.fetch(Some((0, FIRST_READ as u64))).await?;
-        Self::from_answer(answer, signal.clone(), progress).await
-    }
-
-    /// As [`HttpSource::open`], but `None` where the server answers that there is no such file.
-    ///
-    /// # Errors
-    /// As [`HttpSource::open`].
-    pub async fn open_if_there(
-        url: &str,
-        signal: Option<AbortSignal>,
-        progress: Rc<dyn Fn(u64, u64)>,
-    ) -> Result<Option<Rc<dyn Source>>> {
-        let request = Request { name: url, signal: signal.as_ref() };
-        let answer = request.fetch(Some((0, FIRST_READ as u64))).await?;
-        if answer.head.is_absent() {
-            answer.discard();
-            return Ok(None);
-        }
-        Self::from_answer(answer, signal.clone(), progress).await.map(Some)
-    }
-
-    /// Goes on after the answer to the first range.
     async fn from_answer(
         answer: Answer<'_>,
         signal: Option<AbortSignal>,
@@ -183,6 +159,17 @@ impl HttpSource {
             }
         };
         Ok(Rc::new(BlobSource { name: request.name.to_string(), blob, signal }))
+    }
+
+    /// Asks for a range once.
+    async fn fetch(&self, request: Request<'_>, offset: u64, len: usize) -> Result<Vec<u8>, Failure> {
+        let answer = request.fetch(Some((offset, len as u64))).await.map_err(Failure::maybe_passing)?;
+        if let Err(problem) = answer.head.check_range(&self.first, self.len, offset, len as u64) {
+            let passes = answer.head.is_trouble();
+            return Err(Failure { error: refuse(answer, problem), passes });
+        }
+        let (_, bytes) = answer.into_bytes().await.map_err(Failure::maybe_passing)?;
+        Ok(bytes)
     }
 
     /// `len` bytes from `offset` out of the first answer, where it has them; else it is dropped.
@@ -217,12 +204,7 @@ impl Source for HttpSource {
             if let Some(bytes) = self.kept_start(offset, len) {
                 return Ok(bytes);
             }
-            let answer = request.fetch(Some((offset, len as u64))).await?;
-            if let Err(problem) = answer.head.check_range(&self.first, self.len, offset, len as u64) {
-                return Err(refuse(answer, problem));
-            }
-            let (_, bytes) = answer.into_bytes().await?;
-            Ok(bytes)
+            retry::retried(&request, || self.fetch(request, offset, len)).await
         })
     }
 }

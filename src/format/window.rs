@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Checkpoint, LocalFuture};
+use super::{Checkpoint, LocalFuture, stored::CHUNK};
 use crate::error::Result;
 
 /// Bytes of a read, unless more are asked for at once.
@@ -122,11 +122,12 @@ impl Window {
         self.end() + self.ahead.iter().map(|ahead| ahead.len as u64).sum::<u64>()
     }
 
-    /// What follows: at least `least` bytes, and a whole [`READ`] if the file has it.
+    /// What follows: at least `least` bytes, and about a [`READ`] if the file has it, up to the end of a chunk, so that what
+    /// browsers keep is whole.
     fn ask(&self, checkpoint: &Checkpoint, least: usize) -> Ahead {
         let (file, from) = (checkpoint.sources[self.source].clone(), self.reach());
-        let left = file.len().saturating_sub(from).min(READ as u64) as usize;
-        let len = least.max(left);
+        let end = (from + READ as u64) / CHUNK as u64 * CHUNK as u64;
+        let len = least.max(file.len().min(end).saturating_sub(from) as usize);
         Ahead { len, read: Box::pin(async move { file.read(from, len).await }), done: None }
     }
 }

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use serde::Deserialize;
 use wasm_bindgen::JsValue;
 
-use super::convert;
+use super::{convert, source::Files};
 use crate::{
-    error::Result,
-    run::{AdapterId, AdapterOptions, AdapterUse, Engine},
+    error::{Error, Result},
+    format::AdapterFiles,
+    run::{AdapterId, AdapterOptions, AdapterUse, Engine, Progress},
 };
 
 /// `{id, weight}`.
@@ -31,22 +32,26 @@ pub fn named(list: Vec<Use>) -> Vec<AdapterUse> {
 /// Loads one; gives an `AdapterInfo` and its number as `id`.
 pub async fn load(
     engine: &mut Engine,
-    mut files: crate::format::AdapterFiles,
+    files: &Files,
+    mut adapter: AdapterFiles,
     name: Option<String>,
     options: AdapterOptions,
 ) -> Result<JsValue> {
     if let Some(name) = name {
-        files.title = name;
+        adapter.title = name;
     }
-    let id = engine.load_adapter(&files, &options).await?;
+    let id = engine.load_adapter(&adapter, &options).await?;
+    if let Err(error) = files.finish(&|_, _| ()).await {
+        engine.unload_adapter(id)?;
+        return Err(error);
+    }
     let facts = engine.adapter_facts(id)?;
     let mut object = serde_json::to_value(&facts).unwrap_or_default();
     object["id"] = id.number().into();
-    convert::to_js(&object)
-        .map_err(|error| crate::error::Error::input("adapter", format!("it cannot be told: {error:?}")))
+    convert::to_js(&object).map_err(|error| Error::input("adapter", format!("it cannot be told: {error:?}")))
 }
 
 /// What an abort and a progress callback are to a load.
-pub fn options(signal: web_sys::AbortSignal, tell: Rc<dyn Fn(crate::run::Progress)>) -> AdapterOptions {
+pub fn options(signal: web_sys::AbortSignal, tell: Rc<dyn Fn(Progress)>) -> AdapterOptions {
     AdapterOptions { progress: Some(tell), aborted: Some(Rc::new(move || signal.aborted())) }
 }

@@ -11,7 +11,10 @@ use super::adapters;
 use crate::{
     backend::Precision,
     error::Error,
-    format::metadata::{Metadata, Value},
+    format::{
+        integrity::{self, Expected},
+        metadata::{Metadata, Value},
+    },
     model::{EarlyStopping, GenerationDefaults},
     quant::DType,
     run::{
@@ -36,6 +39,15 @@ pub struct LoadArguments {
     autotune: Option<bool>,
     /// Of an earlier load.
     pub tuning: Option<String>,
+    integrity: Option<IntegrityArgument>,
+}
+
+/// `sha256-…` of the one file, or of files by name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum IntegrityArgument {
+    One(String),
+    Files(BTreeMap<String, String>),
 }
 
 impl LoadArguments {
@@ -60,6 +72,21 @@ impl LoadArguments {
     /// How keys and values are kept.
     pub fn kv_cache(&self) -> Result<KvCache, Error> {
         self.kv_cache.as_deref().map_or(Ok(KvCache::default()), KvCache::named)
+    }
+
+    /// The hashes that files must have.
+    pub fn integrity(&self) -> Result<Option<Expected>, Error> {
+        let parse = |text: &String| {
+            let problem = || format!("`{text}` is not sha256- and 44 characters of base64");
+            integrity::parse(text).ok_or_else(|| Error::input("integrity", problem()))
+        };
+        let named = |(name, text): (&String, &String)| Ok((name.clone(), parse(text)?));
+        self.integrity.as_ref().map_or(Ok(None), |integrity| match integrity {
+            IntegrityArgument::One(text) => Ok(Some(Expected::One(parse(text)?))),
+            IntegrityArgument::Files(files) => {
+                files.iter().map(named).collect::<Result<_, _>>().map(|files| Some(Expected::Files(files)))
+            }
+        })
     }
 
     /// The type that unquantized matrices get.

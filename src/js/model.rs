@@ -18,11 +18,13 @@ use super::{
     adapters,
     constraint::Held,
     convert::{self, GenerateArguments, LoadArguments, throw},
-    crew, source,
+    crew,
+    source::Files,
 };
 use crate::{
     backend::{Kind, Precision, cpu::team::Hire},
     error::{Error, Result},
+    format::Keeper,
     run::{self, AdapterId, Engine, Event, LoadOptions, Progress, Text},
 };
 
@@ -63,8 +65,9 @@ impl Model {
         on_progress: Function,
         signal: AbortSignal,
         hire: Function,
+        keeper: Keeper,
     ) -> Result<Model, JsValue> {
-        load(source, options, on_progress, signal, hire).await.map_err(throw)
+        load(source, options, on_progress, signal, hire, keeper).await.map_err(throw)
     }
 
     /// What a load would take on each kind of device: see `MemoryEstimate` in `www/lib/types.js`.
@@ -72,8 +75,9 @@ impl Model {
         source: JsValue,
         options: JsValue,
         signal: AbortSignal,
+        keeper: Keeper,
     ) -> Result<JsValue, JsValue> {
-        estimate(source, options, signal)
+        estimate(source, options, signal, keeper)
             .await
             .map_err(throw)
             .and_then(|estimates| convert::to_js(&estimates))
@@ -190,15 +194,18 @@ impl Model {
         name: Option<String>,
         on_progress: Function,
         signal: AbortSignal,
+        keeper: Keeper,
     ) -> Result<JsValue, JsValue> {
         let tell = told(on_progress);
         let download = {
             let tell = tell.clone();
             move |loaded, total| tell(Progress { stage: "download", loaded, total })
         };
-        let files = source::open_adapter(&source, &signal, Rc::new(download)).await.map_err(throw)?;
+        let files = Files::new(keeper, None, &signal, Rc::new(download));
+        let adapter = files.open_adapter(&source).await.map_err(throw)?;
         let mut engine = lock(&self.engine).map_err(throw)?;
-        adapters::load(&mut engine, files, name, adapters::options(signal, tell)).await.map_err(throw)
+        let options = adapters::options(signal, tell);
+        adapters::load(&mut engine, &files, adapter, name, options).await.map_err(throw)
     }
 
     /// Gives an adapter's memory back.
@@ -341,9 +348,15 @@ async fn logits(
     }
 }
 
-async fn estimate(source: JsValue, options: JsValue, signal: AbortSignal) -> Result<serde_json::Value> {
+async fn estimate(
+    source: JsValue,
+    options: JsValue,
+    signal: AbortSignal,
+    keeper: Keeper,
+) -> Result<serde_json::Value> {
     let arguments: LoadArguments = convert::arguments(options)?;
-    let checkpoint = source::open(&source, &signal, Rc::new(|_, _| ())).await?;
+    let files = Files::new(keeper, None, &signal, Rc::new(|_, _| ()));
+    let checkpoint = files.open(&source).await?;
     let options = LoadOptions {
         context_length: arguments.context_length,
         quantize: arguments.quantize()?,
@@ -378,6 +391,7 @@ async fn load(
     on_progress: Function,
     signal: AbortSignal,
     hire: Function,
+    keeper: Keeper,
 ) -> Result<Model> {
     let arguments: LoadArguments = convert::arguments(options)?;
     let prefer = arguments.prefer()?;
@@ -386,7 +400,12 @@ async fn load(
         let tell = tell.clone();
         move |loaded, total| tell(Progress { stage: "download", loaded, total })
     };
-    let checkpoint = source::open(&source, &signal, Rc::new(download)).await?;
+    let files = Files::new(keeper, arguments.integrity()?, &signal, Rc::new(download));
+    let checkpoint = files.open(&source).await?;
+    let keep = {
+        let tell = tell.clone();
+        move |loaded, total| tell(Progress { stage: "storage", loaded, total })
+    };
     let options = LoadOptions {
         prefer,
         context_length: arguments.context_length,
@@ -404,6 +423,10 @@ async fn load(
         progress: Some(tell),
         aborted: Some(Rc::new(move || signal.aborted())),
     };
-    let engine = run::load(&checkpoint, &options).await?;
+    let mut engine = run::load(&checkpoint, &options).await?;
+    if let Err(error) = files.finish(&keep).await {
+        engine.unload();
+        return Err(error);
+    }
     Ok(Model { engine: Rc::new(RefCell::new(engine)) })
 }

@@ -6,6 +6,7 @@
 
 pub mod attention;
 pub mod cache;
+pub mod checksum;
 pub mod function;
 mod lanes;
 pub mod linear;

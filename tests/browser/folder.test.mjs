@@ -215,6 +215,27 @@ test("hf: is asked for at the hub's own addresses", async () => {
   assertError(await errorOf("hf:owner"), ["InputError", /hf:owner\/name/]);
 });
 
+test("a folder that is kept is read without a connection, and what it does not have is not missed", async () => {
+  const load = (url, cache) =>
+    page.evaluate(
+      async ([source, cache]) => intab.load(source, { cache }).catch(({ name, message }) => ({ name, message })),
+      [url, cache],
+    );
+  for (const folder of ["plain", "sharded"]) {
+    const url = `${world.url}good/${folder}/`;
+    assertError(await load(url, "auto"), expected[folder]);
+    world.seen.length = 0;
+    assertError(await load(url, "only"), expected[folder]);
+    assert.deepEqual(world.seen, []);
+    await context.setOffline(true);
+    assertError(await load(url, "auto"), expected[folder]);
+    // What nobody has kept is missed.
+    assertError(await load(`${url}?other`, "auto"), ["SourceError", /connection failed/]);
+    await context.setOffline(false);
+    assertError(await load(`${url}?other`, "only"), ["SourceError", /not in this browser's storage/]);
+  }
+});
+
 test("an aborted load of a folder rejects with the signal's reason", async () => {
   const error = await page.evaluate(async (url) => {
     const controller = new AbortController();

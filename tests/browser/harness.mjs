@@ -102,6 +102,22 @@ export async function launchChromium({ webgpu = true, args = [] } = {}) {
 }
 
 /**
+ * Starts the Chromium that `CHROME` names with a profile on disk, so that what pages store outlives it.
+ * @param {string} folder of the profile; it need not exist
+ * @returns {Promise<import("playwright-core").BrowserContext>} close it when done
+ */
+export async function openProfile(folder) {
+  const executablePath = process.env.CHROME;
+  const args = [...CHROMIUM_FLAGS, ...WITH_WEBGPU];
+  const context = await chromium.launchPersistentContext(folder, { executablePath, headless: true, timeout: TIME_LIMIT_MS, args });
+  context.setDefaultTimeout(TIME_LIMIT_MS);
+  const close = () => context.close();
+  open.add(close);
+  context.on("close", () => open.delete(close));
+  return context;
+}
+
+/**
  * What went on in a page that `openPage` opened, its workers and frames included.
  * @typedef {object} Watch
  * @property {string[]} consoleErrors text and place of every `console.error`, including refusals by the

@@ -46,6 +46,15 @@ beforeEach(async () => {
         () => null,
         ({ name, message }) => ({ name, message }),
       );
+    /** Loads, unloads, and tells where the bytes came from. */
+    globalThis.visit = async (url, options) => {
+      const stages = [];
+      const onProgress = ({ stage, ...rest }) => stages.at(-1)?.stage === stage || stages.push({ stage, ...rest });
+      const model = await intab.load(url, { backend: "cpu", onProgress, ...options });
+      const { text } = await model.generate("Once", { temperature: 0, maxNewTokens: 3 }).result;
+      await model.unload();
+      return { ...model.info.storage, text, stages };
+    };
     globalThis.nameOf = async (promise) => (await errorOf(promise))?.name ?? "none";
     globalThis.read = async (generation) => {
       let text = "";

@@ -143,6 +143,22 @@ test("messages need a role; what else they have is passed on to the template", (
   refuses(() => options.checkMessages([{ role: "user", content: 5 }]), /^messages\[0\]\.content: expected a string/);
 });
 
+test("options for storage are taken where they mean something", () => {
+  const hash = `sha256-${"A".repeat(43)}=`;
+  const good = [{ cache: "auto" }, { cache: "require" }, { cache: "only" }, { cache: "off" }, { evict: "lru" }];
+  for (const fit of [...good, { integrity: hash }, { integrity: { "config.json": hash } }]) options.checkLoadOptions(fit);
+  for (const [name, not] of Object.entries({
+    cache: [true, "on", null],
+    evict: [true, "fifo"],
+    integrity: ["", hash.slice(1), hash.replace("=", ""), { "m.gguf": 5 }, [hash], 5],
+  })) {
+    for (const value of not) refuses(() => options.checkLoadOptions({ [name]: value }), new RegExp(`^${name}: expected`));
+  }
+  assert.deepEqual(options.checkEstimateOptions({ cache: "only" }), { cache: "only" });
+  refuses(() => options.checkEstimateOptions({ evict: "lru" }), /unknown name "evict"/);
+  refuses(() => options.checkAddress(5), /^url: expected a URL/);
+});
+
 test("a source is a URL, a file, files or bytes", () => {
   const file = new File(["x"], "m.gguf");
   for (const source of [new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)])

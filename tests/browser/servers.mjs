@@ -1,5 +1,6 @@
 // A server of another origin that behaves as servers in the world do, well and badly. The first part of the path
 // says how, the rest which file: `${url}cut/model.gguf?after=1000`.
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,12 +16,16 @@ const SHARED = {
 
 const PAGE = "<!doctype html><title>Sign in</title><p>Please sign in to download this file.";
 
+/** The ETag of every file. @type {WeakMap<Buffer, string>} */
+const tags = new WeakMap();
+
 /** Bytes of a slow answer sent at a time. */
 const DRIP = 1024;
 
 /**
  * One request as the server saw it.
  * @typedef {object} Seen
+ * @property {number} nth how many came before
  * @property {string} method
  * @property {string} path behaviour and file, without the query
  * @property {string | undefined} range the `Range` header
@@ -31,12 +36,14 @@ const DRIP = 1024;
 /**
  * Starts the server on a free port of 127.0.0.1. Its behaviours:
  * - `good/F`: single ranges, ETag, HEAD.
- * - `no-range/F`: always 200 and the whole file, with no word on ranges.
+ * - `no-range/F`: always 200 and the whole file, with no word on ranges; `?tag`: with its ETag.
  * - `app/F`: as `good`, but a file that it does not have is answered with 200 and an HTML page, as by the server of a
  *   single-page app. `private/F`: as `good`, but for such a file 403, as by storage that does not list its files.
  * - `missing/F`: 404 with a small HTML page. `broken/F`: 500.
  * - `html/F`: 200 and an HTML page in place of the file.
  * - `cut/F?after=N`: announces all of the answer and breaks the connection after N bytes of it (default: half).
+ * - `flaky/F`: as `good`, but every second request is answered with 503 or breaks off in the middle, in turn.
+ * - `untagged/F`: as `good`, without an ETag.
  * - `slow/F?rate=N`: as `good`, at N bytes per second (default: 64 KiB).
  * - `wrong-length/F?length=N`: the whole file under `Content-Length: N` (default: half).
  * - `wrong-total/F?total=N`: as `good`, but `Content-Range` claims N bytes in all (default: twice the length).
@@ -44,21 +51,29 @@ const DRIP = 1024;
  * - `unshared/F`: as `good`, without the headers by which another origin may read it.
  * - `redirect/F`: leads to `good/F`.
  * @param {Record<string, Uint8Array | string>} files by name
- * @returns {Promise<{url: string, origin: string, seen: Seen[], stop: () => Promise<void>}>} `url` ends in a slash
+ * @returns {Promise<{url: string, origin: string, seen: Seen[], put: (name: string, body: Uint8Array | string) => void,
+ *   stop: () => Promise<void>}>} `url` ends in a slash; `put` replaces a file
  */
 export async function startModelServer(files) {
   /** @type {Seen[]} */
   const seen = [];
-  const bodies = new Map(Object.entries(files).map(([name, body]) => [name, Buffer.from(body)]));
+  /** @type {Map<string, Buffer>} */
+  const bodies = new Map();
+  const put = (/** @type {string} */ name, /** @type {Uint8Array | string} */ body) => {
+    const bytes = Buffer.from(body);
+    tags.set(bytes, `"${createHash("sha1").update(bytes).digest("hex")}"`);
+    bodies.set(name, bytes);
+  };
+  for (const [name, body] of Object.entries(files)) put(name, body);
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     const [, behaviour, ...rest] = pathname.split("/").map(decodeURIComponent);
-    const entry = { method: request.method ?? "", path: pathname, range: request.headers.range, finished: false, ended: false };
+    const entry = { nth: seen.length, method: request.method ?? "", path: pathname, range: request.headers.range, finished: false, ended: false };
     if (entry.method !== "OPTIONS") seen.push(entry);
     response.on("finish", () => (entry.finished = true));
     response.on("close", () => (entry.ended = true));
     response.on("error", () => {}); // The client left; `finished` stays false.
-    answer({ behaviour, body: bodies.get(rest.join("/")), request, response, query: searchParams });
+    answer({ nth: entry.nth, behaviour, body: bodies.get(rest.join("/")), request, response, query: searchParams });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -67,6 +82,7 @@ export async function startModelServer(files) {
     url: `http://127.0.0.1:${port}/`,
     origin: `http://127.0.0.1:${port}`,
     seen,
+    put,
     async stop() {
       server.close();
       server.closeAllConnections();
@@ -77,13 +93,14 @@ export async function startModelServer(files) {
 
 /**
  * @param {object} exchange
+ * @param {number} exchange.nth how many requests came before
  * @param {string | undefined} exchange.behaviour
  * @param {Buffer | undefined} exchange.body
  * @param {import("node:http").IncomingMessage} exchange.request
  * @param {import("node:http").ServerResponse} exchange.response
  * @param {URLSearchParams} exchange.query
  */
-function answer({ behaviour, body, request, response, query }) {
+function answer({ nth, behaviour, body, request, response, query }) {
   const number = (name, otherwise) => (query.has(name) ? Number(query.get(name)) : otherwise);
   if (behaviour !== "unshared") setHeaders(response, SHARED);
   if (request.method === "OPTIONS") return void response.writeHead(204).end();
@@ -100,7 +117,20 @@ function answer({ behaviour, body, request, response, query }) {
     case "private":
     case "unshared":
       return void endWith(response, request, part(request, response, body));
+    case "flaky":
+      if (nth % 4 === 1) return sendPage(response, 503, request);
+      if (nth % 4 === 3) {
+        const bytes = part(request, response, body);
+        return void response.write(bytes.subarray(0, bytes.length >> 1), () => response.destroy());
+      }
+      return void endWith(response, request, part(request, response, body));
+    case "untagged": {
+      const bytes = part(request, response, body);
+      response.removeHeader("ETag");
+      return void endWith(response, request, bytes);
+    }
     case "no-range":
+      if (query.has("tag")) response.setHeader("ETag", tags.get(body) ?? "");
       response.setHeader("Content-Length", body.length);
       return void endWith(response, request, body);
     case "cut": {
@@ -148,7 +178,7 @@ function answer({ behaviour, body, request, response, query }) {
  */
 function part(request, response, body) {
   response.setHeader("Accept-Ranges", "bytes");
-  response.setHeader("ETag", `"${body.length}"`);
+  response.setHeader("ETag", tags.get(body) ?? "");
   const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? "") ?? [];
   if (!first && !last) {
     response.setHeader("Content-Length", body.length);

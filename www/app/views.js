@@ -1,7 +1,7 @@
 // The parts of the page that only show the state.
 
 import { byId, describe } from "./dom.js";
-import { count, duration, endings, errorWords, roughly, size, speed, stageWords, tokens } from "./words.js";
+import { count, duration, endings, errorWords, originWords, roughly, size, speed, stageWords, tokens } from "./words.js";
 
 /** @typedef {import("./store.js").State} State */
 
@@ -44,7 +44,7 @@ export function showModel({ model, memoryBytes }) {
   running.textContent = model ? `${model.name} on the ${backends[model.backend]}` : "";
   modelName.textContent = model ? model.name : "None loaded yet";
   backendReason.textContent = model
-    ? `Runs on: ${deviceWords(model)}. ${sentence(model.backendReason)}`
+    ? `Runs on: ${deviceWords(model)}. ${sentence(model.backendReason)} ${sentence(originWords(model.storage))}`.trim()
     : "";
   facts.hidden = model === null;
   if (!model) return;
@@ -86,6 +86,7 @@ function contextWords(held, trained) {
 
 /** @param {string} text */
 function sentence(text) {
+  if (text === "") return "";
   const capital = text.charAt(0).toUpperCase() + text.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }

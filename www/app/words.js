@@ -126,7 +126,9 @@ export const endings = {
 const stages = {
   "": "Starting",
   runtime: "Starting the engine",
+  waiting: "Waiting for another page that downloads it",
   download: "Downloading",
+  storage: "Keeping it for the next visit",
   weights: "Reading the weights",
   prepare: "Getting ready",
 };
@@ -135,6 +137,14 @@ const stages = {
 export function stageWords(stage, onGpu) {
   if (stage === "prepare" && onGpu) return "Compiling GPU programs";
   return stages[stage] ?? stage;
+}
+
+/** @param {import("../lib/intab.js").StorageInfo} storage Where a model came from; "" for files from this machine. */
+export function originWords({ storedBytes, networkBytes, kept, files }) {
+  if (files.length === 0) return "";
+  if (networkBytes === 0) return "read from this browser's storage";
+  const from = storedBytes > networkBytes ? "read from this browser's storage and the network" : "read from the network";
+  return kept ? `${from}, and kept for the next visit` : from;
 }
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });

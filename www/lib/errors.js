@@ -30,6 +30,24 @@ export class SourceError extends IntabError {
   name = "SourceError";
 }
 
+/** A file is not the one that was meant: its hash is another. Details: `source_name`, `expected`, `found`. */
+export class IntegrityError extends IntabError {
+  name = "IntegrityError";
+}
+
+/**
+ * The browser's storage does not do what was demanded of it: there is none for this page, or what is to be deleted is in use.
+ * Details: `url`, `problem`.
+ */
+export class StorageError extends IntabError {
+  name = "StorageError";
+}
+
+/** A file does not fit into the browser's storage. Details: `url`; `needed` and `available`, in bytes. */
+export class StorageFullError extends StorageError {
+  name = "StorageFullError";
+}
+
 /** An argument is outside what the function accepts. Details: `what`, `problem`. */
 export class InputError extends IntabError {
   name = "InputError";

@@ -7,7 +7,8 @@
 import { Adapter } from "./adapter.js";
 import { clientFor, liveClients } from "./client.js";
 import { Model } from "./model.js";
-import { checkEstimateOptions, checkLoadOptions, checkSource } from "./options.js";
+import { checkAddress, checkEstimateOptions, checkLoadOptions, checkSource } from "./options.js";
+import * as catalog from "./storage/catalog.js";
 
 export { droppedFiles } from "./drop.js";
 export * from "./errors.js";
@@ -31,7 +32,11 @@ export { Session } from "./session.js";
  * @typedef {import("./types.js").NamedFile} NamedFile
  * @typedef {import("./types.js").Progress} Progress
  * @typedef {import("./types.js").SessionOptions} SessionOptions
+ * @typedef {import("./types.js").CacheMode} CacheMode
  * @typedef {import("./types.js").Source} Source
+ * @typedef {import("./types.js").StorageInfo} StorageInfo
+ * @typedef {import("./types.js").StorageUsage} StorageUsage
+ * @typedef {import("./types.js").StoredFile} StoredFile
  * @typedef {import("./generation.js").Token} Token
  */
 
@@ -41,14 +46,41 @@ export { Session } from "./session.js";
  * @param {Source} source
  * @param {LoadOptions} [options]
  * @returns {Promise<Model>} Rejects with `InputError` (wrong argument), `SourceError` (not found, network), `FormatError`
- *   (not a model, or damaged), `UnsupportedError`, `NoDeviceError`, `OutOfMemoryError`, `DeviceLostError`, `DeviceError`,
+ *   (not a model, or damaged), `IntegrityError` (another file than the one meant), `StorageError` and `StorageFullError` (where
+ *   keeping is required), `UnsupportedError`, `NoDeviceError`, `OutOfMemoryError`, `DeviceLostError`, `DeviceError`,
  *   `WorkerCrashedError`, or the reason of an aborted signal. After an error the next load works as the first.
  */
 export async function load(source, options = {}) {
   const { onProgress, ...rest } = checkLoadOptions(options);
   const { client, id, reply } = await ask("load", source, rest, onProgress);
-  return new Model(client, id, reply);
+  return new Model(client, id, reply, source);
 }
+
+/** The models in the browser's storage, where `load` keeps what it fetched. All of them belong to the origin of the page. */
+export const storage = {
+  /** @returns {Promise<StoredFile[]>} What is kept, also in part; the file that was used last comes first. */
+  list: () => catalog.list(),
+
+  /**
+   * Deletes a file, or all files of a model.
+   * @param {string | URL} url As it was loaded.
+   * @returns {Promise<number>} How many files there were. Rejects with `StorageError` where a load uses one; the others are
+   *   deleted.
+   */
+  delete: async (url) => catalog.remove(checkAddress(url)),
+
+  /** @returns {Promise<number>} As `delete`, for all models. */
+  clear: () => catalog.remove(null),
+
+  /** @returns {Promise<StorageUsage>} How full it is. */
+  usage: () => catalog.usage(),
+
+  /**
+   * Asks the browser to delete nothing on its own when disks get full. It may ask the person.
+   * @returns {Promise<boolean>} Whether it promised that.
+   */
+  persist: () => catalog.persist(),
+};
 
 /**
  * Tells what a load would take, before it: of the files the headers are read and little more, where the server has ranges.

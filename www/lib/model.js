@@ -4,6 +4,7 @@ import { Adapter, namedAdapters } from "./adapter.js";
 import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
+import { exported } from "./save.js";
 import { open as openSession, restore as restoreSession } from "./session.js";
 
 /**
@@ -25,6 +26,8 @@ export class Model {
   info;
   #client;
   #id;
+  /** What `save` gives back of it; not bytes, which only the page should hold. @type {import("./types.js").Source | null} */
+  #source;
   /** @type {Promise<void> | null} */
   #unloading = null;
 
@@ -32,12 +35,14 @@ export class Model {
    * @param {Client} client
    * @param {number} id
    * @param {ModelInfo} info
+   * @param {import("./types.js").Source} source
    * @hideconstructor
    */
-  constructor(client, id, info) {
+  constructor(client, id, info, source) {
     this.#client = client;
     this.#id = id;
     this.info = info;
+    this.#source = source instanceof ArrayBuffer || source instanceof Uint8Array ? null : source;
   }
 
   /**
@@ -252,6 +257,16 @@ export class Model {
    */
   async memory() {
     return this.#call("memory", {}).reply;
+  }
+
+  /**
+   * The model's files as they are, for a download or another `load`, which takes the array. They come from storage where
+   * they are kept, and are then read only when they are used; else from where they lie.
+   * @returns {Promise<import("./types.js").NamedFile[]>} Paths are relative to the folder. Rejects with `SourceError` where
+   *   a file cannot be fetched, and with `InputError` for a model that was loaded from bytes, which the page has.
+   */
+  save() {
+    return exported(this.#source, this.info.storage.files);
   }
 
   /**

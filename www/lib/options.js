@@ -95,6 +95,16 @@ function biases(nVocab) {
 
 const precision = oneOf(["exact", "fast"]);
 
+const SHA_256 = /^sha256-[A-Za-z0-9+/]{43}=$/;
+
+/** @type {Check} */
+const integrity = (value) => {
+  const isHash = (/** @type {unknown} */ text) => typeof text === "string" && SHA_256.test(text);
+  const fits = isHash(value) || (isPlainObject(value) && Object.values(value).every(isHash));
+  const expected = 'expected "sha256-" and 44 characters of base64, or an object with such for files by their names';
+  return fits ? { value } : { expected };
+};
+
 const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
 const MAX_LOGPROBS = 20;
@@ -112,6 +122,9 @@ const loadChecks = {
   defaultLimits: boolean,
   threads: number(1, MAX_THREADS, { integer: true }),
   autotune: boolean,
+  cache: oneOf(["auto", "require", "only", "off"]),
+  evict: oneOf(["lru"]),
+  integrity,
   onProgress: callback,
   signal,
   workerUrl: url,
@@ -120,6 +133,9 @@ const loadChecks = {
   grammarGlueUrl: url,
   grammarWasmUrl: url,
 };
+
+const { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = loadChecks;
+const urls = { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
 
 /** @type {Record<string, Check>} */
 const samplingChecks = {
@@ -164,9 +180,8 @@ export function checkLoadOptions(options) {
  * @returns {import("./types.js").EstimateOptions}
  */
 export function checkEstimateOptions(options) {
-  const { contextLength, quantize, kvCache, signal, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = loadChecks;
-  const urls = { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
-  return check("estimate", options, { contextLength, quantize, kvCache, signal, ...urls });
+  const { contextLength, quantize, kvCache, cache, signal } = loadChecks;
+  return check("estimate", options, { contextLength, quantize, kvCache, cache, signal, ...urls });
 }
 
 /**
@@ -398,6 +413,16 @@ export function checkMessages(messages) {
     if (!isContent) throw input(`${what}.content`, "expected a string, or an array of parts", content);
     return { ...message, role: checkText(`${what}.role`, message.role), content: content ?? null };
   });
+}
+
+/**
+ * @param {unknown} value The address of a file or of a model, as for `load`.
+ * @returns {string}
+ */
+export function checkAddress(value) {
+  const outcome = url(value);
+  if ("expected" in outcome) throw input("url", outcome.expected, value);
+  return outcome.value;
 }
 
 /**

@@ -29,9 +29,23 @@
  * @typedef {object} Progress
  * @property {string} stage What is being done, in one or two words: `"runtime"` while the worker and the WebAssembly
  *   module start, `"weights"` while they go from their source to the device, `"prepare"` while the device gets ready.
- *   Where a server has no byte ranges, the whole file comes first: `"download"`.
+ *   Where a server has no byte ranges, the whole file comes first: `"download"`. `"waiting"`: another page downloads the same
+ *   model, which this load then reads from storage. `"storage"`: before a file is fetched to be kept, how much of it is kept
+ *   already; at the end, what the model itself does not need of it is fetched too.
  * @property {number} loaded Bytes done of this stage; steps where it is `"prepare"`.
  * @property {number} total How many there are; 0 while unknown.
+ * @property {number} [needed] Before a file is fetched to be kept: bytes of storage that it takes besides what it has.
+ * @property {number} [available] Then: bytes of storage that are free.
+ */
+
+/**
+ * What a load does with the browser's storage, where its source is a URL:
+ * - `"auto"`: what is kept is read from there, if the server says that it did not change or cannot be asked; the rest is kept
+ *   while it is read, if there is room. How that went is in `ModelInfo.storage`.
+ * - `"require"`: the same, but where a file cannot be kept the load fails before it is downloaded.
+ * - `"only"`: nothing is requested; a file that is not kept as a whole is an error.
+ * - `"off"`: nothing is read from there, and nothing kept.
+ * @typedef {"auto" | "require" | "only" | "off"} CacheMode
  */
 
 /** @typedef {"q8_0" | "q4_0" | "q4_k"} Quantize */
@@ -52,6 +66,12 @@
  *   elsewhere. Default false.
  * @property {boolean} [autotune] Whether a GPU is first measured, for a second or less, to find how it works best. What was found
  *   is kept in the browser's storage and used from then on. Default: where it is a real one.
+ * @property {CacheMode} [cache] What is done with the browser's storage. Default `"auto"`.
+ * @property {"lru"} [evict] Delete from storage what is needed to keep this model, those models first that were not used for
+ *   the longest time. Default: nothing is ever deleted for another model.
+ * @property {string | Record<string, string>} [integrity] `"sha256-"` and the base64 of the hash that the file must have; of
+ *   several files, an object with such for each, by the end of its name, as `"config.json"`. Another file is an
+ *   `IntegrityError` when it has been read, and is not kept. The default is not to look.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
  * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page; from there
@@ -64,8 +84,46 @@
  */
 
 /**
- * The options of a load that change how much memory it takes, and `signal` and the URLs as there.
- * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "signal" | "workerUrl" | "glueUrl" | "wasmUrl" |
+ * Where the files of a load came from, and what the browser's storage keeps of them. For files and bytes that a page has, it
+ * tells of nothing kept.
+ * @typedef {object} StorageInfo
+ * @property {"opfs" | "cache" | null} place The origin private file system; where there is none the Cache API; or neither.
+ * @property {boolean} kept Whether all files are kept now, each of them whole.
+ * @property {string} reason Why they are or are not, as a part of a sentence.
+ * @property {number} storedBytes Bytes that were read from storage.
+ * @property {number} networkBytes Bytes that were fetched, but for answers of no more than a byte.
+ * @property {number} readMs Milliseconds that reading and checking `storedBytes` took.
+ * @property {{url: string, bytes: number, kept: boolean}[]} files
+ */
+
+/**
+ * A file in the browser's storage.
+ * @typedef {object} StoredFile
+ * @property {string} url
+ * @property {string} model The URL of the model that it was loaded for.
+ * @property {number} bytes Its length.
+ * @property {number} storedBytes How many of them are there.
+ * @property {boolean} complete Whether all are.
+ * @property {string | null} etag As its server named this state of it.
+ * @property {Date} created
+ * @property {Date} used When it was last read.
+ */
+
+/**
+ * The browser's storage.
+ * @typedef {object} StorageUsage
+ * @property {"opfs" | "cache" | null} place As in `StorageInfo`.
+ * @property {number} models Bytes of models in it.
+ * @property {number | null} used Bytes of all that this origin has in it, as the browser counts; null where it does not tell.
+ * @property {number | null} quota Bytes that this origin may have.
+ * @property {number | null} available Bytes that are free.
+ * @property {boolean} persisted Whether the browser promised to delete nothing on its own.
+ */
+
+/**
+ * The options of a load that change how much memory it takes, how its storage is read (nothing is kept for it), and `signal`
+ * and the URLs as there.
+ * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "cache" | "signal" | "workerUrl" | "glueUrl" | "wasmUrl" |
  *   "grammarGlueUrl" | "grammarWasmUrl">} EstimateOptions
  */
 
@@ -110,6 +168,7 @@
  * @property {boolean} hasChatTemplate Whether `chat` and `chatPrompt` work.
  * @property {Record<string, unknown>} metadata The file's own metadata.
  * @property {string | null} license As the file names it.
+ * @property {StorageInfo} storage Where its files came from, and whether they are kept.
  */
 
 /**

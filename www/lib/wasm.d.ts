@@ -1,6 +1,7 @@
 // What the worker uses of `pkg/intab.js`, the module that wasm-bindgen makes from `src/js`.
 
 import type { Crew } from "./crew.js";
+import type { Keeper } from "./storage/keeper.js";
 import type {
   AdapterInfo,
   Backend,
@@ -38,18 +39,21 @@ export class Model {
       autotune?: boolean;
       /** `ModelInfo.tuning` of an earlier load. */
       tuning?: string;
+      integrity?: string | Record<string, string>;
     },
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
     hire: (n: number) => Promise<Crew>,
+    keeper: Keeper,
   ): Promise<Model>;
   /** What a load would take on each kind of device. */
   static estimate(
     source: WireSource,
     options: { contextLength?: number; quantize?: Quantize; kvCache?: "f32" | "f16" | "q8_0" },
     signal: AbortSignal,
+    keeper: Keeper,
   ): Promise<{ cpu: MemoryEstimate; gpu: MemoryEstimate }>;
-  info(): ModelInfo;
+  info(): Omit<ModelInfo, "storage">;
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Uint32Array;
   detokenize(ids: Uint32Array, skipSpecial: boolean): string;
   piece(id: number): string;
@@ -69,6 +73,7 @@ export class Model {
     name: string | undefined,
     onProgress: (stage: string, loaded: number, total: number) => void,
     signal: AbortSignal,
+    keeper: Keeper,
   ): Promise<AdapterInfo & { id: number }>;
   unloadAdapter(id: number): void;
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;

@@ -6,6 +6,7 @@ import { InputError, UnloadedError } from "./errors.js";
 import { GrammarModule } from "./grammar.js";
 import { Lane } from "./lane.js";
 import { conversationPrompt, textPrompt } from "./prompts.js";
+import { Keeper } from "./storage/keeper.js";
 import { askForSubgroups } from "./subgroups.js";
 import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
@@ -48,6 +49,9 @@ const loadedAdapters = new Map();
 /** Requests that have not been answered. @type {Map<number, AbortController>} */
 const running = new Map();
 
+/** Errors that say that a file is not what it should be. */
+const DAMAGE = ["FormatError", "IntegrityError"];
+
 /** Looks whether a model that a job waits for is free, in ms. */
 const PAUSE = 4;
 
@@ -68,15 +72,18 @@ function nextTask() {
 
 /** @type {Record<string, (args: any, call: Call, id: number) => Promise<unknown>>} */
 const operations = {
-  async load({ source, options }, { signal, emit }, id) {
+  async load({ source, options: { cache = "auto", evict, ...options } }, { signal, emit }, id) {
     emit({ stage: "runtime", loaded: 0, total: 0 });
     const { Model } = await runtime;
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
     const cores = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
     const tuning = options.autotune === false ? undefined : await keptTuning();
-    const wasm = await Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire);
-    const info = wasm.info();
+    const keeper = new Keeper({ model: addressOf(source), cache, evict, signal, emit });
+    const wasm = await keeping(keeper, () =>
+      Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire, keeper),
+    );
+    const info = { ...wasm.info(), storage: keeper.report() };
     if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
     if (signal.aborted) {
       destroy(wasm);
@@ -86,9 +93,10 @@ const operations = {
     return info;
   },
 
-  async estimate({ source, options }, { signal }) {
+  async estimate({ source, options: { cache = "auto", ...options } }, { signal, emit }) {
     const { Model } = await runtime;
-    return Model.estimate(source, options, signal);
+    const keeper = new Keeper({ model: addressOf(source), cache, readOnly: true, signal, emit });
+    return keeping(keeper, () => Model.estimate(source, options, signal, keeper));
   },
 
   async unload({ model }) {
@@ -159,7 +167,9 @@ const operations = {
     const { wasm, lane } = find(model);
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
-    const info = await lane.run(() => wasm.loadAdapter(source, name, onProgress, signal), signal);
+    const keeper = new Keeper({ model: addressOf(source), cache: "auto", signal, emit });
+    const load = () => keeping(keeper, () => wasm.loadAdapter(source, name, onProgress, signal, keeper));
+    const info = await lane.run(load, signal);
     loadedAdapters.set(id, { model, adapter: info.id });
     return info;
   },
@@ -192,6 +202,33 @@ const operations = {
     return { wasmBytes: wasmBytes + others, ...rest };
   },
 };
+
+/**
+ * Reads a model, with what the browser's storage keeps of its files.
+ * @template T
+ * @param {Keeper} keeper
+ * @param {() => Promise<T>} read
+ * @returns {Promise<T>}
+ */
+async function keeping(keeper, read) {
+  /** @type {"all" | "begun" | "none"} */
+  let drop = "none";
+  try {
+    return await read();
+  } catch (error) {
+    if (isTrap(error)) throw error;
+    const name = error instanceof Error ? error.name : "";
+    drop = DAMAGE.includes(name) ? "all" : name === "UnsupportedError" ? "begun" : "none";
+    throw keeper.failure ?? error;
+  } finally {
+    await keeper.end(drop);
+  }
+}
+
+/** @param {import("./types.js").WireSource} source */
+function addressOf(source) {
+  return typeof source === "string" ? source : "";
+}
 
 /**
  * Helpers for a model that the CPU will run.

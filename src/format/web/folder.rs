@@ -2,29 +2,26 @@
 
 use std::rc::Rc;
 
-use web_sys::AbortSignal;
-
-use super::{HttpSource, fetch::Request};
+use super::Web;
 use crate::{
     error::Result,
     format::{FolderAddress, LocalFuture, Place, Source, folder::holds_weights},
 };
 
 /// A folder whose files are fetched by name.
-pub struct HttpFolder {
+pub struct HttpFolder<'a> {
     address: FolderAddress,
-    signal: Option<AbortSignal>,
-    progress: Rc<dyn Fn(u64, u64)>,
+    web: &'a Web,
 }
 
-impl HttpFolder {
-    /// See [`HttpSource::open`] for `signal` and `progress`, which is told of files with weights alone.
-    pub fn new(address: FolderAddress, signal: Option<AbortSignal>, progress: Rc<dyn Fn(u64, u64)>) -> Self {
-        HttpFolder { address, signal, progress }
+impl<'a> HttpFolder<'a> {
+    /// The folder at an address, whose files `web` opens.
+    pub fn new(address: FolderAddress, web: &'a Web) -> Self {
+        HttpFolder { address, web }
     }
 }
 
-impl Place for HttpFolder {
+impl Place for HttpFolder<'_> {
     fn title(&self) -> String {
         self.address.title.clone()
     }
@@ -36,15 +33,17 @@ impl Place for HttpFolder {
     fn open<'a>(&'a self, path: &'a str) -> LocalFuture<'a, Result<Option<Rc<dyn Source>>>> {
         Box::pin(async move {
             let url = self.address.file(path);
-            let progress = if holds_weights(path) { self.progress.clone() } else { Rc::new(|_, _| {}) };
-            HttpSource::open_if_there(&url, self.signal.clone(), progress).await
+            self.web.open_if_there(&url, holds_weights(path)).await
         })
     }
 
     fn has<'a>(&'a self, path: &'a str) -> LocalFuture<'a, Result<bool>> {
         Box::pin(async move {
+            if !self.web.may_ask() {
+                return Ok(false);
+            }
             let url = self.address.file(path);
-            let head = Request { name: &url, signal: self.signal.as_ref() }.head().await?;
+            let head = self.web.request(&url).head().await?;
             // Whoever does not answer this kind of request does not say that the file is there.
             Ok((200..300).contains(&head.status) && !head.is_absent())
         })
