@@ -102,12 +102,11 @@ async function* added(steps, echo) {
  * @returns {AsyncGenerator<import("./sse.js").ServerEvent, void, void>}
  */
 async function* chunks(steps, about, n, withUsage) {
-  const usage = withUsage ? { usage: null } : {};
   const summaries = [];
   for await (const { index, text, logprobs, summary } of steps) {
     if (summary) summaries.push(summary);
     const choice = { index, text, logprobs, finish_reason: summary?.finish ?? null };
-    yield { data: { ...about, choices: [choice], ...usage } };
+    yield { data: { ...about, choices: [choice] } };
   }
   if (withUsage) yield { data: { ...about, choices: [], usage: usageOf(summaries, n) } };
   yield { data: "[DONE]" };

@@ -47,7 +47,7 @@ function argumentsAfter(prefix) {
 }
 
 /** The first whose sign is found is taken. @type {readonly Family[]} */
-const families = [
+export const families = [
   {
     name: "harmony",
     sign: /<\|channel\|>|<\|start\|>assistant/,
