@@ -22,8 +22,9 @@ export const plainTemplate = (messages, { add_generation_prompt: begins = true }
  * @param {number[]} [how.lengths] How many letters a token of an answer has, over and over.
  * @param {object} [how.info]
  * @param {number} [how.delay] Milliseconds for a token.
+ * @param {{after: number, error: Error}} [how.fails] What a generation throws after so many tokens.
  */
-export function fakeModel({ template = plainTemplate, special = [], answer = () => "Hello!", lengths = [1, 3, 2], info = {}, delay = 0 } = {}) {
+export function fakeModel({ template = plainTemplate, special = [], answer = () => "Hello!", lengths = [1, 3, 2], info = {}, delay = 0, fails } = {}) {
   /** Every call of `generate`. @type {{prompt: string, options: Record<string, any>}[]} */
   const calls = [];
   /** What happened, in order. @type {string[]} */
@@ -109,6 +110,7 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
             for (const token of tokens) {
               await new Promise((next) => setTimeout(next, delay));
               options.signal?.throwIfAborted();
+              if (made === fails?.after) throw fails.error;
               made += 1;
               yield token;
             }

@@ -382,7 +382,7 @@ test("errors of the engine have OpenAI's shape and a fitting status", async () =
   const errors = [
     [new ContextFullError("full", {}), 400, "messages", "context_length_exceeded"],
     [new InputError("bad", { what: "topK" }), 400, "top_k", "invalid_value"],
-    [new UnsupportedError("no", { what: "constraint" }), 400, "constraint", "unsupported_value"],
+    [new UnsupportedError("no", { what: "constraint.jsonSchema" }), 400, "response_format", "unsupported_value"],
     [new OutOfMemoryError("no memory"), 503, null, "out_of_memory"],
     [new UnloadedError("gone"), 503, null, "model_unavailable"],
     [new Error("bug"), 500, null, null],
@@ -392,9 +392,13 @@ test("errors of the engine have OpenAI's shape and a fitting status", async () =
     const { handler } = serving({ answer });
     const { status: got, body } = await ask(handler, "chat/completions", { model: "m", messages });
     assert.deepEqual([got, body.error.param, body.error.code, body.error.message], [status, param, code, error.message]);
-    // In a stream the head is sent before the model begins.
-    const { status: sent, body: events } = await ask(handler, "chat/completions", { model: "m", messages, stream: true });
+    // Nor does a stream begin that has nothing to say.
+    for (const [path, base] of ENDPOINTS) assert.equal((await ask(handler, path, { model: "m", ...base, stream: true })).status, status);
+    const late = serving({ answer: () => "Hello!", fails: { after: 2, error } });
+    const { status: sent, body: events } = await ask(late.handler, "chat/completions", { model: "m", messages, stream: true });
     assert.deepEqual([sent, events.at(-1).error.code], [200, code]);
+    const { body: told } = await ask(late.handler, "responses", { model: "m", input: "Hi", stream: true });
+    assert.deepEqual([told.at(-1).type, told.at(-1).response.error.message], ["response.failed", error.message]);
   }
   const template = () => { throw new TemplateError("roles must alternate"); };
   const refused = await errorOf("chat/completions", { messages, stream: true }, { template });

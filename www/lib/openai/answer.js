@@ -14,13 +14,17 @@
  * @property {number} reasoningTokens Of the completion's.
  */
 
-/** What was added to an answer: parts, and the tokens with their probabilities where these were asked for. @typedef {{parts: Part[], tokens: ScoredToken[]}} Step */
+/**
+ * What was added to an answer: parts, and the tokens with their probabilities where these were asked for.
+ * @typedef {{parts: Part[], tokens: ScoredToken[]}} Step
+ */
 
 /**
  * @param {import("./models.js").ServedModel} model
  * @param {import("./prompt.js").Prompt} prompt
  * @param {Record<string, any>} options For `generate`.
- * @returns {AsyncGenerator<Step, Summary, void>} Leaving it ends the generation.
+ * @returns {AsyncGenerator<{step?: Step, summary?: Summary}, void, void>} Steps, and last the summary. Leaving it ends the
+ *   generation.
  */
 export async function* answer(model, prompt, options) {
   const reader = prompt.reader();
@@ -28,11 +32,12 @@ export async function* answer(model, prompt, options) {
   let reasoningTokens = 0;
   const step = (/** @type {Part[]} */ parts, /** @type {ScoredToken[]} */ tokens = []) => {
     for (const { type } of parts) if (type === "call") calls += 1;
-    return { parts, tokens };
+    return { step: { parts, tokens } };
   };
   const stop = [...(options.stop ?? []), ...prompt.stop];
   const generation = model.generate(prompt.ids, { ...options, stop, ...(prompt.constraint ? { constraint: prompt.constraint } : {}) });
-  yield step(prompt.seen === "" ? [] : reader.push(prompt.seen));
+  const begun = prompt.seen === "" ? [] : reader.push(prompt.seen);
+  if (begun.length > 0) yield step(begun);
   for await (const token of generation.tokens()) {
     if (token.id !== null && reader.thinking) reasoningTokens += 1;
     const text = (token.id === null ? undefined : prompt.tags.get(token.id)) ?? token.text;
@@ -46,12 +51,14 @@ export async function* answer(model, prompt, options) {
   if (rest.length > 0) yield step(rest);
   const { finishReason, usage } = await generation.result;
   const isCut = !reader.over && (finishReason === "length" || finishReason === "context");
-  return {
-    finish: isCut ? "length" : calls > 0 ? "tool_calls" : "stop",
-    promptTokens: usage.promptTokens,
-    cachedTokens: usage.cachedTokens,
-    completionTokens: usage.completionTokens,
-    reasoningTokens,
+  yield {
+    summary: {
+      finish: isCut ? "length" : calls > 0 ? "tool_calls" : "stop",
+      promptTokens: usage.promptTokens,
+      cachedTokens: usage.cachedTokens,
+      completionTokens: usage.completionTokens,
+      reasoningTokens,
+    },
   };
 }
 

@@ -63,7 +63,8 @@ export async function chatCompletions(exchange) {
   };
   if (given.stream_options && !given.stream) throw invalid("stream_options", "it is only allowed with stream: true");
   const n = given.n ?? 1;
-  const wanted = { model, input: "messages", n, options };
+  const constraint = chat.tools.tools.length > 0 ? "tools" : "response_format";
+  const wanted = { model, input: "messages", constraint, n, options };
   const run = await generate(exchange, wanted, async (served) => [await chatPrompt(served, chat)]);
   const [{ shortIds }] = run.prompts;
   const about = {

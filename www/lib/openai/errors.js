@@ -69,13 +69,15 @@ export function isGone(error) {
  * An error of the engine as the API tells it.
  * @param {unknown} error
  * @param {string} [input] The parameter that the prompt was made of.
+ * @param {string} [constraint] The one that says what form an answer has to have.
  * @returns {ApiError}
  */
-export function asApiError(error, input = "messages") {
+export function asApiError(error, input = "messages", constraint = "response_format") {
   if (error instanceof ApiError) return error;
   if (!(error instanceof Error)) return new ApiError(500, String(error));
   const what = error instanceof IntabError ? error.details.what : undefined;
-  const named = typeof what === "string" ? (PARAMS[what] ?? what) : null;
+  const isConstraint = typeof what === "string" && /^constraint\b/.test(what);
+  const named = isConstraint ? constraint : typeof what === "string" ? (PARAMS[what] ?? what) : null;
   switch (error.name) {
     case "ContextFullError":
       return new ApiError(400, error.message, { param: input, code: "context_length_exceeded" });

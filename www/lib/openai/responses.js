@@ -71,7 +71,8 @@ export async function responses(exchange) {
     effort: given.reasoning?.effort,
   };
   const options = { ...samplingOptions(given), ...(withLogprobs ? { logprobs: given.top_logprobs ?? 0 } : {}) };
-  const wanted = { model, input: "input", n: 1, options };
+  const constraint = chat.tools.tools.length > 0 ? "tools" : "text.format";
+  const wanted = { model, input: "input", constraint, n: 1, options };
   const run = await generate(exchange, wanted, async (served) => [await chatPrompt(served, chat)]);
   const output = new Output({ shortIds: run.prompts[0].shortIds, withLogprobs });
   const response = begun(exchange.body, given);

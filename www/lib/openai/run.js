@@ -41,29 +41,41 @@ export async function withModel({ models, request }, id, input, job) {
 /**
  * What an error of a model's call is to be thrown as; the caller's own abort as it is.
  * @param {unknown} error
- * @param {{models: import("./models.js").Models, id: string, input: string, request: AbortController}} where
+ * @param {{models: import("./models.js").Models, id: string, input: string, constraint?: string, request: AbortController}} where
  */
-function told(error, { models, id, input, request }) {
+function told(error, { models, id, input, constraint, request }) {
   if (request.signal.aborted) return request.signal.reason;
   models.failed(id, error);
-  return asApiError(error, input);
+  return asApiError(error, input, constraint);
 }
 
-/** A step of one of several answers. @typedef {{index: number, step?: import("./answer.js").Step, summary?: import("./answer.js").Summary}} ChoiceStep */
+/**
+ * A step of one of several answers, or its end.
+ * @typedef {{index: number, step?: import("./answer.js").Step, summary?: import("./answer.js").Summary}} ChoiceStep
+ */
 
 /**
- * Makes the answers of a request one after another, when its turn comes. Prompts are made at once, so that what is wrong with
- * them is told before an answer begins.
+ * @typedef {object} Wanted
+ * @property {string} model
+ * @property {string} input The parameter that prompts come from.
+ * @property {string} [constraint] The one that what holds an answer comes from.
+ * @property {number} n Answers to each prompt.
+ * @property {Record<string, any>} options
+ */
+
+/**
+ * Makes the answers of a request one after another, when its turn comes. Resolves when the first has begun, so that what is
+ * wrong before that is told instead of an answer.
  * @param {Exchange} exchange
- * @param {{model: string, input: string, n: number, options: Record<string, any>}} wanted `n` answers to each prompt.
+ * @param {Wanted} wanted
  * @param {(model: ServedModel) => Promise<import("./prompt.js").Prompt[]>} makePrompts
  * @returns {Promise<{model: ServedModel, prompts: import("./prompt.js").Prompt[], steps: AsyncGenerator<ChoiceStep, void, void>}>}
  *   `steps` has to be read to its end, or left.
  */
-export async function generate({ models, request }, { model: id, input, n, options }, makePrompts) {
+export async function generate({ models, request }, { model: id, input, constraint, n, options }, makePrompts) {
   const model = await models.get(id);
   const { ready, leave } = enter(model);
-  const where = { models, id, input, request };
+  const where = { models, id, input, constraint, request };
   /** @type {import("./prompt.js").Prompt[]} */
   let prompts;
   try {
@@ -80,10 +92,7 @@ export async function generate({ models, request }, { model: id, input, n, optio
         for (let choice = 0; choice < n; choice += 1) {
           const index = at * n + choice;
           const given = { ...optionsOf(options, index), signal: request.signal };
-          const running = answer(model, prompt, given);
-          let next = await running.next();
-          for (; !next.done; next = await running.next()) yield { index, step: next.value };
-          yield { index, summary: next.value };
+          for await (const added of answer(model, prompt, given)) yield { index, ...added };
         }
       }
     } catch (error) {
@@ -92,7 +101,17 @@ export async function generate({ models, request }, { model: id, input, n, optio
       leave();
     }
   }
-  return { model, prompts, steps: steps() };
+  const rest = steps();
+  const first = await rest.next();
+  async function* all() {
+    try {
+      if (!first.done) yield first.value;
+      yield* rest;
+    } finally {
+      await rest.return();
+    }
+  }
+  return { model, prompts, steps: all() };
 }
 
 /** @param {unknown} body @param {Record<string, string>} headers */
