@@ -24,14 +24,22 @@ export const plainTemplate = (messages, { add_generation_prompt: begins = true }
  * @param {number} [how.delay] Milliseconds for a token.
  * @param {{after: number, error: Error}} [how.fails] What a generation throws after so many tokens.
  */
-export function fakeModel({ template = plainTemplate, special = [], answer = () => "Hello!", lengths = [1, 3, 2], info = {}, delay = 0, fails } = {}) {
+export function fakeModel({
+  template = plainTemplate,
+  special = [],
+  answer = () => "Hello!",
+  lengths = [1, 3, 2],
+  info = {},
+  delay = 0,
+  fails,
+} = {}) {
   /** Every call of `generate`. @type {{prompt: string, options: Record<string, any>}[]} */
   const calls = [];
   /** What happened, in order. @type {string[]} */
   const log = [];
   const read = (/** @type {string} */ text, parseSpecial = false) => {
     const ids = [];
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const tag = parseSpecial ? special.findIndex((tag) => text.startsWith(tag, at)) : -1;
       const letter = String.fromCodePoint(/** @type {number} */ (text.codePointAt(at)));
       ids.push(tag >= 0 ? FIRST_SPECIAL + tag : /** @type {number} */ (letter.codePointAt(0)));
@@ -40,7 +48,9 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
     return Uint32Array.from(ids);
   };
   const write = (/** @type {Iterable<number>} */ ids, skipSpecial = true) =>
-    [...ids].map((id) => (id < FIRST_SPECIAL ? String.fromCodePoint(id) : skipSpecial ? "" : special[id - FIRST_SPECIAL])).join("");
+    [...ids]
+      .map((id) => (id < FIRST_SPECIAL ? String.fromCodePoint(id) : skipSpecial ? "" : special[id - FIRST_SPECIAL]))
+      .join("");
   const vector = (/** @type {string} */ text, n = 4) => {
     const sums = new Float32Array(n);
     for (const [at, id] of [...read(text)].entries()) sums[(at + id) % n] += 1;
@@ -52,8 +62,14 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
     calls,
     log,
     info: {
-      name: "fake", backend: "cpu", task: "generate", nVocab: FIRST_SPECIAL + special.length, contextLength: 4096, nEmbd: 4,
-      hasChatTemplate: template !== null, ...info,
+      name: "fake",
+      backend: "cpu",
+      task: "generate",
+      nVocab: FIRST_SPECIAL + special.length,
+      contextLength: 4096,
+      nEmbd: 4,
+      hasChatTemplate: template !== null,
+      ...info,
     },
     async chatPrompt(messages, variables = {}) {
       if (!template) throw new TemplateError("there is no chat template");
@@ -69,7 +85,10 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
       return texts.map((text) => vector(text, dimensions));
     },
     async score(query, texts) {
-      return Float32Array.from(texts, (text) => 4 * vector(query).reduce((sum, x, at) => sum + x * vector(text)[at], 0) - 2);
+      return Float32Array.from(
+        texts,
+        (text) => 4 * vector(query).reduce((sum, x, at) => sum + x * vector(text)[at], 0) - 2,
+      );
     },
     generate(ids, options = {}) {
       const prompt = write(ids, false);
@@ -87,7 +106,9 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
         const length = tag >= 0 ? special[tag].length : Math.min(lengths[tokens.length % lengths.length], ...next);
         const text = rest.slice(0, length);
         const scored = options.logprobs === undefined ? {} : score(text, options.logprobs);
-        tokens.push(tag >= 0 ? { id: FIRST_SPECIAL + tag, text: "", ...scored } : { id: text.charCodeAt(0), text, ...scored });
+        tokens.push(
+          tag >= 0 ? { id: FIRST_SPECIAL + tag, text: "", ...scored } : { id: text.charCodeAt(0), text, ...scored },
+        );
         rest = rest.slice(length);
       }
       if (options.maxNewTokens !== undefined && tokens.length > options.maxNewTokens) {
@@ -99,7 +120,12 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
       /** @type {(result: any) => void} */
       let resolve;
       const result = new Promise((done) => (resolve = done));
-      const usage = () => ({ promptTokens: ids.length, cachedTokens: 1, completionTokens: made, totalTokens: ids.length + made });
+      const usage = () => ({
+        promptTokens: ids.length,
+        cachedTokens: 1,
+        completionTokens: made,
+        totalTokens: ids.length + made,
+      });
       const end = (reason) => resolve({ finishReason: reason, usage: usage() });
       return {
         result,
@@ -132,29 +158,10 @@ export function fakeModel({ template = plainTemplate, special = [], answer = () 
 
 /** Numbers that a test can tell apart. @param {string} text @param {number} count */
 function score(text, count) {
-  const top = Array.from({ length: count }, (_, at) => ({ id: at, text: at === 0 ? text : `${text}${at}`, logprob: -0.25 - at }));
+  const top = Array.from({ length: count }, (_, at) => ({
+    id: at,
+    text: at === 0 ? text : `${text}${at}`,
+    logprob: -0.25 - at,
+  }));
   return { logprob: -0.25, top };
-}
-
-/**
- * A handler's answer to a body.
- * @param {(input: string, init: RequestInit) => Promise<Response>} handler
- * @param {string} path
- * @param {any} [body]
- */
-export async function ask(handler, path, body) {
-  const init = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
-  const response = await handler(`http://intab/v1/${path}`, init);
-  const text = await response.text();
-  const isStream = response.headers.get("Content-Type") === "text/event-stream";
-  return { status: response.status, headers: response.headers, body: isStream ? events(text) : JSON.parse(text) };
-}
-
-/** @param {string} text @returns {any[]} The data of each event. */
-function events(text) {
-  const blocks = text.split("\n\n").filter((block) => block !== "");
-  return blocks.map((block) => {
-    const data = /^data: (.*)$/m.exec(block)?.[1] ?? "";
-    return data === "[DONE]" ? data : JSON.parse(data);
-  });
 }

@@ -1,4 +1,4 @@
-// The official openai client and the Vercel AI SDK, unmodified, over models in the page.
+// The official openai client, unmodified, over models in the page.
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { pauseAfterEachToken, runFirstInWorker } from "./harness.mjs";
@@ -22,11 +22,23 @@ test("the openai client: models, a chat, and its stream, which come to the same 
     const { data: whole, response } = await client.chat.completions.create(given).withResponse();
     const parts = [];
     let streamedUsage;
-    for await (const chunk of await client.chat.completions.create({ ...given, stream: true, stream_options: { include_usage: true } })) {
+    for await (const chunk of await client.chat.completions.create({
+      ...given,
+      stream: true,
+      stream_options: { include_usage: true },
+    })) {
       parts.push(chunk.choices[0]?.delta.content ?? "");
       streamedUsage = chunk.usage ?? streamedUsage;
     }
-    return { ids, model, whole: whole.choices[0], parts, usage: whole.usage, streamedUsage, served: response.headers.get("X-Intab-Served-By") };
+    return {
+      ids,
+      model,
+      whole: whole.choices[0],
+      parts,
+      usage: whole.usage,
+      streamedUsage,
+      served: response.headers.get("X-Intab-Served-By"),
+    };
   });
   assert.deepEqual([ids, model, served], [["stories"], "model", "device"]);
   assert.ok(whole.message.content.length > 20, whole.message.content);
@@ -52,11 +64,19 @@ test("the openai client: completions, and what their options change", async () =
   const said = await page.evaluate(async () => {
     const client = openaiFor(stories());
     const prompt = "Once upon a time";
-    const write = async (more) => (await client.completions.create({ model: "stories", prompt, temperature: 0, max_tokens: 24, ...more })).choices;
+    const write = async (more) =>
+      (await client.completions.create({ model: "stories", prompt, temperature: 0, max_tokens: 24, ...more })).choices;
     const [plain] = await write({});
     const word = plain.text.trim().split(" ")[3];
     let streamed = "";
-    for await (const { choices } of await client.completions.create({ model: "stories", prompt, temperature: 0, max_tokens: 24, stream: true })) streamed += choices[0].text;
+    for await (const { choices } of await client.completions.create({
+      model: "stories",
+      prompt,
+      temperature: 0,
+      max_tokens: 24,
+      stream: true,
+    }))
+      streamed += choices[0].text;
     return {
       plain,
       word,
@@ -87,17 +107,26 @@ test("the openai client: completions, and what their options change", async () =
   assert.notEqual(said.choices[0], said.choices[1]);
   assert.deepEqual(said.again, said.choices);
   for (const text of [said.best, said.sure, said.narrow]) assert.equal(text, said.plain.text);
-  assert.deepEqual([said.ended, said.long, said.endless].map((choice) => choice.finish_reason), ["stop", "length", "length"]);
+  assert.deepEqual(
+    [said.ended, said.long, said.endless].map((choice) => choice.finish_reason),
+    ["stop", "length", "length"],
+  );
 });
 
 test("the openai client: embeddings, which it asks for in base64, and relevance", async () => {
   const { one, two, floats, ranked } = await page.evaluate(async () => {
     const handler = stories();
     const client = openaiFor(handler);
-    const embed = async (more) => (await client.embeddings.create({ model: "stories", input: "a cat", ...more })).data[0].embedding;
+    const embed = async (more) =>
+      (await client.embeddings.create({ model: "stories", input: "a cat", ...more })).data[0].embedding;
     const body = JSON.stringify({ model: "stories", query: "a cat", documents: ["The sea is wide.", "a cat"] });
     const ranked = await (await handler("http://intab.invalid/v1/rerank", { method: "POST", body })).json();
-    return { one: await embed({}), two: await embed({ dimensions: 8 }), floats: await embed({ encoding_format: "float" }), ranked };
+    return {
+      one: await embed({}),
+      two: await embed({ dimensions: 8 }),
+      floats: await embed({ encoding_format: "float" }),
+      ranked,
+    };
   });
   assert.equal(one.length, 256);
   assert.deepEqual(one, floats);
@@ -133,11 +162,19 @@ test("the openai client: responses, streamed and kept", async () => {
 
 test("the openai client knows the errors for what they are", async () => {
   const errors = await page.evaluate(async () => {
-    const client = openaiFor(intab.createHandler({ stories: () => loadStories({ contextLength: 32 }), lost: "/models/none.gguf" }));
+    const client = openaiFor(
+      intab.createHandler({ stories: () => loadStories({ contextLength: 32 }), lost: "/models/none.gguf" }),
+    );
     const told = (promise) =>
       promise.then(
         () => null,
-        ({ constructor, status, param, code, type }) => ({ class: constructor.name.replace(/^_|\d+$/g, ""), status, param, code, type }),
+        ({ constructor, status, param, code, type }) => ({
+          class: constructor.name.replace(/^_|\d+$/g, ""),
+          status,
+          param,
+          code,
+          type,
+        }),
       );
     const chat = (more) => told(client.chat.completions.create({ ...ask, ...more }));
     return [
@@ -152,10 +189,34 @@ test("the openai client knows the errors for what they are", async () => {
   assert.deepEqual(errors, [
     { class: "NotFoundError", status: 404, param: "model", code: "model_not_found", type: "invalid_request_error" },
     { class: "InternalServerError", status: 503, param: null, code: "model_load_failed", type: "server_error" },
-    { class: "BadRequestError", status: 400, param: "user", code: "unsupported_parameter", type: "invalid_request_error" },
-    { class: "BadRequestError", status: 400, param: "temperature", code: "invalid_value", type: "invalid_request_error" },
-    { class: "BadRequestError", status: 400, param: "messages", code: "context_length_exceeded", type: "invalid_request_error" },
-    { class: "BadRequestError", status: 400, param: "messages", code: "context_length_exceeded", type: "invalid_request_error" },
+    {
+      class: "BadRequestError",
+      status: 400,
+      param: "user",
+      code: "unsupported_parameter",
+      type: "invalid_request_error",
+    },
+    {
+      class: "BadRequestError",
+      status: 400,
+      param: "temperature",
+      code: "invalid_value",
+      type: "invalid_request_error",
+    },
+    {
+      class: "BadRequestError",
+      status: 400,
+      param: "messages",
+      code: "context_length_exceeded",
+      type: "invalid_request_error",
+    },
+    {
+      class: "BadRequestError",
+      status: 400,
+      param: "messages",
+      code: "context_length_exceeded",
+      type: "invalid_request_error",
+    },
   ]);
 });
 
@@ -165,7 +226,10 @@ test("the openai client: an abort ends the generation within a token", async () 
     const client = openaiFor(stories());
     const controller = new AbortController();
     let seen = 0;
-    const stream = await client.chat.completions.create({ ...ask, stream: true, ignore_eos: true }, { signal: controller.signal });
+    const stream = await client.chat.completions.create(
+      { ...ask, stream: true, ignore_eos: true },
+      { signal: controller.signal },
+    );
     const waiting = client.chat.completions.create(ask, { signal: controller.signal }).then(
       () => "none",
       ({ constructor }) => constructor.name,
@@ -190,15 +254,21 @@ test("the openai client: an abort ends the generation within a token", async () 
 test("eight requests at once are answered in their order, each as if it were alone", async () => {
   const { alone, together, order } = await page.evaluate(async () => {
     const client = openaiFor(stories());
-    const wanted = Array.from({ length: 8 }, (_, at) => ({ prompt: ["Once there was a ", "The dog ", "Lily and Tom "][at % 3] + "big ".repeat((at * 5) % 7), max_tokens: 4 + ((at * 13) % 30) }));
+    const wanted = Array.from({ length: 8 }, (_, at) => ({
+      prompt: ["Once there was a ", "The dog ", "Lily and Tom "][at % 3] + "big ".repeat((at * 5) % 7),
+      max_tokens: 4 + ((at * 13) % 30),
+    }));
     const write = async ({ prompt, max_tokens }, at) => {
       const given = { model: "stories", temperature: 0, max_tokens };
       if (at % 4 === 3) {
         let text = "";
-        for await (const { choices } of await client.completions.create({ ...given, prompt, stream: true })) text += choices[0].text;
+        for await (const { choices } of await client.completions.create({ ...given, prompt, stream: true }))
+          text += choices[0].text;
         return text;
       }
-      if (at % 2) return (await client.chat.completions.create({ ...given, messages: [{ role: "user", content: prompt }] })).choices[0].message.content;
+      if (at % 2)
+        return (await client.chat.completions.create({ ...given, messages: [{ role: "user", content: prompt }] }))
+          .choices[0].message.content;
       return (await client.completions.create({ ...given, prompt })).choices[0].text;
     };
     const order = [];
@@ -216,67 +286,6 @@ test("eight requests at once are answered in their order, each as if it were alo
   assert.deepEqual(together, alone);
   assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7]);
   assert.ok(new Set(together).size > 4);
-});
-
-test("the Vercel AI SDK: text, a stream of it, and embeddings", async () => {
-  const { whole, streamed, finish, usage, embedding } = await page.evaluate(async () => {
-    const { ai } = clients;
-    const sdk = sdkFor(stories());
-    const given = { model: sdk("stories"), prompt: "Tell me of a bird.", seed: 5, maxOutputTokens: 24 };
-    const { text: whole } = await ai.generateText(given);
-    const result = ai.streamText(given);
-    let streamed = "";
-    for await (const part of result.textStream) streamed += part;
-    const { embedding } = await ai.embed({ model: sdk.textEmbeddingModel("stories"), value: "a bird" });
-    return { whole, streamed, finish: await result.finishReason, usage: await result.usage, embedding };
-  });
-  assert.ok(whole.length > 10);
-  assert.equal(streamed, whole);
-  assert.equal(finish, "length");
-  assert.equal(usage.outputTokens, 24);
-  assert.equal(embedding.length, 256);
-});
-
-test("both clients call tools, in parts too, and hear the thoughts before them", async () => {
-  const { steps, text, reasoning, streamed, openai } = await page.evaluate(async () => {
-    const { fakeModel } = await import("/fake-model.mjs");
-    const { hermes } = await import("/openai-templates.mjs");
-    const { ai } = clients;
-    const answer = (prompt) =>
-      prompt.includes("sunny in Oslo")
-        ? "It is sunny."
-        : '<think>I have to ask.</think>\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Oslo"}}\n</tool_call>\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Bergen"}}\n</tool_call>';
-    const handler = intab.createHandler({ m: fakeModel({ template: hermes, answer }) });
-    const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
-    const get_weather = ai.tool({
-      description: "Weather of a city",
-      inputSchema: ai.jsonSchema(parameters),
-      execute: async ({ city }) => `sunny in ${city}`,
-    });
-    const given = { model: sdkFor(handler)("m"), prompt: "Weather?", tools: { get_weather }, stopWhen: ai.stepCountIs(3) };
-    const whole = await ai.generateText(given);
-    const stream = ai.streamText(given);
-    for await (const _ of stream.fullStream);
-    const client = openaiFor(handler);
-    const tools = [{ type: "function", function: { name: "get_weather", parameters } }];
-    const messages = [{ role: "user", content: "Weather?" }];
-    const helped = await client.chat.completions.stream({ model: "m", messages, tools }).finalChatCompletion();
-    const called = (step) => step.toolCalls.map(({ toolName, input }) => [toolName, input]);
-    return {
-      steps: whole.steps.map(called),
-      text: whole.text,
-      reasoning: whole.steps[0].reasoningText,
-      streamed: { steps: (await stream.steps).map(called), text: await stream.text },
-      openai: helped.choices[0],
-    };
-  });
-  const calls = [["get_weather", { city: "Oslo" }], ["get_weather", { city: "Bergen" }]];
-  assert.deepEqual(steps, [calls, []]);
-  assert.equal(text, "It is sunny.");
-  assert.equal(reasoning, "I have to ask.");
-  assert.deepEqual(streamed, { steps: [calls, []], text });
-  assert.deepEqual(openai.message.tool_calls.map(({ function: { name, arguments: args } }) => [name, JSON.parse(args)]), calls);
-  assert.equal(openai.finish_reason, "tool_calls");
 });
 
 test("intab.fetch answers with the models that the page adds", async () => {
@@ -310,7 +319,13 @@ test("wrong models and options are named at once", async () => {
       thrown(() => intab.models.add("", "x")),
     ];
   });
-  for (const [at, words] of [/InputError: model: expected/, /InputError: .*remotes/, /InputError: remote.baseURL/, /InputError: remote.when/, /InputError: id/].entries()) {
+  for (const [at, words] of [
+    /InputError: model: expected/,
+    /InputError: .*remotes/,
+    /InputError: remote.baseURL/,
+    /InputError: remote.when/,
+    /InputError: id/,
+  ].entries()) {
     assert.match(errors[at] ?? "", words);
   }
 });

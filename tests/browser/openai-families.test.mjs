@@ -23,7 +23,14 @@ before(async () => {
   browser = await launchChromium();
   const file = await readFile(`${root}models/intab-stories.gguf`);
   const own = { "own-hermes.gguf": withTemplate(file, HERMES), "own-plain.gguf": withTemplate(file, PLAIN) };
-  const real = skip ? [] : await Promise.all(Object.keys(EXPECTED).map(async (name) => [`${name}.gguf`, withTemplate(file, await readFile(`${folder}${name}.jinja`, "utf8"))]));
+  const real = skip
+    ? []
+    : await Promise.all(
+        Object.keys(EXPECTED).map(async (name) => [
+          `${name}.gguf`,
+          withTemplate(file, await readFile(`${folder}${name}.jinja`, "utf8")),
+        ]),
+      );
   world = await startModelServer({ ...own, ...Object.fromEntries(real) });
   ({ context, page } = await openPage(browser, `${server.url}lib/errors.js`));
   await page.evaluate(async () => {
@@ -41,7 +48,8 @@ before(async () => {
         tokenize: (...given) => model.tokenize(...given),
         detokenize: (...given) => model.detokenize(...given),
       };
-      for (const chat of chats) prompts.push(await model.detokenize((await chatPrompt(wide, chat)).ids, { skipSpecial: false }));
+      for (const chat of chats)
+        prompts.push(await model.detokenize((await chatPrompt(wide, chat)).ids, { skipSpecial: false }));
       await model.unload();
       return { facts: [family?.name ?? null, takesTools], prompts };
     };
@@ -81,7 +89,12 @@ const EXPECTED = {
   "openai-gpt-oss-120b": ["harmony", true],
 };
 
-const tool = { name: "get_weather", description: "Weather of a city", parameters: { type: "object", properties: { city: { type: "string", description: "Its name" } }, required: ["city"] }, strict: false };
+const tool = {
+  name: "get_weather",
+  description: "Weather of a city",
+  parameters: { type: "object", properties: { city: { type: "string", description: "Its name" } }, required: ["city"] },
+  strict: false,
+};
 const call = { id: "a", type: "function", function: { name: "get_weather", arguments: { city: "Oslo" } } };
 const chat = {
   messages: [
@@ -95,7 +108,8 @@ const chat = {
 };
 
 test("templates of our own: one takes tools, the other has them told in words", async () => {
-  const own = (name) => page.evaluate(({ url, chats }) => factsOf(url, chats), { url: `${world.url}good/own-${name}.gguf`, chats: [chat] });
+  const own = (name) =>
+    page.evaluate(({ url, chats }) => factsOf(url, chats), { url: `${world.url}good/own-${name}.gguf`, chats: [chat] });
   const hermes = await own("hermes");
   assert.deepEqual(hermes.facts, ["hermes", true]);
   assert.match(hermes.prompts[0], /# Tools\n\{"type": "function", "function": \{"name": "get_weather"/);
@@ -110,7 +124,8 @@ for (const [name, facts] of Object.entries(EXPECTED)) {
     const found = await page.evaluate(({ url, chats }) => factsOf(url, chats), { url, chats: [chat] });
     assert.deepEqual(found.facts, facts);
     const [prompt] = found.prompts;
-    for (const words of ["get_weather", "Weather of a city", "Weather in Oslo?", "Oslo", "It is wet."]) assert.ok(prompt.includes(words), prompt);
+    for (const words of ["get_weather", "Weather of a city", "Weather in Oslo?", "Oslo", "It is wet."])
+      assert.ok(prompt.includes(words), prompt);
     assert.equal(prompt.includes("You can call these functions"), !facts[1]);
   });
 }
@@ -121,7 +136,12 @@ test("what transformers renders with tools is what the model is given", { skip }
     const { cases } = JSON.parse(await readFile(`${folder}${name}.json`, "utf8"));
     for (const { messages, tools, rendered, add_generation_prompt: begins } of Object.values(cases)) {
       if (!rendered || !begins || !tools || messages.some(({ content }) => typeof content !== "string")) continue;
-      const given = tools.map(({ function: { name, description, parameters } }) => ({ name, description, parameters, strict: false }));
+      const given = tools.map(({ function: { name, description, parameters } }) => ({
+        name,
+        description,
+        parameters,
+        strict: false,
+      }));
       const asked = { ...chat, messages, tools: { ...chat.tools, tools: given } };
       const url = `${world.url}good/${name}.gguf`;
       const { prompts } = await page.evaluate(({ url, chats }) => factsOf(url, chats), { url, chats: [asked] });

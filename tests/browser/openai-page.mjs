@@ -42,9 +42,22 @@ export async function bringClients(context, page) {
     globalThis.clients = await import("/clients.js");
     const { OpenAI, createOpenAICompatible } = globalThis.clients;
     globalThis.openaiFor = (fetch, more) =>
-      new OpenAI({ baseURL: "http://intab.invalid/v1", apiKey: "none", dangerouslyAllowBrowser: true, maxRetries: 0, fetch, ...more });
+      new OpenAI({
+        baseURL: "http://intab.invalid/v1",
+        apiKey: "none",
+        dangerouslyAllowBrowser: true,
+        maxRetries: 0,
+        fetch,
+        ...more,
+      });
     globalThis.sdkFor = (fetch) =>
-      createOpenAICompatible({ name: "intab", baseURL: "http://intab.invalid/v1", fetch, includeUsage: true, supportsStructuredOutputs: true });
+      createOpenAICompatible({
+        name: "intab",
+        baseURL: "http://intab.invalid/v1",
+        fetch,
+        includeUsage: true,
+        supportsStructuredOutputs: true,
+      });
   });
 }
 

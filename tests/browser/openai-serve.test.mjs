@@ -1,10 +1,9 @@
 // A page's own `/v1/…`, answered by the page through a service worker.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pauseAfterEachToken, runFirstInWorker } from "./harness.mjs";
+import { openPage, pauseAfterEachToken, runFirstInWorker } from "./harness.mjs";
 import { browser, context, page, server } from "./library.mjs";
 import { bringClients } from "./openai-page.mjs";
-import { openPage } from "./harness.mjs";
 
 /** A page in the scope that the library's own script may have. */
 const SCOPE = "lib/openai/";
@@ -28,11 +27,14 @@ test("the openai client without a fetch of ours, the platform's fetch, and a str
     const given = { model: "stories", prompt: "Once upon a time", temperature: 0, max_tokens: 12 };
     const whole = (await client.completions.create(given)).choices[0].text;
     const parts = [];
-    for await (const { choices } of await client.completions.create({ ...given, stream: true })) parts.push(choices[0].text);
+    for await (const { choices } of await client.completions.create({ ...given, stream: true }))
+      parts.push(choices[0].text);
     const response = await fetch(`${baseURL}/models`);
     const ids = (await response.json()).data.map(({ id }) => id);
     const type = response.headers.get("Content-Type");
-    const error = await client.completions.create({ ...given, user: "me" }).catch(({ status, param }) => ({ status, param }));
+    const error = await client.completions
+      .create({ ...given, user: "me" })
+      .catch(({ status, param }) => ({ status, param }));
     const direct = await (await intab.fetch("/v1/completions", { method: "POST", body: JSON.stringify(given) })).json();
     return { baseURL, ids, whole, parts, type, error, direct: direct.choices[0].text };
   });
@@ -67,7 +69,11 @@ test("who aborts a request ends its generation", async () => {
   await openInScope();
   const ms = await page.evaluate(async () => {
     const ask = (max_tokens, more, signal) =>
-      fetch(`${baseURL}/completions`, { method: "POST", body: JSON.stringify({ model: "stories", prompt: "Once", max_tokens, ...more }), signal });
+      fetch(`${baseURL}/completions`, {
+        method: "POST",
+        body: JSON.stringify({ model: "stories", prompt: "Once", max_tokens, ...more }),
+        signal,
+      });
     const controller = new AbortController();
     const response = await ask(400, { stream: true, ignore_eos: true }, controller.signal);
     const reader = response.body.getReader();
@@ -99,14 +105,19 @@ test("a scope that the browser does not allow says what to do, and so do unknown
     await errorOf(intab.serve({ scopes: "/" })),
     await errorOf(intab.serve({ handler: 1 })),
   ]);
-  assert.deepEqual(errors.map(({ name }) => name), ["InputError", "InputError", "InputError"]);
+  assert.deepEqual(
+    errors.map(({ name }) => name),
+    ["InputError", "InputError", "InputError"],
+  );
   assert.match(errors[0].message, /Service-Worker-Allowed/);
   assert.match(errors[1].message, /scopes/);
 });
 
 test("a page that is no secure context has no service workers, and hears so", async () => {
   const { page: insecure, context: other } = await openPage(browser, `${server.insecureUrl}lib/errors.js`);
-  const message = await insecure.evaluate(async () => (await import("/lib/intab.js")).serve().catch(({ name, message }) => `${name}: ${message}`));
+  const message = await insecure.evaluate(async () =>
+    (await import("/lib/intab.js")).serve().catch(({ name, message }) => `${name}: ${message}`),
+  );
   assert.match(message, /InputError: .*https/);
   await other.close();
 });

@@ -7,17 +7,35 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { handlerFor, modelsOf } from "../../www/lib/openai/handler.js";
-import { ask, fakeModel } from "./fake-model.mjs";
+import { fakeModel } from "./fake-model.mjs";
+import { ask } from "./openai-ask.mjs";
 import { hermes } from "./openai-templates.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 
 const messages = [{ role: "user", content: "Hi" }];
-const tool = { type: "function", function: { name: "add", description: "Adds", parameters: { type: "object", properties: {} } } };
-const responseTool = { type: "function", name: "add", description: "Adds", parameters: { type: "object", properties: {} }, strict: false };
+const tool = {
+  type: "function",
+  function: { name: "add", description: "Adds", parameters: { type: "object", properties: {} } },
+};
+const responseTool = {
+  type: "function",
+  name: "add",
+  description: "Adds",
+  parameters: { type: "object", properties: {} },
+  strict: false,
+};
 const schema = { type: "object", properties: { a: { type: "string" } }, required: ["a"], additionalProperties: false };
 const callText = '<think>Hm.</think>Well.<tool_call>{"name": "add", "arguments": {"a": 1}}</tool_call>';
-const chatCall = [...messages, { role: "assistant", content: null, tool_calls: [{ id: "c", type: "function", function: { name: "add", arguments: "{}" } }] }, { role: "tool", tool_call_id: "c", content: "2" }];
+const chatCall = [
+  ...messages,
+  {
+    role: "assistant",
+    content: null,
+    tool_calls: [{ id: "c", type: "function", function: { name: "add", arguments: "{}" } }],
+  },
+  { role: "tool", tool_call_id: "c", content: "2" },
+];
 
 const CHAT = ["ChatCompletionCreateParams", "Chat", "ChatChunk", "chat/completions"];
 const TEXT = ["CompletionCreateParams", "Completion", "TextChunk", "completions"];
@@ -30,9 +48,27 @@ const cases = [
   ["a chat", CHAT, { messages }],
   ["with a system", CHAT, { messages: [{ role: "system", content: "Be brief." }, ...messages] }],
   ["with a developer", CHAT, { messages: [{ role: "developer", content: "Be brief.", name: "d" }, ...messages] }],
-  ["with parts of text", CHAT, { messages: [{ role: "user", content: [{ type: "text", text: "Hi" }, { type: "text", text: "there" }] }] }],
+  [
+    "with parts of text",
+    CHAT,
+    {
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "text", text: "Hi" },
+            { type: "text", text: "there" },
+          ],
+        },
+      ],
+    },
+  ],
   ["several choices", CHAT, { messages, n: 3, seed: 1 }],
-  ["sampling", CHAT, { messages, temperature: 0.5, top_p: 0.9, frequency_penalty: 0.1, presence_penalty: -0.1, seed: 7 }],
+  [
+    "sampling",
+    CHAT,
+    { messages, temperature: 0.5, top_p: 0.9, frequency_penalty: 0.1, presence_penalty: -0.1, seed: 7 },
+  ],
   ["stop texts", CHAT, { messages, stop: ["lo", "!"] }],
   ["a stop text", CHAT, { messages, stop: "l" }],
   ["a limit", CHAT, { messages, max_completion_tokens: 2 }],
@@ -42,13 +78,31 @@ const cases = [
   ["a logit bias", CHAT, { messages, logit_bias: { 72: -100 } }],
   ["tools", CHAT, { messages, tools: [tool] }],
   ["a call", CHAT, { messages, tools: [tool], tool_choice: "auto", parallel_tool_calls: true }, { answer: callText }],
-  ["a call after thoughts, forced", CHAT, { messages, tools: [tool], tool_choice: { type: "function", function: { name: "add" } } }, { answer: '{"name":"add","arguments":{}}' }],
-  ["a required call", CHAT, { messages, tools: [tool], tool_choice: "required" }, { answer: '{"name":"add","arguments":{}}' }],
+  [
+    "a call after thoughts, forced",
+    CHAT,
+    { messages, tools: [tool], tool_choice: { type: "function", function: { name: "add" } } },
+    { answer: '{"name":"add","arguments":{}}' },
+  ],
+  [
+    "a required call",
+    CHAT,
+    { messages, tools: [tool], tool_choice: "required" },
+    { answer: '{"name":"add","arguments":{}}' },
+  ],
   ["no call", CHAT, { messages, tools: [tool], tool_choice: "none" }],
   ["after a call", CHAT, { messages: chatCall, tools: [tool] }],
   ["text as its format", CHAT, { messages, response_format: { type: "text" } }],
   ["JSON", CHAT, { messages, response_format: { type: "json_object" } }, { answer: "{}" }],
-  ["JSON of a schema", CHAT, { messages, response_format: { type: "json_schema", json_schema: { name: "a", description: "An a", schema, strict: true } } }, { answer: '{"a":""}' }],
+  [
+    "JSON of a schema",
+    CHAT,
+    {
+      messages,
+      response_format: { type: "json_schema", json_schema: { name: "a", description: "An a", schema, strict: true } },
+    },
+    { answer: '{"a":""}' },
+  ],
   ["thoughts", CHAT, { messages, reasoning_effort: "high" }, { answer: "<think>Hm.</think>Yes." }],
   ["a tier", CHAT, { messages, service_tier: "auto", modalities: ["text"], store: false }],
   ["a stream", CHAT, { messages, stream: true }],
@@ -74,14 +128,48 @@ const cases = [
   ["embeddings of tokens, cut", EMBED, { input: [[97], [98, 99]], dimensions: 2 }],
   ["a user", EMBED, { input: "a", user: "me" }, BAD],
   ["a response", RESPONSE, { input: "Hi" }],
-  ["of items", RESPONSE, { input: [{ role: "user", content: [{ type: "input_text", text: "Hi" }] }], instructions: "Be brief.", metadata: { a: "b" } }],
-  ["a response with thoughts and a call", RESPONSE, { input: "Hi", tools: [responseTool], tool_choice: "auto" }, { answer: callText }],
-  ["after calls", RESPONSE, { input: [{ role: "user", content: "Hi" }, { type: "function_call", call_id: "c", name: "add", arguments: "{}" }, { type: "function_call_output", call_id: "c", output: "2" }], tools: [responseTool] }],
-  ["a response in JSON", RESPONSE, { input: "Hi", text: { format: { type: "json_schema", name: "a", schema, strict: true } } }, { answer: '{"a":""}' }],
+  [
+    "of items",
+    RESPONSE,
+    {
+      input: [{ role: "user", content: [{ type: "input_text", text: "Hi" }] }],
+      instructions: "Be brief.",
+      metadata: { a: "b" },
+    },
+  ],
+  [
+    "a response with thoughts and a call",
+    RESPONSE,
+    { input: "Hi", tools: [responseTool], tool_choice: "auto" },
+    { answer: callText },
+  ],
+  [
+    "after calls",
+    RESPONSE,
+    {
+      input: [
+        { role: "user", content: "Hi" },
+        { type: "function_call", call_id: "c", name: "add", arguments: "{}" },
+        { type: "function_call_output", call_id: "c", output: "2" },
+      ],
+      tools: [responseTool],
+    },
+  ],
+  [
+    "a response in JSON",
+    RESPONSE,
+    { input: "Hi", text: { format: { type: "json_schema", name: "a", schema, strict: true } } },
+    { answer: '{"a":""}' },
+  ],
   ["a response with logprobs", RESPONSE, { input: "Hi", include: ["message.output_text.logprobs"], top_logprobs: 2 }],
   ["a response that is cut", RESPONSE, { input: "Hi", max_output_tokens: 1, store: false, truncation: "disabled" }],
   ["a stream of a response", RESPONSE, { input: "Hi", stream: true }],
-  ["a stream of thoughts and a call", RESPONSE, { input: "Hi", stream: true, tools: [responseTool] }, { answer: callText }],
+  [
+    "a stream of thoughts and a call",
+    RESPONSE,
+    { input: "Hi", stream: true, tools: [responseTool] },
+    { answer: callText },
+  ],
   ["a stream that is cut", RESPONSE, { input: "Hi", stream: true, max_output_tokens: 1 }],
   ["a conversation elsewhere", RESPONSE, { input: "Hi", conversation: "c" }, BAD],
 ];
@@ -111,7 +199,8 @@ type ChatChunk = Omit<ChatCompletionChunk, "choices"> & {
 
 test(`${cases.length} requests and their answers fit the types of OpenAI's own client`, async () => {
   const lines = [TYPES];
-  const say = (type, value, note = "") => lines.push(`${note}export const v${lines.length}: ${type} = ${JSON.stringify(value)};`);
+  const say = (type, value, note = "") =>
+    lines.push(`${note}export const v${lines.length}: ${type} = ${JSON.stringify(value)};`);
   let events = 0;
   for (const [name, [request, answer, part, path], body, { answer: text = "Hello!", status = 200 } = {}] of cases) {
     const handler = handlerFor(modelsOf({ m: fakeModel({ template: hermes, answer: () => text }) }));
@@ -121,7 +210,8 @@ test(`${cases.length} requests and their answers fit the types of OpenAI's own c
     lines.push(`// ${name}`);
     say(request, given);
     if (status !== 200) say("{error: ErrorObject}", got.body);
-    else if (given.stream) for (const event of got.body.filter((event) => event !== "[DONE]")) say(part, event), (events += 1);
+    else if (given.stream)
+      for (const event of got.body.filter((event) => event !== "[DONE]")) (say(part, event), (events += 1));
     else say(answer, got.body);
   }
   const handler = handlerFor(modelsOf({ m: fakeModel() }));
@@ -137,11 +227,27 @@ test(`${cases.length} requests and their answers fit the types of OpenAI's own c
   const folder = `${here}node_modules/.openai-shapes/`;
   await mkdir(folder, { recursive: true });
   await writeFile(`${folder}cases.ts`, lines.join("\n"));
-  await writeFile(`${folder}tsconfig.json`, JSON.stringify({
-    compilerOptions: { strict: true, noEmit: true, skipLibCheck: true, target: "es2022", module: "es2022", moduleResolution: "bundler", lib: ["es2022", "dom"], types: [] },
-    files: ["cases.ts"],
-  }));
-  const complaints = await promisify(execFile)(process.execPath, [`${here}node_modules/typescript/bin/tsc`, "-p", folder]).then(
+  await writeFile(
+    `${folder}tsconfig.json`,
+    JSON.stringify({
+      compilerOptions: {
+        strict: true,
+        noEmit: true,
+        skipLibCheck: true,
+        target: "es2022",
+        module: "es2022",
+        moduleResolution: "bundler",
+        lib: ["es2022", "dom"],
+        types: [],
+      },
+      files: ["cases.ts"],
+    }),
+  );
+  const complaints = await promisify(execFile)(process.execPath, [
+    `${here}node_modules/typescript/bin/tsc`,
+    "-p",
+    folder,
+  ]).then(
     () => "",
     ({ stdout }) => stdout,
   );

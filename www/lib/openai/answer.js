@@ -35,7 +35,11 @@ export async function* answer(model, prompt, options) {
     return { step: { parts, tokens } };
   };
   const stop = [...(options.stop ?? []), ...prompt.stop];
-  const generation = model.generate(prompt.ids, { ...options, stop, ...(prompt.constraint ? { constraint: prompt.constraint } : {}) });
+  const generation = model.generate(prompt.ids, {
+    ...options,
+    stop,
+    ...(prompt.constraint ? { constraint: prompt.constraint } : {}),
+  });
   const begun = prompt.seen === "" ? [] : reader.push(prompt.seen);
   if (begun.length > 0) yield step(begun);
   for await (const token of generation.tokens()) {

@@ -45,8 +45,19 @@ const checks = {
 };
 
 const refused = [
-  "audio", "function_call", "functions", "metadata", "moderation", "prediction", "prompt_cache_key", "prompt_cache_options",
-  "prompt_cache_retention", "safety_identifier", "user", "verbosity", "web_search_options",
+  "audio",
+  "function_call",
+  "functions",
+  "metadata",
+  "moderation",
+  "prediction",
+  "prompt_cache_key",
+  "prompt_cache_options",
+  "prompt_cache_retention",
+  "safety_identifier",
+  "user",
+  "verbosity",
+  "web_search_options",
 ];
 
 /** @param {Exchange} exchange @returns {Promise<Response>} */
@@ -77,7 +88,11 @@ export async function chatCompletions(exchange) {
   const steps = deltas(run.steps, { shortIds, withLogprobs: given.logprobs === true });
   const headers = servedBy(run.model);
   if (!given.stream) return jsonResponse(await whole(steps, about, n), headers);
-  return streamResponse(chunks(steps, about, n, given.stream_options?.include_usage === true), exchange.request, headers);
+  return streamResponse(
+    chunks(steps, about, n, given.stream_options?.include_usage === true),
+    exchange.request,
+    headers,
+  );
 }
 
 /** @param {Record<string, any>} given */
@@ -157,13 +172,23 @@ async function* chunks(steps, about, n, withUsage) {
 }
 
 /**
+ * A choice as far as it has come.
+ * @typedef {object} Whole
+ * @property {string} content
+ * @property {string} reasoning
+ * @property {any[]} calls
+ * @property {object[]} logprobs
+ * @property {import("./answer.js").Summary} [summary]
+ */
+
+/**
  * The same all together.
  * @param {AsyncGenerator<Added, void, void>} steps
  * @param {object} about
  * @param {number} n
  */
 async function whole(steps, about, n) {
-  /** @type {{content: string, reasoning: string, calls: any[], logprobs: object[], summary?: import("./answer.js").Summary}[]} */
+  /** @type {Whole[]} */
   const answers = Array.from({ length: n }, () => ({ content: "", reasoning: "", calls: [], logprobs: [] }));
   for await (const { index, delta, logprobs, summary } of steps) {
     const answer = answers[index];

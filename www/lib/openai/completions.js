@@ -32,7 +32,8 @@ export async function completions(exchange) {
   const model = required(given, "model");
   /** @type {(string | number[])[]} */
   const inputs = required(given, "prompt");
-  if (given.echo && given.logprobs !== undefined) throw invalid("logprobs", "it is not supported with echo", "unsupported_parameter");
+  if (given.echo && given.logprobs !== undefined)
+    throw invalid("logprobs", "it is not supported with echo", "unsupported_parameter");
   if (given.stream_options && !given.stream) throw invalid("stream_options", "it is only allowed with stream: true");
   const n = given.n ?? 1;
   const scored = given.logprobs === undefined ? {} : { logprobs: given.logprobs };
@@ -51,15 +52,26 @@ export async function completions(exchange) {
     }
     return prompts;
   });
-  const about = { id: newId("cmpl-"), object: "text_completion", created: now(), model, system_fingerprint: fingerprint(run.model) };
+  const about = {
+    id: newId("cmpl-"),
+    object: "text_completion",
+    created: now(),
+    model,
+    system_fingerprint: fingerprint(run.model),
+  };
   const steps = added(run.steps, (index) => echoes[Math.floor(index / n)]);
   const headers = servedBy(run.model);
   if (!given.stream) return jsonResponse(await whole(steps, about, { n, length: inputs.length * n }), headers);
-  return streamResponse(chunks(steps, about, n, given.stream_options?.include_usage === true), exchange.request, headers);
+  return streamResponse(
+    chunks(steps, about, n, given.stream_options?.include_usage === true),
+    exchange.request,
+    headers,
+  );
 }
 
 /**
- * @typedef {{tokens: string[], token_logprobs: number[], top_logprobs: Record<string, number>[], text_offset: number[]}} Scores
+ * @typedef {{tokens: string[], token_logprobs: number[], top_logprobs: Record<string, number>[], text_offset: number[]}}
+ *   Scores As OpenAI's older models had them.
  * @typedef {{index: number, text: string, logprobs: Scores | null, summary?: import("./answer.js").Summary}} Added
  */
 

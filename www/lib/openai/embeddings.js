@@ -33,7 +33,10 @@ export function embeddings(exchange) {
       index,
       embedding: encoding === "base64" ? base64(vector) : [...vector],
     }));
-    return jsonResponse({ object: "list", data, model: id, usage: { prompt_tokens: count, total_tokens: count } }, servedBy(model));
+    return jsonResponse(
+      { object: "list", data, model: id, usage: { prompt_tokens: count, total_tokens: count } },
+      servedBy(model),
+    );
   });
 }
 

@@ -42,7 +42,10 @@ export function unsupported(param, why = "it is not supported here") {
   return invalid(param, `${why}; leave it out`, "unsupported_parameter");
 }
 
-/** Which parameter of a request an option of the model comes from, where the names differ. @type {Record<string, string>} */
+/**
+ * Which parameter of a request an option of the model comes from, where the names differ.
+ * @type {Record<string, string>}
+ */
 const PARAMS = {
   maxNewTokens: "max_completion_tokens",
   minNewTokens: "min_tokens",

@@ -72,5 +72,6 @@ export function checkStrict(schema, param) {
       checkStrict(entry, `${param}.${keyword}.${name}`);
     }
   }
-  for (const keyword of ["items", "anyOf", "allOf", "oneOf", "prefixItems"]) checkStrict(schema[keyword], `${param}.${keyword}`);
+  for (const keyword of ["items", "anyOf", "allOf", "oneOf", "prefixItems"])
+    checkStrict(schema[keyword], `${param}.${keyword}`);
 }

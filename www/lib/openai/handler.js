@@ -20,7 +20,10 @@ import { jsonResponse } from "./run.js";
 
 /** @typedef {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} Handler As `fetch`. */
 
-/** What answers a request with a body. @type {Record<string, (exchange: import("./run.js").Exchange) => Promise<Response>>} */
+/**
+ * What answers a request with a body.
+ * @type {Record<string, (exchange: import("./run.js").Exchange) => Promise<Response>>}
+ */
 const endpoints = {
   "chat/completions": chatCompletions,
   completions,
@@ -114,7 +117,10 @@ async function oneModel(id, path, { models, server, request }) {
   const found = models.list().find((model) => model.id === id);
   if (found) return jsonResponse(found, { "X-Intab-Served-By": "device" });
   if (server) return server.forward("GET", path, undefined, request.signal);
-  throw new ApiError(404, `the model ${JSON.stringify(id)} does not exist`, { param: "model", code: "model_not_found" });
+  throw new ApiError(404, `the model ${JSON.stringify(id)} does not exist`, {
+    param: "model",
+    code: "model_not_found",
+  });
 }
 
 /** @param {Incoming} incoming @param {Context} context @returns {Promise<Response>} */

@@ -13,9 +13,13 @@ export function isIds(value) {
  */
 export const texts = (value, param) => {
   if (typeof value === "string" || isIds(value)) return [value];
-  const fits = Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "string" || isIds(entry));
+  const fits =
+    Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "string" || isIds(entry));
   if (fits) return value;
-  throw invalid(param, "expected a string, an array of strings, of token ids, or of arrays of these, none of them empty");
+  throw invalid(
+    param,
+    "expected a string, an array of strings, of token ids, or of arrays of these, none of them empty",
+  );
 };
 
 /** @param {number[]} ids @param {number} nVocab @param {string} param @returns {Uint32Array} */

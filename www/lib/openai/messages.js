@@ -21,7 +21,8 @@ const content = (value, param) => {
     const within = `${param}[${at}]`;
     const { type } = object(part, within);
     // How messages and Responses' items name text that was said, and OpenAI what was refused.
-    if (type === "refusal") return required(check(part, { type: string, refusal: string }, { within }), "refusal", within);
+    if (type === "refusal")
+      return required(check(part, { type: string, refusal: string }, { within }), "refusal", within);
     if (!["text", "input_text", "output_text"].includes(type)) {
       throw unsupported(`${within}.type`, `only text is supported, not ${JSON.stringify(type)}`);
     }
@@ -74,7 +75,11 @@ function message(entry, within) {
   if (typeof role !== "string" || !Object.hasOwn(roles, role)) {
     throw invalid(`${within}.role`, `expected one of ${Object.keys(roles).join(", ")}, got ${JSON.stringify(role)}`);
   }
-  const { refusal, tool_calls: calls, ...checked } = check(entry, { role: string, ...roles[role] }, { within, refused: ["audio", "function_call"] });
+  const {
+    refusal,
+    tool_calls: calls,
+    ...checked
+  } = check(entry, { role: string, ...roles[role] }, { within, refused: ["audio", "function_call"] });
   const hasCalls = calls !== undefined && calls.length > 0;
   const text = checked.content ?? refusal ?? (hasCalls ? "" : required(checked, "content", within));
   if (role === "tool") required(checked, "tool_call_id", within);

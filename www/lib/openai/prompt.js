@@ -59,7 +59,10 @@ export async function chatPrompt(model, chat) {
   // What is held to JSON has no room for thoughts.
   const closing = held && opened ? "\n</think>\n\n" : "";
   const beginning = forced ? forced.prefix : held && isHarmony ? FINAL : "";
-  const ids = await model.tokenize(text + closing + beginning, { addSpecial: !model.info.hasChatTemplate, parseSpecial: true });
+  const ids = await model.tokenize(text + closing + beginning, {
+    addSpecial: !model.info.hasChatTemplate,
+    parseSpecial: true,
+  });
   if (ids.length > model.info.contextLength) throw tooLong(ids.length, model.info.contextLength);
 
   const trimStart = !model.info.hasChatTemplate;
@@ -90,16 +93,21 @@ function isStrict({ tools, format }) {
 /**
  * @param {ServedModel} model
  * @param {Chat} chat
- * @param {{isNative: boolean, isGeneric: boolean, takesTools: boolean, family: import("./tools/families.js").Family | null}} how
+ * @param {import("./tools/families.js").TemplateFacts & {isNative: boolean, isGeneric: boolean}} how
  * @returns {Promise<string>}
  */
-async function render(model, { messages, tools, format, variables, effort }, { isNative, isGeneric, takesTools, family }) {
+async function render(
+  model,
+  { messages, tools, format, variables, effort },
+  { isNative, isGeneric, takesTools, family },
+) {
   let list = takesTools && !isGeneric ? messages.map((message) => asTemplate(message, family)) : withoutCalls(messages);
   if (format.description !== undefined) list = instructed(list, `The answer is JSON. ${format.description}`);
   if (isGeneric) list = instructed(list, instructions(tools, format.schema));
   const isInstructed = isGeneric || format.description !== undefined;
   if (!model.info.hasChatTemplate) {
-    if (effort !== undefined) throw unsupported("reasoning_effort", "this model has no chat template that could tell it");
+    if (effort !== undefined)
+      throw unsupported("reasoning_effort", "this model has no chat template that could tell it");
     if (Object.keys(variables).length > 0) throw unsupported("chat_template_kwargs", "this model has no chat template");
     return transcript(list);
   }
@@ -116,7 +124,8 @@ async function render(model, { messages, tools, format, variables, effort }, { i
  * @param {ServedModel} model
  * @param {ChatMessage[]} list
  * @param {Record<string, unknown>} variables
- * @param {boolean} isInstructed Whether the system's message has words of ours, for which templates without one have to find room.
+ * @param {boolean} isInstructed Whether the system's message has words of ours, which templates without one have to take
+ *   elsewhere.
  */
 async function rendered(model, list, variables, isInstructed) {
   const ways = [list];

@@ -74,7 +74,9 @@ export class RemoteServer {
     } catch (error) {
       signal.throwIfAborted();
       const problem = error instanceof Error ? error.message : String(error);
-      throw new ApiError(502, `the remote server ${this.#base} did not answer: ${problem}`, { code: "remote_unreachable" });
+      throw new ApiError(502, `the remote server ${this.#base} did not answer: ${problem}`, {
+        code: "remote_unreachable",
+      });
     }
     const type = answer.headers.get("Content-Type") ?? "application/json";
     const said = { "Content-Type": type, "X-Intab-Served-By": "remote", "X-Intab-Remote": this.#base };

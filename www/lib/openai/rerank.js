@@ -20,7 +20,9 @@ const checks = { model: string, query: string, documents, top_n: integer(1, 2 **
 
 /** @param {import("./run.js").Exchange} exchange @returns {Promise<Response>} */
 export function rerank(exchange) {
-  const given = check(exchange.body, checks, { refused: ["max_tokens_per_doc", "max_chunks_per_doc", "rank_fields", "priority", "user"] });
+  const given = check(exchange.body, checks, {
+    refused: ["max_tokens_per_doc", "max_chunks_per_doc", "rank_fields", "priority", "user"],
+  });
   const id = required(given, "model");
   const query = required(given, "query");
   /** @type {string[]} */

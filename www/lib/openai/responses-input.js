@@ -9,7 +9,8 @@ import { messages, parsedArguments } from "./messages.js";
 /** @type {import("./checks.js").Check} */
 export const input = (value, param) => {
   if (typeof value === "string") return [{ role: "user", content: value }];
-  if (!Array.isArray(value) || value.length === 0) throw invalid(param, "expected a string or an array of at least one item");
+  if (!Array.isArray(value) || value.length === 0)
+    throw invalid(param, "expected a string or an array of at least one item");
   /** @type {ChatMessage[]} */
   const list = [];
   let thought = "";
@@ -37,7 +38,8 @@ function thoughtOf(item) {
 function said(item, within, thought) {
   // What an answer's item has beside, and nobody needs here.
   const { type: _type, id: _id, status: _status, phase: _phase, ...message } = object(item, within);
-  if (message.role === "tool") throw invalid(`${within}.role`, "results of tools are items of type function_call_output");
+  if (message.role === "tool")
+    throw invalid(`${within}.role`, "results of tools are items of type function_call_output");
   const [read] = messages([message], within);
   return thought !== "" && read.role === "assistant" ? { ...read, reasoning_content: thought } : read;
 }
@@ -51,12 +53,19 @@ const callChecks = { type: string, id: string, call_id: string, name: string, ar
 function addCall(list, item, within, thought) {
   const given = check(item, callChecks, { within });
   const { call_id: id, name } = given;
-  if (id === undefined || name === undefined) throw invalid(`${within}.${id === undefined ? "call_id" : "name"}`, "it has to be given");
+  if (id === undefined || name === undefined)
+    throw invalid(`${within}.${id === undefined ? "call_id" : "name"}`, "it has to be given");
   const args = parsedArguments(given.arguments ?? "", `${within}.arguments`);
   const call = { id, type: /** @type {const} */ ("function"), function: { name, arguments: args } };
   const last = list.at(-1);
   if (last?.role === "assistant") last.tool_calls = [...(last.tool_calls ?? []), call];
-  else list.push({ role: "assistant", content: "", ...(thought ? { reasoning_content: thought } : {}), tool_calls: [call] });
+  else
+    list.push({
+      role: "assistant",
+      content: "",
+      ...(thought ? { reasoning_content: thought } : {}),
+      tool_calls: [call],
+    });
 }
 
 /** @param {Record<string, any>} item @param {string} within @returns {ChatMessage} */

@@ -37,7 +37,14 @@ export class Output {
         case "call": {
           yield* this.end("completed");
           const call_id = newCallId(this.#shortIds);
-          yield* this.#add({ id: newId("fc_"), type: "function_call", call_id, name: part.name, arguments: "", status: "in_progress" });
+          yield* this.#add({
+            id: newId("fc_"),
+            type: "function_call",
+            call_id,
+            name: part.name,
+            arguments: "",
+            status: "in_progress",
+          });
           break;
         }
         case "arguments": {
@@ -48,7 +55,8 @@ export class Output {
       }
     }
     // Tokens that complete no text yet still belong to the message.
-    if (logprobs.length > 0 && this.items.at(-1)?.type === "message") yield* this.#text(this.items.at(-1) ?? {}, "", logprobs);
+    if (logprobs.length > 0 && this.items.at(-1)?.type === "message")
+      yield* this.#text(this.items.at(-1) ?? {}, "", logprobs);
   }
 
   /**
@@ -86,7 +94,10 @@ export class Output {
     const last = this.items.at(-1);
     if (last?.type === type && last.status === "in_progress") return last;
     yield* this.end("completed");
-    const part = type === "message" ? { type: "output_text", text: "", annotations: [], logprobs: [] } : { type: "reasoning_text", text: "" };
+    const part =
+      type === "message"
+        ? { type: "output_text", text: "", annotations: [], logprobs: [] }
+        : { type: "reasoning_text", text: "" };
     const item =
       type === "message"
         ? { id: newId("msg_"), type, role: "assistant", status: "in_progress", content: [] }
@@ -117,10 +128,18 @@ export class Output {
     for (const item of this.items) {
       if (item.type === "message") content += item.content[0].text;
       else if (item.type === "reasoning") thought += item.content[0].text;
-      else calls.push({ id: item.call_id, type: /** @type {const} */ ("function"), function: { name: item.name, arguments: parsed(item.arguments) } });
+      else
+        calls.push({
+          id: item.call_id,
+          type: /** @type {const} */ ("function"),
+          function: { name: item.name, arguments: parsed(item.arguments) },
+        });
     }
     if (this.items.length === 0) return [];
-    const more = { ...(thought ? { reasoning_content: thought } : {}), ...(calls.length > 0 ? { tool_calls: calls } : {}) };
+    const more = {
+      ...(thought ? { reasoning_content: thought } : {}),
+      ...(calls.length > 0 ? { tool_calls: calls } : {}),
+    };
     return [{ role: "assistant", content, ...more }];
   }
 }

@@ -48,8 +48,18 @@ const checks = {
 };
 
 const refused = [
-  "background", "context_management", "conversation", "max_tool_calls", "moderation", "prompt", "prompt_cache_key",
-  "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "user", "verbosity",
+  "background",
+  "context_management",
+  "conversation",
+  "max_tool_calls",
+  "moderation",
+  "prompt",
+  "prompt_cache_key",
+  "prompt_cache_options",
+  "prompt_cache_retention",
+  "safety_identifier",
+  "user",
+  "verbosity",
 ];
 
 /** @param {Exchange} exchange @returns {Promise<Response>} */
@@ -58,7 +68,8 @@ export async function responses(exchange) {
   const model = required(given, "model");
   const { previous_response_id: previous, store = true } = given;
   const withLogprobs = given.include?.length > 0;
-  if (given.top_logprobs !== undefined && !withLogprobs) throw invalid("top_logprobs", `it is only allowed with include: ["${LOGPROBS}"]`);
+  if (given.top_logprobs !== undefined && !withLogprobs)
+    throw invalid("top_logprobs", `it is only allowed with include: ["${LOGPROBS}"]`);
   if (given.stream_options && !given.stream) throw invalid("stream_options", "it is only allowed with stream: true");
   const earlier = previous === undefined ? [] : exchange.stored.get(previous, "previous_response_id").messages;
   const messages = [...earlier, ...required(given, "input")];
@@ -173,7 +184,11 @@ async function* numbered(events, number) {
   for await (const event of events) yield { event: event.type, data: { ...event, sequence_number: number() } };
 }
 
-/** @param {import("./errors.js").ApiError} error @param {ReturnType<typeof begun>} response @param {number} sequence_number */
+/**
+ * @param {import("./errors.js").ApiError} error
+ * @param {ReturnType<typeof begun>} response
+ * @param {number} sequence_number
+ */
 function failed(error, response, sequence_number) {
   const failure = { ...response, status: "failed", error: { code: "server_error", message: error.message } };
   return { event: "response.failed", data: { type: "response.failed", response: failure, sequence_number } };
@@ -186,5 +201,7 @@ function failed(error, response, sequence_number) {
  * @param {string} id
  */
 export function storedResponse(stored, method, id) {
-  return jsonResponse(method === "DELETE" ? stored.delete(id) : stored.get(id).response, { "X-Intab-Served-By": "device" });
+  return jsonResponse(method === "DELETE" ? stored.delete(id) : stored.get(id).response, {
+    "X-Intab-Served-By": "device",
+  });
 }

@@ -39,9 +39,19 @@ export async function withModel({ models, request }, id, input, job) {
 }
 
 /**
+ * Where an error came up.
+ * @typedef {object} Where
+ * @property {import("./models.js").Models} models
+ * @property {string} id The model's.
+ * @property {string} input The parameter that the prompt was made of.
+ * @property {string} [constraint] The one that says what form the answer has to have.
+ * @property {AbortController} request
+ */
+
+/**
  * What an error of a model's call is to be thrown as; the caller's own abort as it is.
  * @param {unknown} error
- * @param {{models: import("./models.js").Models, id: string, input: string, constraint?: string, request: AbortController}} where
+ * @param {Where} where
  */
 function told(error, { models, id, input, constraint, request }) {
   if (request.signal.aborted) return request.signal.reason;
@@ -64,13 +74,19 @@ function told(error, { models, id, input, constraint, request }) {
  */
 
 /**
+ * @typedef {object} Run
+ * @property {ServedModel} model
+ * @property {import("./prompt.js").Prompt[]} prompts
+ * @property {AsyncGenerator<ChoiceStep, void, void>} steps To be read to the end, or left.
+ */
+
+/**
  * Makes the answers of a request one after another, when its turn comes. Resolves when the first has begun, so that what is
  * wrong before that is told instead of an answer.
  * @param {Exchange} exchange
  * @param {Wanted} wanted
  * @param {(model: ServedModel) => Promise<import("./prompt.js").Prompt[]>} makePrompts
- * @returns {Promise<{model: ServedModel, prompts: import("./prompt.js").Prompt[], steps: AsyncGenerator<ChoiceStep, void, void>}>}
- *   `steps` has to be read to its end, or left.
+ * @returns {Promise<Run>}
  */
 export async function generate({ models, request }, { model: id, input, constraint, n, options }, makePrompts) {
   const model = await models.get(id);

@@ -5,8 +5,8 @@ import { InputError } from "../errors.js";
 /**
  * @typedef {object} ServeOptions
  * @property {import("./handler.js").Handler} [handler] What answers. Default: `intab.fetch`.
- * @property {string | URL} [scope] The part of the site whose pages are served; requests to `v1/…` below it are answered. Default:
- *   where the script lies.
+ * @property {string | URL} [scope] The part of the site whose pages are served; requests to `v1/…` below it are answered.
+ *   Default: where the script lies.
  * @property {string | URL} [script] The service worker's script. A browser lets it serve what lies beside or below it, so a
  *   page usually has one of its own at the top of its site, of one line: `import "./lib/openai/service-worker.js";`.
  *   Default: that file itself, which serves more than its folder only where the server sends it with the header
@@ -43,10 +43,17 @@ export async function serveWith(fallback, options = {}) {
   if (!workers) throw wrong("page", "service workers need https: or localhost, and a window");
   let registration;
   try {
-    registration = await workers.register(script, { type: "module", ...(scope === undefined ? {} : { scope: String(scope) }) });
+    registration = await workers.register(script, {
+      type: "module",
+      ...(scope === undefined ? {} : { scope: String(scope) }),
+    });
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    throw wrong("scope", `the service worker was refused (${problem}): give a script at the top of the site, or send it with Service-Worker-Allowed`);
+    throw wrong(
+      "scope",
+      `the service worker was refused (${problem}): ` +
+        "give a script at the top of the site, or send it with Service-Worker-Allowed",
+    );
   }
   const answer = (/** @type {MessageEvent} */ event) => {
     if (event.data?.[ASKS]) void reply(handler, event.data[ASKS], event.ports[0]);

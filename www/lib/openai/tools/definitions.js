@@ -40,7 +40,8 @@ export const chatTools = (value, param) =>
   array(value, param).map((/** @type {unknown} */ entry, /** @type {number} */ at) => {
     const within = `${param}[${at}]`;
     const { type } = object(entry, within);
-    if (type !== "function") throw unsupported(`${within}.type`, `only "function" is supported, not ${JSON.stringify(type)}`);
+    if (type !== "function")
+      throw unsupported(`${within}.type`, `only "function" is supported, not ${JSON.stringify(type)}`);
     const checked = check(entry, { type: string, function: tool }, { within });
     return required(checked, "function", within);
   });
@@ -53,11 +54,15 @@ export const responseTools = (value, param) =>
   array(value, param).map((/** @type {unknown} */ entry, /** @type {number} */ at) => {
     const within = `${param}[${at}]`;
     const { type, ...rest } = object(entry, within);
-    if (type !== "function") throw unsupported(`${within}.type`, `only "function" is supported, not ${JSON.stringify(type)}`);
+    if (type !== "function")
+      throw unsupported(`${within}.type`, `only "function" is supported, not ${JSON.stringify(type)}`);
     return tool(rest, within);
   });
 
-/** `"none"`, `"auto"`, `"required"`, or a function by its name as either endpoint writes it. @type {import("../checks.js").Check} */
+/**
+ * `"none"`, `"auto"`, `"required"`, or a function by its name as either endpoint writes it.
+ * @type {import("../checks.js").Check}
+ */
 export const toolChoice = (value, param) => {
   if (!isObject(value)) return oneOf(["none", "auto", "required"])(value, param);
   if (value.type !== "function") throw unsupported(`${param}.type`, 'only "function" is supported');
@@ -73,13 +78,17 @@ export function chosenTools({ tools = [], tool_choice: choice, parallel_tool_cal
   const names = tools.map((/** @type {Tool} */ { name }) => name);
   const twice = names.find((/** @type {string} */ name, /** @type {number} */ at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw invalid("tools", `there are two functions named ${JSON.stringify(twice)}`);
-  for (const [param, given] of [["tool_choice", choice], ["parallel_tool_calls", parallel]]) {
+  for (const [param, given] of [
+    ["tool_choice", choice],
+    ["parallel_tool_calls", parallel],
+  ]) {
     if (given !== undefined && tools.length === 0) throw invalid(param, "it is only allowed where there are tools");
   }
   const maxCalls = parallel === false ? 1 : Infinity;
   if (choice === "none") return { tools: [], must: false, maxCalls };
   if (typeof choice !== "object") return { tools, must: choice === "required", maxCalls };
   const named = tools.filter((/** @type {Tool} */ { name }) => name === choice.name);
-  if (named.length === 0) throw invalid("tool_choice", `there is no function named ${JSON.stringify(choice.name)} in tools`);
+  if (named.length === 0)
+    throw invalid("tool_choice", `there is no function named ${JSON.stringify(choice.name)} in tools`);
   return { tools: named, must: true, maxCalls: 1 };
 }

@@ -60,7 +60,13 @@ export const families = [
     sign: /<｜tool▁call▁begin｜>/,
     ...form({
       open: ["<｜tool▁call▁begin｜>"],
-      skip: ["<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", "```<｜tool▁call▁end｜>", "<｜tool▁call▁end｜>", "```\n<｜tool▁call▁end｜>"],
+      skip: [
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁calls▁end｜>",
+        "```<｜tool▁call▁end｜>",
+        "<｜tool▁call▁end｜>",
+        "```\n<｜tool▁call▁end｜>",
+      ],
       header: /^(?:function<｜tool▁sep｜>)?([\w.-]+)(?:<｜tool▁sep｜>)?\s*(?:```json)?$/,
     }),
     forced: argumentsAfter(
@@ -104,7 +110,11 @@ export const genericJson = form({ bare: true, jsonResponse: true });
 const PROBE = "intab_probe";
 const TOOL = {
   type: "function",
-  function: { name: PROBE, description: "?", parameters: { type: "object", properties: { x: { type: "string", description: "?" } } } },
+  function: {
+    name: PROBE,
+    description: "?",
+    parameters: { type: "object", properties: { x: { type: "string", description: "?" } } },
+  },
 };
 const ASKS = { role: "user", content: "?" };
 const CALLS = {

@@ -35,7 +35,7 @@ export function answerSchema({ tools, must, maxCalls }, format) {
 
 /**
  * @param {Tools} given
- * @param {{name: string, arguments: string, isList: boolean}} form Names of the members of a call, and whether it is in a list.
+ * @param {{name: string, arguments: string, isList: boolean}} form Names of a call's members; whether it is in a list.
  * @returns {object} The JSON Schema of a call that a family writes.
  */
 export function forcedSchema({ tools, maxCalls }, form) {
@@ -74,7 +74,11 @@ export function withoutCalls(messages) {
   /** @type {import("../messages.js").ChatMessage[]} */
   const plain = [];
   for (const { tool_calls: calls, tool_call_id: id, ...message } of messages) {
-    for (const { id, function: { name } } of calls ?? []) names.set(id, name);
+    for (const {
+      id,
+      function: { name },
+    } of calls ?? [])
+      names.set(id, name);
     if (calls) {
       const written = calls.map(({ function: { name, arguments: args } }) => ({ name, arguments: args }));
       const text = JSON.stringify({ tool_calls: written });

@@ -11,15 +11,24 @@
  * @property {boolean} ended Whether it closes that string.
  */
 
-/** @typedef {{isKey: boolean, text: string, escape: string | null}} StringState `escape`: what came of one that is not complete. */
+/**
+ * A string under way; `escape` is what came of one that is not complete.
+ * @typedef {{isKey: boolean, text: string, escape: string | null}} StringState
+ */
 
-/** @typedef {{isArray: boolean, key: string | number, expects: "key" | "colon" | "value" | "comma", empty: boolean}} Frame */
+/**
+ * An object or array under way.
+ * @typedef {{isArray: boolean, key: string | number, expects: "key" | "colon" | "value" | "comma", empty: boolean}} Frame
+ */
 
 /** @type {Record<string, string>} */
 const ESCAPES = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
 
 export class JsonReader {
-  /** `"done"` after the closing bracket of the document; `"failed"` where it is no JSON. @type {"open" | "done" | "failed"} */
+  /**
+   * `"done"` after the closing bracket of the document; `"failed"` where it is no JSON.
+   * @type {"open" | "done" | "failed"}
+   */
   state = "open";
   /** @type {Frame[]} */
   #frames = [];
