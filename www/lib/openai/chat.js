@@ -4,9 +4,10 @@ import { chatLogprob, newCallId, newId, now, usageOf } from "./answer.js";
 import { boolean, check, integer, object, oneOf, required, string } from "./checks.js";
 import { invalid } from "./errors.js";
 import { responseFormat, TEXT } from "./format.js";
+import { jsonResponse } from "./json-response.js";
 import { messages } from "./messages.js";
 import { chatPrompt } from "./prompt.js";
-import { fingerprint, generate, jsonResponse, servedBy, streamResponse } from "./run.js";
+import { fingerprint, generate, servedBy, streamResponse } from "./run.js";
 import { choices, SAMPLING, samplingChecks, samplingOptions } from "./sampling.js";
 import { chatTools, chosenTools, toolChoice } from "./tools/definitions.js";
 

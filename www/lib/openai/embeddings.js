@@ -3,7 +3,8 @@
 import { check, integer, oneOf, required, string } from "./checks.js";
 import { invalid } from "./errors.js";
 import { checkIds, isIds, texts } from "./inputs.js";
-import { jsonResponse, servedBy, withModel } from "./run.js";
+import { jsonResponse } from "./json-response.js";
+import { servedBy, withModel } from "./run.js";
 
 const checks = {
   model: string,

@@ -1,16 +1,11 @@
 // Requests of OpenAI's API, answered in the page: what comes in, who answers, and how it fails.
 
 import { InputError } from "../errors.js";
-import { chatCompletions } from "./chat.js";
-import { completions } from "./completions.js";
-import { embeddings } from "./embeddings.js";
 import { ApiError, asApiError } from "./errors.js";
+import { jsonResponse } from "./json-response.js";
 import { Models } from "./models.js";
 import { RemoteServer } from "./remote.js";
-import { rerank } from "./rerank.js";
-import { responses, storedResponse } from "./responses.js";
 import { ResponseStore } from "./responses-store.js";
-import { jsonResponse } from "./run.js";
 
 /**
  * @typedef {object} HandlerOptions
@@ -20,17 +15,8 @@ import { jsonResponse } from "./run.js";
 
 /** @typedef {(input: RequestInfo | URL, init?: RequestInit) => Promise<Response>} Handler As `fetch`. */
 
-/**
- * What answers a request with a body.
- * @type {Record<string, (exchange: import("./run.js").Exchange) => Promise<Response>>}
- */
-const endpoints = {
-  "chat/completions": chatCompletions,
-  completions,
-  embeddings,
-  rerank,
-  responses,
-};
+/** The endpoints that take a body. A page that only makes a handler does not load what is behind them. */
+const PATHS = ["chat/completions", "completions", "embeddings", "rerank", "responses"];
 
 /**
  * @param {Models} models
@@ -107,7 +93,7 @@ async function route({ method, path, text }, context) {
     allow(method, ["GET", "DELETE"], path);
     return storedResponse(stored, method, decodeURIComponent(response));
   }
-  if (!Object.hasOwn(endpoints, path)) throw unknownUrl(method, path);
+  if (!PATHS.includes(path)) throw unknownUrl(method, path);
   allow(method, ["POST"], path);
   return answer({ method, path, text }, context);
 }
@@ -132,6 +118,7 @@ async function answer({ method, path, text }, { models, server, stored, request 
   const forward = () => /** @type {RemoteServer} */ (server).forward(method, path, text, request.signal);
   if (server && (await server.takes({ ...about, error: null }))) return forward();
   try {
+    const { endpoints } = await import("./endpoints.js");
     return await endpoints[path]({ body, models, request, stored });
   } catch (error) {
     request.signal.throwIfAborted();
@@ -160,7 +147,7 @@ function allow(method, allowed, path) {
 
 /** @param {string} method @param {string} path */
 function unknownUrl(method, path) {
-  const known = ["models", ...Object.keys(endpoints)].map((name) => `/v1/${name}`).join(", ");
+  const known = ["models", ...PATHS].map((name) => `/v1/${name}`).join(", ");
   return new ApiError(404, `there is no ${method} /v1/${path} here; there are ${known}`, { code: "unknown_url" });
 }
 
@@ -173,4 +160,15 @@ export function modelsOf(models, load) {
   const made = new Models(load);
   for (const [id, entry] of Object.entries(models)) made.add(id, entry);
   return made;
+}
+
+/**
+ * GET and DELETE /v1/responses/ID
+ * @param {ResponseStore} stored
+ * @param {string} method
+ * @param {string} id
+ */
+function storedResponse(stored, method, id) {
+  const body = method === "DELETE" ? stored.delete(id) : stored.get(id).response;
+  return jsonResponse(body, { "X-Intab-Served-By": "device" });
 }

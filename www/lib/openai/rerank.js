@@ -3,7 +3,8 @@
 import { newId } from "./answer.js";
 import { array, boolean, check, integer, isObject, required, string } from "./checks.js";
 import { invalid } from "./errors.js";
-import { jsonResponse, servedBy, withModel } from "./run.js";
+import { jsonResponse } from "./json-response.js";
+import { servedBy, withModel } from "./run.js";
 
 /** Texts, or objects that have one. @type {import("./checks.js").Check} */
 const documents = (value, param) => {

@@ -1,14 +1,15 @@
-// POST /v1/responses, and what is kept of it
+// POST /v1/responses
 
 import { newId, now, usageOf } from "./answer.js";
 import { effort } from "./chat.js";
-import { boolean, check, integer, isObject, metadata, number, object, oneOf, required, string } from "./checks.js";
+import { boolean, check, integer, isObject, metadata, object, oneOf, required, string } from "./checks.js";
 import { invalid } from "./errors.js";
 import { TEXT, textFormat } from "./format.js";
+import { jsonResponse } from "./json-response.js";
 import { chatPrompt } from "./prompt.js";
 import { input } from "./responses-input.js";
 import { Output } from "./responses-output.js";
-import { generate, jsonResponse, servedBy, streamResponse } from "./run.js";
+import { generate, servedBy, streamResponse } from "./run.js";
 import { SAMPLING, samplingChecks, samplingOptions } from "./sampling.js";
 import { chosenTools, responseTools, toolChoice } from "./tools/definitions.js";
 
@@ -22,7 +23,6 @@ const checks = {
   input,
   instructions: string,
   ...samplingChecks([...SAMPLING, "max_output_tokens"]),
-  temperature: number(0, 2),
   top_logprobs: integer(0, 20),
   include: (/** @type {unknown} */ value, /** @type {string} */ param) => {
     if (Array.isArray(value) && value.every((entry) => entry === LOGPROBS)) return value;
@@ -192,16 +192,4 @@ async function* numbered(events, number) {
 function failed(error, response, sequence_number) {
   const failure = { ...response, status: "failed", error: { code: "server_error", message: error.message } };
   return { event: "response.failed", data: { type: "response.failed", response: failure, sequence_number } };
-}
-
-/**
- * GET and DELETE /v1/responses/ID
- * @param {import("./responses-store.js").ResponseStore} stored
- * @param {string} method
- * @param {string} id
- */
-export function storedResponse(stored, method, id) {
-  return jsonResponse(method === "DELETE" ? stored.delete(id) : stored.get(id).response, {
-    "X-Intab-Served-By": "device",
-  });
 }

@@ -130,11 +130,6 @@ export async function generate({ models, request }, { model: id, input, constrai
   return { model, prompts, steps: all() };
 }
 
-/** @param {unknown} body @param {Record<string, string>} headers */
-export function jsonResponse(body, headers) {
-  return new Response(JSON.stringify(body), { headers: { "Content-Type": "application/json", ...headers } });
-}
-
 /**
  * @param {AsyncGenerator<import("./sse.js").ServerEvent, void, void>} events
  * @param {AbortController} request
