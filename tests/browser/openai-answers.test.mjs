@@ -172,6 +172,24 @@ test("responses: a conversation goes on from what was kept, with its calls and t
   assert.deepEqual((await ask(handler, `responses/${first.id}`)).body, first);
 });
 
+test("responses: what was asked for is told back, and logprobs are where the text is", async () => {
+  const { handler } = serving();
+  const include = ["message.output_text.logprobs"];
+  const given = { model: "m", input: "Hi", metadata: { a: "b" }, temperature: 0.5, include, top_logprobs: 1 };
+  const { body } = await ask(handler, "responses", given);
+  assert.deepEqual([body.metadata, body.temperature, body.service_tier], [{ a: "b" }, 0.5, "default"]);
+  const [{ logprobs }] = body.output[0].content;
+  assert.equal(logprobs.map(({ token }) => token).join(""), "Hello!");
+  assert.equal(logprobs[0].top_logprobs.length, 1);
+  const { body: events } = await ask(handler, "responses", { ...given, stream: true });
+  assert.deepEqual(
+    events.flatMap(({ type, logprobs = [] }) => (type === "response.output_text.delta" ? logprobs : [])),
+    logprobs,
+  );
+  const { body: chat } = await ask(handler, "chat/completions", { model: "m", messages, service_tier: "auto" });
+  assert.equal(chat.service_tier, "default");
+});
+
 test("responses: what is not stored or was deleted is not there", async () => {
   const { handler } = serving();
   const { body } = await ask(handler, "responses", { model: "m", input: "Hi", store: false });

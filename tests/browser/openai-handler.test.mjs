@@ -82,7 +82,9 @@ test("errors of the engine have OpenAI's shape and a fitting status", async () =
   const errors = [
     [new ContextFullError("full", {}), 400, "messages", "context_length_exceeded"],
     [new InputError("bad", { what: "topK" }), 400, "top_k", "invalid_value"],
-    [new UnsupportedError("no", { what: "constraint.jsonSchema" }), 400, "response_format", "unsupported_value"],
+    [new UnsupportedError("no", { what: "keyword", found: "not" }), 400, "response_format", "unsupported_value"],
+    [new InputError("bad", { what: "json_schema" }), 400, "response_format", "invalid_value"],
+    [new InputError("bad", { what: "prompt" }), 400, "messages", "invalid_value"],
     [new OutOfMemoryError("no memory"), 503, null, "out_of_memory"],
     [new UnloadedError("gone"), 503, null, "model_unavailable"],
     [new Error("bug"), 500, null, null],

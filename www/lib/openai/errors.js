@@ -60,6 +60,19 @@ const PARAMS = {
   logprobs: "top_logprobs",
 };
 
+/**
+ * The parameter that an error of the engine is about.
+ * @param {unknown} what As the engine names it.
+ * @param {string} input
+ * @param {string | null} constraint
+ */
+function paramOf(what, input, constraint) {
+  if (typeof what !== "string") return null;
+  if (/constraint|schema/i.test(what)) return constraint;
+  if (what === "prompt" || what === "texts") return input;
+  return PARAMS[what] ?? (/^[a-z_]+$/.test(what) ? what : null);
+}
+
 /** Errors after which the model has to be loaded again. */
 const GONE = ["UnloadedError", "WorkerCrashedError", "DeviceLostError"];
 
@@ -72,22 +85,21 @@ export function isGone(error) {
  * An error of the engine as the API tells it.
  * @param {unknown} error
  * @param {string} [input] The parameter that the prompt was made of.
- * @param {string} [constraint] The one that says what form an answer has to have.
+ * @param {string | null} [constraint] The one that says what form an answer has to have.
  * @returns {ApiError}
  */
-export function asApiError(error, input = "messages", constraint = "response_format") {
+export function asApiError(error, input = "messages", constraint = null) {
   if (error instanceof ApiError) return error;
   if (!(error instanceof Error)) return new ApiError(500, String(error));
-  const what = error instanceof IntabError ? error.details.what : undefined;
-  const isConstraint = typeof what === "string" && /^constraint\b/.test(what);
-  const named = isConstraint ? constraint : typeof what === "string" ? (PARAMS[what] ?? what) : null;
+  const named = paramOf(error instanceof IntabError ? error.details.what : undefined, input, constraint);
   switch (error.name) {
     case "ContextFullError":
       return new ApiError(400, error.message, { param: input, code: "context_length_exceeded" });
     case "InputError":
       return new ApiError(400, error.message, { param: named, code: "invalid_value" });
     case "UnsupportedError":
-      return new ApiError(400, error.message, { param: named, code: "unsupported_value" });
+      // While text is made, only what holds it may turn out so.
+      return new ApiError(400, error.message, { param: constraint, code: "unsupported_value" });
     case "TemplateError":
     case "TokenizerError":
       return new ApiError(400, error.message, { param: input, code: "invalid_prompt" });
