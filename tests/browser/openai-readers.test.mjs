@@ -156,7 +156,7 @@ test("Mistral: a list after its tag, and names before their arguments", () => {
     ),
     [call(0, "add"), args(0, '{"a": [1]}'), call(1, "get_weather"), args(1, "{}")],
   );
-  assert.deepEqual(calls("mistral", '[TOOL_CALLS]add[ARGS]{"a": 1}[TOOL_CALLS]add{"b": 2}'), [
+  assert.deepEqual(calls("mistral", '[TOOL_CALLS]add[CALL_ID]abcdefghi[ARGS]{"a": 1}[TOOL_CALLS]add{"b": 2}'), [
     call(0, "add"),
     args(0, '{"a": 1}'),
     call(1, "add"),

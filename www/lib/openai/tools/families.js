@@ -76,13 +76,18 @@ export const families = [
   {
     name: "mistral",
     sign: /\[TOOL_CALLS\]/,
-    ...form({ open: ["[TOOL_CALLS]"], header: /^([\w.-]+)(?:\[ARGS\])?$/ }),
+    ...form({
+      open: ["[TOOL_CALLS]"],
+      skip: ["[CALL_ID]", "[ARGS]"],
+      header: /^([\w.-]+)(?:\[CALL_ID\]\w+)?(?:\[ARGS\])?$/,
+    }),
     forced: json("[TOOL_CALLS]", "name", "arguments", true),
     shortIds: true,
   },
   {
     name: "hermes",
-    sign: /<tool_call>/,
+    // Some write XML between the same tags (Qwen3-Coder, GLM): they are told in words instead.
+    sign: /^(?![^]*(?:<function=|<arg_key>))[^]*<tool_call>/,
     ...form({ open: ["<tool_call>"], skip: ["</tool_call>"] }),
     forced: json("<tool_call>\n", "name", "arguments"),
   },
