@@ -1,6 +1,8 @@
 // A page's own `/v1/…`, answered by the page through a service worker.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { after, test } from "node:test";
 import { openPage, pauseAfterEachToken, runFirstInWorker } from "./harness.mjs";
 import { browser, context, page, server } from "./library.mjs";
 import { bringClients } from "./openai-page.mjs";
@@ -46,6 +48,44 @@ test("the openai client without a fetch of ours, the platform's fetch, and a str
   assert.ok(parts.length > 5, `${parts.length} parts`);
   assert.equal(direct, whole);
   assert.deepEqual(error, { status: 400, param: "user" });
+});
+
+/** A site with a page and a service worker's script of its own at the top; the rest is the project's. */
+async function startSite() {
+  const own = {
+    "/": ["text/html", "<!doctype html><title>Mine</title>"],
+    "/mine.js": ["text/javascript", 'import "/lib/openai/service-worker.js";'],
+  };
+  const site = createServer(async ({ url, headers }, response) => {
+    const [type, body] = own[url] ?? [];
+    if (type) return void response.writeHead(200, { "Content-Type": type }).end(body);
+    const { range } = headers;
+    const answer = await fetch(new URL(url, server.url), { headers: range ? { range } : {} });
+    const said = ["content-type", "content-range", "accept-ranges", "etag"].filter((name) => answer.headers.has(name));
+    const passed = Object.fromEntries(said.map((name) => [name, answer.headers.get(name)]));
+    response.writeHead(answer.status, passed).end(Buffer.from(await answer.arrayBuffer()));
+  });
+  site.listen(0, "127.0.0.1");
+  await once(site, "listening");
+  after(() => (site.close(), site.closeAllConnections()));
+  return `http://127.0.0.1:${site.address().port}/`;
+}
+
+test("a script of the page's own, at the top of its site, serves all of it at /v1", async () => {
+  const url = await startSite();
+  await page.goto(url);
+  const { baseURL, text, ids } = await page.evaluate(async () => {
+    const intab = await import("/lib/intab.js");
+    intab.models.add("stories", "/models/intab-stories.gguf", { backend: "cpu" });
+    const { baseURL } = await intab.serve({ script: "/mine.js" });
+    const body = JSON.stringify({ model: "stories", prompt: "Once", max_tokens: 5 });
+    const { choices } = await (await fetch("/v1/completions", { method: "POST", body })).json();
+    const ids = (await (await fetch("/v1/models")).json()).data.map(({ id }) => id);
+    return { baseURL, text: choices[0].text, ids };
+  });
+  assert.equal(baseURL, `${url}v1`);
+  assert.ok(text.length > 0);
+  assert.deepEqual(ids, ["stories"]);
 });
 
 test("another page of the site is answered by the one that has the models; without one there is none", async () => {
