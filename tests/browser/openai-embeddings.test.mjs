@@ -24,11 +24,14 @@ async function folder(name) {
 
 /** Makes `globalThis.handler` over one model, `m`. */
 async function serve(name) {
-  await page.evaluate(async (files) => {
-    const bytes = (text) => new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))]);
-    const given = files.map(([path, text]) => ({ path, file: bytes(text) }));
-    globalThis.handler = intab.createHandler({ m: () => intab.load(given, { backend: "cpu" }) });
-  }, await folder(name));
+  await page.evaluate(
+    async (files) => {
+      const bytes = (text) => new Blob([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))]);
+      const given = files.map(([path, text]) => ({ path, file: bytes(text) }));
+      globalThis.handler = intab.createHandler({ m: () => intab.load(given, { backend: "cpu" }) });
+    },
+    await folder(name),
+  );
 }
 
 const assertClose = (found, wanted) => {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
-import { openPage, pauseAfterEachToken, runFirstInWorker } from "./harness.mjs";
+import { openPage, pauseAfterEachToken, runFirstInWorker, withTimeout } from "./harness.mjs";
 import { browser, context, page, server } from "./library.mjs";
 import { bringClients } from "./openai-page.mjs";
 
@@ -126,6 +126,31 @@ test("who aborts a request ends its generation", async () => {
   });
   // All 400 tokens would have taken 12 s.
   assert.ok(ms < 6000, `the next answer came after ${ms} ms`);
+});
+
+test("a page that is closed in the middle of an answer leaves an error, not silence", async () => {
+  await runFirstInWorker(context, pauseAfterEachToken(30));
+  await openInScope();
+  const other = await context.newPage();
+  await other.goto(`${server.url}${SCOPE}errors.js`);
+  await other.evaluate(async () => {
+    const given = { model: "stories", prompt: "Once", max_tokens: 400, stream: true, ignore_eos: true };
+    const body = JSON.stringify(given);
+    const reader = (await fetch("/lib/openai/v1/completions", { method: "POST", body })).body.getReader();
+    await reader.read();
+    const rest = async () => {
+      while (!(await reader.read()).done);
+      return "an end";
+    };
+    globalThis.rest = rest().catch(({ name }) => name);
+  });
+  await page.close();
+  const how = await withTimeout(
+    other.evaluate(() => rest),
+    20_000,
+    "the answer did not end",
+  );
+  assert.equal(how, "TypeError");
 });
 
 test("a page that stops answers no more", async () => {
