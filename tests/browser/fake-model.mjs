@@ -37,6 +37,13 @@ export function fakeModel({
   const calls = [];
   /** What happened, in order. @type {string[]} */
   const log = [];
+  /** Tokens of several letters, in the order in which answers had them. @type {string[]} */
+  const longer = [];
+  const idOf = (/** @type {string} */ text) => {
+    if (text.length === 1) return text.charCodeAt(0);
+    if (!longer.includes(text)) longer.push(text);
+    return FIRST_SPECIAL + special.length + longer.indexOf(text);
+  };
   const read = (/** @type {string} */ text, parseSpecial = false) => {
     const ids = [];
     for (let at = 0; at < text.length;) {
@@ -49,7 +56,11 @@ export function fakeModel({
   };
   const write = (/** @type {Iterable<number>} */ ids, skipSpecial = true) =>
     [...ids]
-      .map((id) => (id < FIRST_SPECIAL ? String.fromCodePoint(id) : skipSpecial ? "" : special[id - FIRST_SPECIAL]))
+      .map((id) => {
+        const at = id - FIRST_SPECIAL;
+        if (at < 0) return String.fromCodePoint(id);
+        return at >= special.length ? longer[at - special.length] : skipSpecial ? "" : special[at];
+      })
       .join("");
   const vector = (/** @type {string} */ text, n = 4) => {
     const sums = new Float32Array(n);
@@ -106,9 +117,7 @@ export function fakeModel({
         const length = tag >= 0 ? special[tag].length : Math.min(lengths[tokens.length % lengths.length], ...next);
         const text = rest.slice(0, length);
         const scored = options.logprobs === undefined ? {} : score(text, options.logprobs);
-        tokens.push(
-          tag >= 0 ? { id: FIRST_SPECIAL + tag, text: "", ...scored } : { id: text.charCodeAt(0), text, ...scored },
-        );
+        tokens.push(tag >= 0 ? { id: FIRST_SPECIAL + tag, text: "", ...scored } : { id: idOf(text), text, ...scored });
         rest = rest.slice(length);
       }
       if (options.maxNewTokens !== undefined && tokens.length > options.maxNewTokens) {

@@ -44,6 +44,33 @@ test("logprobs of each token, streamed as they are", async () => {
   assert.equal(none.choices[0].logprobs, null);
 });
 
+test("a token's text in logprobs is its own, also where the text waits for what follows", async () => {
+  const { model, handler } = serving({ lengths: [1] });
+  const generate = model.generate.bind(model);
+  // The engine holds back what may become a stop text.
+  model.generate = (...given) => {
+    const generation = generate(...given);
+    const tokens = generation.tokens.bind(generation);
+    generation.tokens = async function* () {
+      let held = "";
+      for await (const token of tokens()) {
+        held += token.text;
+        const isSure = token.text !== "l";
+        yield { ...token, text: isSure ? held : "" };
+        if (isSure) held = "";
+      }
+    };
+    return generation;
+  };
+  const { body } = await ask(handler, "chat/completions", { model: "m", messages, logprobs: true });
+  const [{ message, logprobs }] = body.choices;
+  assert.equal(message.content, "Hello!");
+  assert.deepEqual(
+    logprobs.content.map(({ token }) => token),
+    ["H", "e", "l", "l", "o", "!"],
+  );
+});
+
 test("completions: texts, tokens, echo, the old logprobs", async () => {
   const { model, handler } = serving({ answer: (prompt) => ` after ${prompt}` });
   const { body } = await ask(handler, "completions", {

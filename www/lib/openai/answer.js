@@ -47,7 +47,7 @@ export async function* answer(model, prompt, options) {
     const text = (token.id === null ? undefined : prompt.tags.get(token.id)) ?? token.text;
     const parts = text === "" ? [] : reader.push(text);
     const isScored = options.logprobs !== undefined && token.id !== null;
-    const tokens = isScored ? [/** @type {ScoredToken} */ (/** @type {unknown} */ (token))] : [];
+    const tokens = isScored ? [await scored(model, token)] : [];
     if (parts.length > 0 || tokens.length > 0) yield step(parts, tokens);
     if (reader.over) break;
   }
@@ -64,6 +64,17 @@ export async function* answer(model, prompt, options) {
       reasoningTokens,
     },
   };
+}
+
+/**
+ * A token with its own text: what a generation gives with it is text that is sure, which may have waited for it.
+ * @param {import("./models.js").ServedModel} model
+ * @param {any} token
+ * @returns {Promise<ScoredToken>}
+ */
+async function scored(model, { id, logprob, top }) {
+  const same = top.find((/** @type {{id: number}} */ other) => other.id === id);
+  return { text: same ? same.text : await model.detokenize([id], { skipSpecial: false }), logprob, top };
 }
 
 /**
