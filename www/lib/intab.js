@@ -7,13 +7,16 @@
 import { Adapter } from "./adapter.js";
 import { clientFor, liveClients } from "./client.js";
 import { Model } from "./model.js";
+import { handlerFor, modelsOf } from "./openai/handler.js";
+import { Models } from "./openai/models.js";
+import { serveWith } from "./openai/serve.js";
 import { checkAddress, checkEstimateOptions, checkLoadOptions, checkSource } from "./options.js";
 import * as catalog from "./storage/catalog.js";
 
 export { droppedFiles } from "./drop.js";
 export * from "./errors.js";
 export { Generation } from "./generation.js";
-export { Adapter, Model };
+export { Adapter, Model, Models };
 export { Session } from "./session.js";
 
 /**
@@ -31,13 +34,19 @@ export { Session } from "./session.js";
  * @typedef {import("./types.js").ModelInfo} ModelInfo
  * @typedef {import("./types.js").NamedFile} NamedFile
  * @typedef {import("./types.js").Progress} Progress
- * @typedef {import("./types.js").SessionOptions} SessionOptions
  * @typedef {import("./types.js").CacheMode} CacheMode
+ * @typedef {import("./types.js").SessionOptions} SessionOptions
  * @typedef {import("./types.js").Source} Source
  * @typedef {import("./types.js").StorageInfo} StorageInfo
  * @typedef {import("./types.js").StorageUsage} StorageUsage
  * @typedef {import("./types.js").StoredFile} StoredFile
  * @typedef {import("./generation.js").Token} Token
+ * @typedef {import("./openai/handler.js").Handler} Handler
+ * @typedef {import("./openai/handler.js").HandlerOptions} HandlerOptions
+ * @typedef {import("./openai/models.js").ModelEntry} ModelEntry
+ * @typedef {import("./openai/remote.js").Remote} Remote
+ * @typedef {import("./openai/serve.js").ServeOptions} ServeOptions
+ * @typedef {import("./openai/serve.js").Serving} Serving
  */
 
 /**
@@ -134,4 +143,42 @@ export async function memory() {
  */
 export function release() {
   for (const client of liveClients()) client.release();
+}
+
+/** The models that `fetch` and `serve` answer with: `models.add("name", model)`, or a source that the first request loads. */
+export const models = new Models(load);
+
+/**
+ * OpenAI's API as a function like the platform's `fetch`, answered in this page: `/v1/models`, `/v1/chat/completions`,
+ * `/v1/completions`, `/v1/embeddings`, `/v1/responses` and `/v1/rerank`, of whatever host.
+ * ```js
+ * const handler = createHandler({ stories: "/models/intab-stories.gguf" });
+ * const client = new OpenAI({ baseURL: "http://intab/v1", apiKey: "none", fetch: handler, dangerouslyAllowBrowser: true });
+ * ```
+ * Requests for one model are answered one after another in the order in which they came. A parameter that is not supported
+ * is refused by its name. The header `X-Intab-Served-By` of a response says who answered: `device` or `remote`.
+ * @param {Models | Record<string, ModelEntry>} served Models by the ids that requests name: loaded ones, sources, or functions.
+ * @param {HandlerOptions} [options]
+ * @returns {Handler}
+ * @throws {InputError} For what is no model, and for an unknown option.
+ */
+export function createHandler(served, options = {}) {
+  return handlerFor(modelsOf(served, load), options);
+}
+
+const answerHere = createHandler(models);
+
+/**
+ * The handler over `models`.
+ * @type {Handler}
+ */
+export { answerHere as fetch };
+
+/**
+ * Lets a service worker answer the page's own `/v1/…`, so that clients need no `fetch` of ours; see `ServeOptions`.
+ * @param {ServeOptions} [options]
+ * @returns {Promise<Serving>} Rejects with `InputError`.
+ */
+export function serve(options = {}) {
+  return serveWith(answerHere, options);
 }

@@ -1,0 +1,15 @@
+// A chat for models that have no chat template: who said what, line by line.
+
+/** @type {Record<string, string>} */
+const SPEAKERS = { user: "User", assistant: "Assistant" };
+
+/** What a model writes that goes on with the other one's part. */
+export const TRANSCRIPT_STOP = ["\nUser:"];
+
+/** @param {import("./messages.js").ChatMessage[]} messages */
+export function transcript(messages) {
+  const lines = messages.map(({ role, name, content }) =>
+    Object.hasOwn(SPEAKERS, role) ? `${name ?? SPEAKERS[role]}: ${content}\n` : `${content}\n\n`,
+  );
+  return `${lines.join("")}Assistant:`;
+}
