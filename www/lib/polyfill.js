@@ -1,0 +1,125 @@
+// The web's own interfaces to language models, over models of the page's choice: `LanguageModel`, `Summarizer`, `Writer`,
+// `Rewriter`, `Translator` and `LanguageDetector`, as the drafts of the W3C's Web Machine Learning Community Group have them.
+//
+//   import { install } from "intab/polyfill";
+//   install({ model: "/models/model.gguf" });
+//   const session = await LanguageModel.create();
+//   for await (const chunk of session.promptStreaming("Tell me a story.")) document.body.append(chunk);
+
+import { InputError } from "./errors.js";
+import { QuotaExceededError } from "./polyfill/errors.js";
+import { languageDetectorClass } from "./polyfill/language-detector.js";
+import { LanguageModelParams, languageModelClass } from "./polyfill/language-model.js";
+import { CreateMonitor } from "./polyfill/monitor.js";
+import { Provider, isModel } from "./polyfill/provider.js";
+import { translatorClass } from "./polyfill/translator.js";
+import { REWRITER, SUMMARIZER, WRITER } from "./polyfill/writing-kinds.js";
+import { writingClass } from "./polyfill/writing.js";
+
+/**
+ * @typedef {import("./polyfill/types.js").Detector} Detector
+ * @typedef {import("./polyfill/types.js").ModelChoice} ModelChoice
+ * @typedef {import("./polyfill/types.js").PolyfillOptions} PolyfillOptions
+ * @typedef {import("./polyfill/types.js").TranslatorChoice} TranslatorChoice
+ */
+
+const OPTIONS = ["model", "summarizer", "translator", "languageDetector", "languages", "userActivation", "isStored"];
+
+/**
+ * The classes, without any global. Models are loaded when the first object is created that needs them, and are shared.
+ *
+ * What the drafts leave open: `contextWindow` is the model's context without an eighth, at most 512 tokens, that is kept for
+ * the answer; a turn (a call's messages and its answer) is dropped as a whole, and the system message never; an answer that
+ * fails or is cancelled leaves nothing in the session; `destroy` ends an object but leaves the model loaded for others.
+ * Images and audio are not supported, nor is a `responseConstraint` together with a `prefix`.
+ * @param {PolyfillOptions} options
+ * @returns {import("./polyfill/interfaces.js").Classes}
+ * @throws {InputError} For an unknown option.
+ */
+export function createClasses(options) {
+  checkNames("polyfill options", options, OPTIONS);
+  const { model, summarizer = model, languageDetector, languages, userActivation = true, isStored = () => false } = options;
+  /** One for each choice, as several interfaces may share a model. @type {Map<unknown, Provider>} */
+  const providers = new Map();
+  const providerOf = (/** @type {ModelChoice | undefined} */ choice) => {
+    const provider = providers.get(choice) ?? new Provider(choice, isStored);
+    providers.set(choice, provider);
+    return provider;
+  };
+  const translator = translatorChoice(options.translator);
+  const detector = isDetector(languageDetector) ? languageDetector : undefined;
+  const classifier = isDetector(languageDetector) ? undefined : languageDetector;
+  const writing = { provider: providerOf(model), languages, userActivation };
+  return {
+    LanguageModel: languageModelClass(writing),
+    LanguageModelParams,
+    Summarizer: writingClass(SUMMARIZER, { ...writing, provider: providerOf(summarizer) }),
+    Writer: writingClass(WRITER, writing),
+    Rewriter: writingClass(REWRITER, writing),
+    Translator: translatorClass({ ...translator, provider: providerOf(translator.model ?? model), userActivation }),
+    LanguageDetector: languageDetectorClass({ detector, provider: providerOf(classifier), userActivation }),
+    CreateMonitor,
+    QuotaExceededError,
+    async release() {
+      await Promise.all([...providers.values()].map((provider) => provider.release()));
+    },
+  };
+}
+
+/**
+ * Makes the classes globals.
+ * @param {PolyfillOptions & {force?: boolean}} options `force` (default false): also those that the browser has by itself.
+ * @returns {{installed: string[], uninstall: () => Promise<void>}} The names that were defined. `uninstall` puts back what
+ *   was there before, and unloads the models.
+ * @throws {InputError} For an unknown option.
+ */
+export function install({ force = false, ...options }) {
+  const { release, ...classes } = createClasses(options);
+  const scope = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (globalThis));
+  const taken = Object.entries(classes).filter(([name]) => force || !(name in scope));
+  const before = taken.map(([name]) => /** @type {const} */ ([name, Object.getOwnPropertyDescriptor(scope, name)]));
+  for (const [name, value] of taken) {
+    Object.defineProperty(scope, name, { value, writable: true, configurable: true, enumerable: false });
+  }
+  const uninstall = async () => {
+    for (const [name, descriptor] of before) {
+      if (descriptor) Object.defineProperty(scope, name, descriptor);
+      else Reflect.deleteProperty(scope, name);
+    }
+    await release();
+  };
+  return { installed: taken.map(([name]) => name), uninstall };
+}
+
+/**
+ * @param {PolyfillOptions["translator"]} given
+ * @returns {TranslatorChoice}
+ */
+function translatorChoice(given) {
+  const isChoice = typeof given === "object" && !isModel(given) && isPlain(given);
+  if (!isChoice) return { model: /** @type {ModelChoice | undefined} */ (given) };
+  checkNames("translator", given, ["model", "pairs", "prompt"]);
+  return /** @type {TranslatorChoice} */ (given);
+}
+
+/** @param {unknown} value @returns {value is Detector} */
+function isDetector(value) {
+  return typeof (/** @type {any} */ (value)?.detect) === "function";
+}
+
+/** @param {object} value */
+function isPlain(value) {
+  return Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null;
+}
+
+/**
+ * @param {string} what
+ * @param {object} given
+ * @param {readonly string[]} known
+ */
+function checkNames(what, given, known) {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const problem = `unknown name "${unknown}"; known are ${known.join(", ")}`;
+  throw new InputError(`${what}: ${problem}`, { what, problem });
+}
