@@ -22,17 +22,15 @@ export class FakeModel {
    * @param {object} [how]
    * @param {(prompt: string, call: {at: number, options: object}) => string | string[] | AsyncIterable<string>} [how.answer]
    *   The pieces of an answer; by default `ok`.
-   * @param {string} [how.finishReason]
+   * @param {(at: number) => string} [how.finishReason] By default `eos`.
    * @param {(messages: object[]) => boolean} [how.refuses] Whether the chat template refuses these messages.
    * @param {boolean} [how.tellsTools] Whether the template tells of tools.
-   * @param {object} [how.labels] Labels with their scores, of a classifier.
+   * @param {{label: string, score: number}[]} [how.scores] What a classifier says of every text.
    */
-  constructor({ answer = () => "ok", finishReason = () => "eos", refuses = () => false, tellsTools = false, scores, ...info } = {}) {
+  constructor({ answer = () => "ok", finishReason = () => "eos", refuses = () => false, tellsTools, scores, ...info } = {}) {
     this.#answer = answer;
-    this.finishReason = finishReason;
     this.#refuses = refuses;
-    this.tellsTools = tellsTools;
-    this.scores = scores;
+    Object.assign(this, { finishReason, tellsTools, scores });
     this.info = {
       ...{ name: "fake", kind: "decoder", architecture: "llama", task: "generate", contextLength: 8000, labels: [] },
       ...{ hasChatTemplate: true, ...info },
@@ -42,7 +40,8 @@ export class FakeModel {
   async chatPrompt(messages, { add_generation_prompt: open = true, tools } = {}) {
     if (this.#refuses(messages)) throw new TemplateError("the template refuses these messages");
     const told = tools && this.tellsTools ? `[tools as <tool_call>: ${JSON.stringify(tools)}]` : "";
-    const texts = messages.map(({ role, content, tool_calls }) => `[${role}]${content}${tool_calls ? JSON.stringify(tool_calls) : ""}`);
+    const calls = ({ tool_calls }) => (tool_calls ? JSON.stringify(tool_calls) : "");
+    const texts = messages.map((message) => `[${message.role}]${message.content}${calls(message)}`);
     return told + texts.join("") + (open ? "[assistant]" : "");
   }
 

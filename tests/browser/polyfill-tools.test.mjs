@@ -46,7 +46,8 @@ test("calls of one answer run at the same time", async () => {
 });
 
 test("a stream shows the text around calls and nothing of them", async () => {
-  const pieces = [["See", ": <to", "ol_call>{\"name\":\"weather\",", "\"arguments\":{\"city\":\"Oslo\"}}</tool_call>"], ["1 <", " 2"]];
+  const first = ["See", ": <to", 'ol_call>{"name":"weather",', '"arguments":{"city":"Oslo"}}</tool_call>'];
+  const pieces = [first, ["1 <", " 2"]];
   const { session } = await sessionOver(answering(...pieces), { tools: [weather()] });
   assert.deepEqual(await readAll(session.promptStreaming("?")), ["See", ": ", "1 ", "< 2"]);
 });
@@ -85,7 +86,9 @@ test("a template that tells of tools in this form is given them", async () => {
   const { session, model } = await sessionOver({ tellsTools: true, ...answering(call("Oslo"), "ok") }, { tools: [weather()] });
   await session.prompt("?");
   assert.match(model.calls[0].prompt, /^\[tools as <tool_call>: \[{"type":"function","function":{"name":"weather"/);
-  assert.match(model.calls[1].prompt, /\[assistant\]\[{"type":"function","function":{"name":"weather","arguments":{"city":"Oslo"}}}\]\[tool\]Oslo: rain\[assistant\]$/);
+  const calls = [{ type: "function", function: { name: "weather", arguments: { city: "Oslo" } } }];
+  const told = `[assistant]${JSON.stringify(calls)}[tool]Oslo: rain[assistant]`;
+  assert.ok(model.calls[1].prompt.endsWith(told), model.calls[1].prompt);
 });
 
 test("without tools nothing is taken for a call", async () => {

@@ -54,7 +54,8 @@ test("Translator: a model that turns out to need pairs is refused by name", asyn
 test("Translator: the pair that fits best is taken, others are unavailable", async () => {
   const translator = { model: new FakeModel(), pairs: [["en", "zh-Hans"], ["en", "zh-Hant"], ["de", "en"]] };
   const { Translator } = createClasses({ translator });
-  const targetOf = async (targetLanguage) => (await Translator.create({ sourceLanguage: "en-GB", targetLanguage })).targetLanguage;
+  const create = (targetLanguage) => Translator.create({ sourceLanguage: "en-GB", targetLanguage });
+  const targetOf = async (wanted) => (await create(wanted)).targetLanguage;
   assert.equal(await targetOf("zh-TW"), "zh-Hant");
   assert.equal(await targetOf("zh-CN"), "zh-Hans");
   assert.equal(await Translator.availability({ sourceLanguage: "en", targetLanguage: "de" }), "unavailable");

@@ -4,10 +4,27 @@ import { test } from "node:test";
 import { FakeModel, classesOver, held, readAll, rejection } from "./polyfill-fake.mjs";
 import { createClasses } from "../../www/lib/polyfill.js";
 
+const SUMMARIZER = {
+  type: ["key-points", "tldr", "teaser", "headline"],
+  format: ["markdown", "plain-text"],
+  length: ["short", "medium", "long"],
+  preference: ["auto", "speed", "capability"],
+};
+const WRITER = {
+  tone: ["neutral", "formal", "casual"],
+  format: ["markdown", "plain-text"],
+  length: ["short", "medium", "long"],
+};
+const REWRITER = {
+  tone: ["as-is", "more-formal", "more-casual"],
+  format: ["as-is", "plain-text", "markdown"],
+  length: ["as-is", "shorter", "longer"],
+};
+/** Name, verb, and the values of each option, of which the first is the default. */
 const KINDS = [
-  ["Summarizer", "summarize", { type: ["key-points", "tldr", "teaser", "headline"], format: ["markdown", "plain-text"], length: ["short", "medium", "long"], preference: ["auto", "speed", "capability"] }],
-  ["Writer", "write", { tone: ["neutral", "formal", "casual"], format: ["markdown", "plain-text"], length: ["short", "medium", "long"] }],
-  ["Rewriter", "rewrite", { tone: ["as-is", "more-formal", "more-casual"], format: ["as-is", "plain-text", "markdown"], length: ["as-is", "shorter", "longer"] }],
+  ["Summarizer", "summarize", SUMMARIZER],
+  ["Writer", "write", WRITER],
+  ["Rewriter", "rewrite", REWRITER],
 ];
 
 for (const [name, verb, choices] of KINDS) {

@@ -29,8 +29,9 @@ const OPTIONS = ["model", "summarizer", "translator", "languageDetector", "langu
  * The classes, without any global. Models are loaded when the first object is created that needs them, and are shared.
  *
  * What the drafts leave open: `contextWindow` is the model's context without an eighth, at most 512 tokens, that is kept for
- * the answer; a turn (a call's messages and its answer) is dropped as a whole, and the system message never; an answer that
- * fails or is cancelled leaves nothing in the session; `destroy` ends an object but leaves the model loaded for others.
+ * the answer, so that `contextUsage` may be above it until the next call; a turn (a call's messages and its answer) is dropped
+ * as a whole, and the system message never; an answer that fails or is cancelled leaves nothing in the session; `destroy` ends
+ * an object but leaves the model loaded for others.
  * Images and audio are not supported, nor is a `responseConstraint` together with a `prefix`.
  * @param {PolyfillOptions} options
  * @returns {import("./polyfill/interfaces.js").Classes}

@@ -60,15 +60,18 @@ export async function answer(session, given, call) {
 async function write(session, turn, beginning, { constraint, signal, onChunk }) {
   const { model, renderer, conversation, sampling } = session;
   const options = { ...sampling, stop: renderer.stop, signal, ...(constraint && { constraint }) };
+  const trims = renderer.isPlain && beginning === "";
+  let raw = "";
   let text = "";
   let told = 0;
   for (;;) {
-    const ids = await renderer.prompt(conversation.messages(turn), beginning + text);
+    const ids = await renderer.prompt(conversation.messages(turn), beginning + raw);
     signal.throwIfAborted();
     try {
       const generation = model.generate(ids, options);
       for await (const piece of generation) {
-        text += piece;
+        raw += piece;
+        text = trims ? raw.trimStart() : raw;
         const length = session.tools.length > 0 ? readableLength(text) : text.length;
         if (length > told) onChunk(text.slice(told, length));
         told = Math.max(told, length);

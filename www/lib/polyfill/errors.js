@@ -10,7 +10,10 @@ import {
   WorkerCrashedError,
 } from "../errors.js";
 
-/** @typedef {DOMException & {requested: number | null, quota: number | null}} QuotaExceeded */
+/** Kept, as a document that is gone has no global of this name any more. */
+const { DOMException } = globalThis;
+
+/** @typedef {globalThis.DOMException & {requested: number | null, quota: number | null}} QuotaExceeded */
 
 /**
  * The platform's own class where it has one (https://webidl.spec.whatwg.org/#quotaexceedederror), else one like it.
@@ -90,8 +93,9 @@ export function toException(error) {
  * @returns {unknown}
  */
 export function toLoadException(error) {
-  if (!(error instanceof IntabError)) return error instanceof Error ? domException("OperationError", error.message, error) : error;
-  const isNetwork = error instanceof SourceError || (error instanceof WorkerCrashedError && error.details.starting === true);
+  if (!(error instanceof Error)) return error;
+  const isOwnFile = error instanceof WorkerCrashedError && error.details.starting === true;
+  const isNetwork = error instanceof SourceError || isOwnFile;
   if (isNetwork) return domException("NetworkError", error.message, error);
   const name = error instanceof UnsupportedError ? "NotSupportedError" : "OperationError";
   return domException(name, error.message, error);

@@ -41,7 +41,8 @@
  * @property {(input: Prompt, options?: PromptOptions) => Promise<number>} measureContextUsage In tokens.
  * @property {number} contextUsage
  * @property {number} contextWindow
- * @property {(input: Prompt, options?: PromptOptions) => Promise<number>} measureInputUsage The old name of `measureContextUsage`.
+ * @property {(input: Prompt, options?: PromptOptions) => Promise<number>} measureInputUsage The old name of
+ *   `measureContextUsage`.
  * @property {number} inputUsage The old name of `contextUsage`.
  * @property {number} inputQuota The old name of `contextWindow`.
  * @property {number} topK
@@ -102,7 +103,8 @@
  * @typedef {{type: "tldr" | "teaser" | "key-points" | "headline", format: "plain-text" | "markdown",
  *   length: "short" | "medium" | "long", preference: "auto" | "speed" | "capability"}} SummarizerChoices
  */
-/** @typedef {{tone: "formal" | "neutral" | "casual", format: "plain-text" | "markdown", length: "short" | "medium" | "long"}} WriterChoices */
+/** @typedef {{tone: "formal" | "neutral" | "casual", format: "plain-text" | "markdown",
+ *   length: "short" | "medium" | "long"}} WriterChoices */
 /** @typedef {{tone: "as-is" | "more-formal" | "more-casual", format: "as-is" | "plain-text" | "markdown",
  *   length: "as-is" | "shorter" | "longer"}} RewriterChoices */
 

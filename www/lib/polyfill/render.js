@@ -1,7 +1,7 @@
 // A conversation as the model reads it: by its own chat template where it has one, else in a plain form.
 
 import { TemplateError } from "../errors.js";
-import { callText, instructions, resultText, takesTools } from "./tools.js";
+import { callText, definitions, instructions, resultText, takesTools } from "./tools.js";
 
 /**
  * @typedef {import("./types.js").AnyModel} AnyModel
@@ -35,9 +35,14 @@ export class Renderer {
     this.#tools = tools;
   }
 
+  /** Whether the form is the plain one, in which white space comes before an answer that is no part of it. */
+  get isPlain() {
+    return !this.#model.info.hasChatTemplate;
+  }
+
   /** Texts that end an answer, besides the model's own end. */
   get stop() {
-    return this.#model.info.hasChatTemplate ? [] : ["\nUser:"];
+    return this.isPlain ? ["\nUser:"] : [];
   }
 
   /**
@@ -55,14 +60,14 @@ export class Renderer {
    * @returns {Promise<Uint32Array>} What the model goes on from to answer.
    */
   async prompt(messages, beginning = "") {
-    return this.#tokenize((await this.#text(messages, true)) + beginning);
+    const gap = this.isPlain && /^\S/.test(beginning) ? " " : "";
+    return this.#tokenize((await this.#text(messages, true)) + gap + beginning);
   }
 
   /** @param {string} text */
   #tokenize(text) {
     // A template says all special tokens itself.
-    const isTemplate = this.#model.info.hasChatTemplate;
-    return this.#model.tokenize(text, { addSpecial: !isTemplate, parseSpecial: isTemplate });
+    return this.#model.tokenize(text, { addSpecial: this.isPlain, parseSpecial: !this.isPlain });
   }
 
   /**
@@ -71,10 +76,10 @@ export class Renderer {
    * @returns {Promise<string>}
    */
   async #text(messages, open) {
-    if (!this.#model.info.hasChatTemplate) return plain(generic(messages, this.#tools), open);
+    if (this.isPlain) return plain(generic(messages, this.#tools), open);
     if (this.#tools.length > 0) {
       this.#native ??= takesTools(this.#model, this.#tools);
-      if (await this.#native) return this.#template(messages.map(native), { tools: this.#tools.map(described) }, open);
+      if (await this.#native) return this.#template(messages.map(native), { tools: definitions(this.#tools) }, open);
     }
     return this.#template(generic(messages, this.#tools), {}, open);
   }
@@ -129,11 +134,6 @@ function native({ role, content, calls, name }) {
   if (role === "tool") return { role, name, content };
   if (!calls) return { role, content };
   return { role, content, tool_calls: calls.map((call) => ({ type: "function", function: call })) };
-}
-
-/** @param {Tool} tool */
-function described({ name, description, inputSchema }) {
-  return { type: "function", function: { name, description, parameters: inputSchema } };
 }
 
 /**

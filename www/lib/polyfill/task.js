@@ -45,8 +45,14 @@ export class TaskRunner {
     const ids = await this.#read(request);
     if (ids.length > this.quota) throw quotaExceeded(ids.length, this.quota);
     signal.throwIfAborted();
+    const isPlain = typeof request !== "string" && this.#renderer.isPlain;
     const stop = typeof request === "string" ? [] : this.#renderer.stop;
-    for await (const piece of this.#model.generate(ids, { ...options, stop, signal })) onChunk(piece);
+    let begun = !isPlain;
+    for await (const piece of this.#model.generate(ids, { ...options, stop, signal })) {
+      const text = begun ? piece : piece.trimStart();
+      begun ||= text !== "";
+      if (text !== "") onChunk(text);
+    }
   }
 
   /** @param {Request | string} request */

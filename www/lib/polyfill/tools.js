@@ -15,24 +15,29 @@ const END = "</tool_call>";
  * @param {readonly Tool[]} tools
  */
 export async function takesTools(model, tools) {
-  const described = tools.map(({ name, description, inputSchema }) => {
-    return { type: "function", function: { name, description, parameters: inputSchema } };
-  });
   try {
-    const text = await model.chatPrompt([{ role: "user", content: "?" }], { tools: described });
+    const text = await model.chatPrompt([{ role: "user", content: "?" }], { tools: definitions(tools) });
     return text.includes(BEGIN) && tools.every(({ name }) => text.includes(name));
   } catch {
     return false;
   }
 }
 
+/** @param {readonly Tool[]} tools As chat templates read them. */
+export function definitions(tools) {
+  return tools.map(({ name, description, inputSchema }) => {
+    return { type: "function", function: { name, description, parameters: inputSchema } };
+  });
+}
+
 /** @param {readonly Tool[]} tools @returns {string} For models whose template does not tell of them. */
 export function instructions(tools) {
-  const list = tools.map(({ name, description, inputSchema }) => JSON.stringify({ name, description, parameters: inputSchema }));
+  const list = definitions(tools).map((definition) => JSON.stringify(definition.function));
   return [
     "You can call functions. Each of these lines describes one, its parameters by a JSON schema:",
     ...list,
-    `To call one, write ${BEGIN}{"name": "…", "arguments": {…}}${END} and nothing after it. The result comes in the next message.`,
+    `To call one, write ${BEGIN}{"name": "…", "arguments": {…}}${END} and nothing after it.`,
+    "The result comes in the next message.",
   ].join("\n");
 }
 

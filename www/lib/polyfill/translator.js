@@ -73,7 +73,10 @@ export function translatorClass({ provider, userActivation, pairs, prompt }) {
       this.#runner = model && new TaskRunner(model);
     }
 
-    /** @param {Pair & {signal?: AbortSignal, monitor?: import("./types.js").MonitorCallback}} options @returns {Promise<Translator>} */
+    /**
+     * @param {Pair & {signal?: AbortSignal, monitor?: import("./types.js").MonitorCallback}} options
+     * @returns {Promise<Translator>}
+     */
     static async create(options) {
       requireArguments(arguments, 1, "create");
       const pair = readPair(options);

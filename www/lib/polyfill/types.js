@@ -51,7 +51,8 @@
  *   the browser's storage has it. Default: no URL's model is taken to be stored.
  */
 
-/** @typedef {"most-predictable" | "predictable" | "slightly-predictable" | "balanced" | "slightly-creative" | "creative" | "most-creative"} SamplingMode */
+/** @typedef {"most-predictable" | "predictable" | "slightly-predictable" | "balanced" | "slightly-creative" | "creative" |
+ *   "most-creative"} SamplingMode */
 
 /** @typedef {"system" | "user" | "assistant"} Role */
 /** @typedef {"text" | "image" | "audio" | "tool-call" | "tool-response"} ContentType */
