@@ -192,6 +192,28 @@ test("a prompt that is aborted while it runs leaves nothing in the session", asy
   assert.equal(model.calls[1].prompt, "[user]b[assistant]");
 });
 
+test("an append that is aborted while it waits, or while it runs, adds nothing", async () => {
+  const first = held("one");
+  const { session, model } = await sessionOver({ answer: firstThen(first, "ok") });
+  const answer = session.prompt("a");
+  await first.started;
+  const controller = new AbortController();
+  const waiting = session.append("b", { signal: controller.signal });
+  controller.abort();
+  assert.equal(await nameOf(waiting), "AbortError");
+  first.letGo();
+  await answer;
+  const before = session.contextUsage;
+  const running = new AbortController();
+  const appending = session.append("c", { signal: running.signal });
+  await null;
+  running.abort();
+  assert.equal(await nameOf(appending), "AbortError");
+  await session.prompt("d");
+  assert.ok(session.contextUsage > before);
+  assert.equal(model.calls[1].prompt, "[user]a[assistant]one[user]d[assistant]");
+});
+
 test("an abort after the answer does nothing", async () => {
   const { session, model } = await sessionOver();
   const controller = new AbortController();

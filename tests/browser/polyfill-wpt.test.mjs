@@ -10,7 +10,7 @@ import { context, server } from "./library.mjs";
 const directory = process.env.INTAB_WPT;
 const LIMIT_MS = 300_000;
 
-/** What is not meant to hold here, and why. */
+/** Names of tests that are not meant to pass here, and why. */
 const EXPECTED_FAILURES = [
   // The older numbers are there, as in the draft's interface; the tests want them gone where there is no extension.
   /^(LanguageModel\.create\(\) returns a valid object|Create with topK and temperature|Language Model Params)/,
@@ -19,9 +19,7 @@ const EXPECTED_FAILURES = [
   // The draft's defaults are "markdown" and "short"; the tests have older ones.
   /^Writer\.create\(\) default values/,
   // What only a model of Chromium's tests, or a real translation model, answers.
-  /^(Simple Translator\.translate|Translator\.translate\(\) echoes|Translator\.measureInputUsage\(\) and inputQuota)/,
-  // A detector that is sure leaves 0 for an unknown language, which the draft allows.
-  /^LanguageDetector\.detect\(\) returns valid results/,
+  /^(Simple Translator\.translate|Translator\.measureInputUsage\(\) and inputQuota)/,
 ];
 
 /** Stands for WebDriver's side of the tests: only what they use of it. */

@@ -30,7 +30,15 @@
 /** @typedef {{detectedLanguage: string, confidence: number}} DetectionResult `confidence` from 0 to 1; together at most 1. */
 
 /**
- * @typedef {object} Detector Finds the languages of a text, such as a package that counts letters.
+ * What finds the languages of a text. The package `eld` does, by counting groups of letters:
+ * ```js
+ * import { eld } from "eld/extrasmall";
+ * const detect = (text) => {
+ *   const { language, getScores } = eld.detect(text);
+ *   return language === "" ? [] : [{ detectedLanguage: language, confidence: getScores()[language] }];
+ * };
+ * ```
+ * @typedef {object} Detector
  * @property {(text: string) => readonly DetectionResult[] | Promise<readonly DetectionResult[]>} detect
  * @property {readonly string[]} [languages] What it knows. Default: unknown, so that any language may be asked for.
  */
