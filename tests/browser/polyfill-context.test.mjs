@@ -110,6 +110,23 @@ test("what would not fit alone is a QuotaExceededError with requested and quota,
   assert.deepEqual([creation.name, creation.requested, creation.quota], ["QuotaExceededError", 78, 70]);
 });
 
+test("a prompt that is aborted while it waits drops nothing", async () => {
+  const gate = held("xx");
+  const { session, model } = await sessionOver({ ...SMALL, answer: (p, call) => (call.at === 0 ? gate.answer(p, call) : "ok") });
+  const heard = events(session);
+  const first = session.prompt("a".repeat(20));
+  await gate.started;
+  const controller = new AbortController();
+  const waiting = rejection(session.prompt("b".repeat(40), { signal: controller.signal }));
+  controller.abort();
+  await waiting;
+  gate.letGo();
+  await first;
+  await session.prompt("c");
+  assert.deepEqual(heard, []);
+  assert.equal(model.calls[1].prompt, `[user]${"a".repeat(20)}[assistant]xx[user]c[assistant]`);
+});
+
 test("an abort does not bring back what went", async () => {
   const gate = held("xx");
   const { session, model } = await sessionOver({ ...SMALL, answer: (p, call) => (call.at === 1 ? gate.answer(p, call) : "ok") });

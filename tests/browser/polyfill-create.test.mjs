@@ -90,6 +90,21 @@ test("a monitor hears how the download comes along, rounded down to parts of 65,
   assert.deepEqual(heard.map(({ loaded }) => loaded * 65_536), [0, 218, 43_690, 65_535, 65_536]);
 });
 
+test("what has not changed, or comes within 50 ms, is not told", async () => {
+  const { LanguageModel, given, arrive } = arriving();
+  const { heard, monitor } = noting();
+  const creating = LanguageModel.create({ monitor });
+  await wait(80);
+  for (const loaded of [10, 20, 30, 40]) given.tell({ stage: "weights", loaded, total: 100 });
+  for (const loaded of [50, 50]) {
+    await wait(60);
+    given.tell({ stage: "weights", loaded, total: 100 });
+  }
+  arrive();
+  await creating;
+  assert.deepEqual(heard.map(({ loaded }) => Math.round(loaded * 100)), [0, 10, 50, 100]);
+});
+
 test("stages without bytes are not told, nor what is read again after a download", async () => {
   const { LanguageModel, given, arrive } = arriving();
   const { heard, monitor } = noting();

@@ -71,6 +71,11 @@ for (const [name, verb, choices] of KINDS) {
     assert.deepEqual(await readAll(object[`${verb}Streaming`]("x")), ["a", "b"]);
   });
 
+  test(`${name}: the white space before a text in the plain form is no part of it`, async () => {
+    const object = await classesOver({ hasChatTemplate: false, answer: () => [" ", "\n a", " b"] })[name].create();
+    assert.deepEqual(await readAll(object[`${verb}Streaming`]("x")), ["a", " b"]);
+  });
+
   test(`${name}: contexts and the language of the output reach the model`, async () => {
     const { model, ...classes } = classesOver();
     const object = await classes[name].create({ sharedContext: "SHARED", outputLanguage: "DE" });

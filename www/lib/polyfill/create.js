@@ -51,15 +51,6 @@ export async function tellAvailability(feature, availability) {
 }
 
 /**
- * @param {readonly Availability[]} availabilities
- * @returns {Availability} The least of them, in the drafts' order.
- */
-export function minimum(availabilities) {
-  const order = /** @type {const} */ (["unavailable", "downloading", "downloadable"]);
-  return order.find((one) => availabilities.includes(one)) ?? "available";
-}
-
-/**
  * @template Needed
  * @template {object} T
  * @param {Creation<Needed>} creation
@@ -77,7 +68,6 @@ async function steps({ availability, load, userActivation, transient }, progress
   await progress.begin();
   const needed = await loading;
   await progress.end();
-  signal?.throwIfAborted();
   const object = await made(() => make(needed));
   signal?.throwIfAborted();
   signal?.addEventListener("abort", () => destroy(object, signal.reason), { once: true });

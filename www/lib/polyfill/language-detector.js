@@ -1,6 +1,6 @@
 // `LanguageDetector`: https://webmachinelearning.github.io/translation-api/#language-detector-api
 
-import { createObject, minimum, tellAvailability } from "./create.js";
+import { createObject, tellAvailability } from "./create.js";
 import { quotaExceeded } from "./errors.js";
 import { MADE_HERE, abortSignal, asInterface, callback, dictionary, domString } from "./idl.js";
 import { member, requireArguments, requireMadeHere, sequence } from "./idl.js";
@@ -34,8 +34,8 @@ export function languageDetectorClass({ provider, detector, userActivation }) {
   /** @param {readonly string[]} wanted @returns {Promise<Availability>} */
   const availabilityOf = async (wanted) => {
     const languages = provider.model ? labelsOf(provider.model) : known;
-    const found = detector ? "available" : await provider.availability(KINDS);
-    return minimum([found, fitAll(languages, wanted) ? "available" : "unavailable"]);
+    if (!fitAll(languages, wanted)) return "unavailable";
+    return detector ? "available" : provider.availability(KINDS);
   };
 
   class LanguageDetector {

@@ -3,7 +3,7 @@
 import { answer } from "./answer.js";
 import { constraintHint, readConstraint } from "./constraint.js";
 import { Conversation } from "./conversation.js";
-import { createObject, minimum, tellAvailability } from "./create.js";
+import { createObject, tellAvailability } from "./create.js";
 import { domException } from "./errors.js";
 import { handlers } from "./handlers.js";
 import { MADE_HERE, asInterface, requireArguments, requireMadeHere } from "./idl.js";
@@ -62,12 +62,12 @@ asInterface(LanguageModelParams, "LanguageModelParams");
  * @returns {import("./interfaces.js").LanguageModelClass}
  */
 export function languageModelClass({ provider, languages, userActivation }) {
-  /** @param {CoreOptions} options */
+  /** @param {CoreOptions} options @returns {Promise<Availability>} */
   const availabilityOf = async ({ expectedInputs = [], expectedOutputs = [] }) => {
     const fits = (/** @type {import("./types.js").Expected[]} */ list, /** @type {string[]} */ types) =>
       list.every((expected) => types.includes(expected.type) && fitAll(languages, expected.languages));
     const isKnown = fits(expectedInputs, INPUTS) && fits(expectedOutputs, OUTPUTS);
-    return minimum([await provider.availability(KINDS), isKnown ? "available" : "unavailable"]);
+    return isKnown ? provider.availability(KINDS) : "unavailable";
   };
 
   class LanguageModel extends EventTarget {

@@ -1,6 +1,6 @@
 // `Translator`: https://webmachinelearning.github.io/translation-api/#translator-api
 
-import { createObject, minimum, tellAvailability } from "./create.js";
+import { createObject, tellAvailability } from "./create.js";
 import { domException } from "./errors.js";
 import { MADE_HERE, abortSignal, asInterface, callback, dictionary, domString } from "./idl.js";
 import { member, requireArguments, requireMadeHere, requiredMember } from "./idl.js";
@@ -47,7 +47,7 @@ export function translatorClass({ provider, userActivation, pairs, prompt }) {
     if (!needsModel(pair)) return "available";
     const { model } = provider;
     const isTold = !model || isTellable(model) || known !== undefined;
-    return minimum([await provider.availability(KINDS), fit(pair) && isTold ? "available" : "unavailable"]);
+    return fit(pair) && isTold ? provider.availability(KINDS) : "unavailable";
   };
 
   /** @param {Pair} pair @param {AnyModel} model @param {string} text */

@@ -1,7 +1,7 @@
 // The writing assistance APIs: https://webmachinelearning.github.io/writing-assistance-apis/
 // `Summarizer`, `Writer` and `Rewriter` are one class with different words: their options, their verbs, their requests.
 
-import { createObject, minimum, tellAvailability } from "./create.js";
+import { createObject, tellAvailability } from "./create.js";
 import { MADE_HERE, abortSignal, asInterface, callback, dictionary, domString } from "./idl.js";
 import { enumeration, member, requireArguments, requireMadeHere, sequence } from "./idl.js";
 import { canonicalTag, canonicalTags, fitAll } from "./languages.js";
@@ -80,10 +80,10 @@ export function writingClass(kind, { provider, languages, userActivation }) {
     return { core, monitor, sharedContext, signal: member(from, "signal", abortSignal) };
   };
 
-  /** @param {Record<string, any>} core */
+  /** @param {Record<string, any>} core @returns {Promise<Availability>} */
   const availabilityOf = async ({ expectedContextLanguages, expectedInputLanguages, outputLanguage }) => {
     const wanted = [...expectedContextLanguages, ...expectedInputLanguages, ...(outputLanguage ? [outputLanguage] : [])];
-    return minimum([await provider.availability(models), fitAll(languages, wanted) ? "available" : "unavailable"]);
+    return fitAll(languages, wanted) ? provider.availability(models) : "unavailable";
   };
 
   /** @typedef {{options: Record<string, any>, sharedContext: string, model: AnyModel, runner: TaskRunner}} State */
