@@ -54,9 +54,10 @@ test("a model is downloadable, then downloading, then available", async () => {
 
 test("bytes that are at hand are available, and so is what is stored", async () => {
   assert.equal(await createClasses({ model: new Blob(["x"]) }).LanguageModel.availability(), "available");
-  const isStored = async (choice) => choice === "/stored.gguf";
-  assert.equal(await createClasses({ model: "/stored.gguf", isStored }).LanguageModel.availability(), "available");
-  assert.equal(await createClasses({ model: "/other.gguf", isStored }).LanguageModel.availability(), "downloadable");
+  const at = (name) => `https://example.org/${name}.gguf`;
+  const isStored = async (choice) => choice === at("stored");
+  assert.equal(await createClasses({ model: at("stored"), isStored }).LanguageModel.availability(), "available");
+  assert.equal(await createClasses({ model: at("other"), isStored }).LanguageModel.availability(), "downloadable");
 });
 
 test("two objects that are created at once load the model once", async () => {
@@ -239,6 +240,34 @@ test("a signal that is none and a monitor that is no function are TypeErrors", a
 test("unknown options of the polyfill are refused by name", () => {
   assert.throws(() => createClasses({ modle: "x" }), { name: "InputError", message: /modle.*known are model/ });
   assert.throws(() => createClasses({ translator: { pears: [] } }), { name: "InputError", message: /pears/ });
+  assert.throws(() => install({ forse: true }), { name: "InputError", message: /forse.*known are force/ });
+  assert.throws(() => install(), { name: "InputError", message: /expected an object/ });
+});
+
+for (const [name, options] of [
+  ["model", { model: 42 }],
+  ["summarizer", { summarizer: "" }],
+  ["translator", { translator: 42 }],
+  ["translator.model", { translator: { model: 42 } }],
+  ["translator.pairs", { translator: { pairs: ["en", "de"] } }],
+  ["translator.pairs", { translator: { pairs: [["en", "no tag!"]] } }],
+  ["translator.prompt", { translator: { prompt: "text" } }],
+  ["languageDetector", { languageDetector: 42 }],
+  ["languageDetector.languages", { languageDetector: { detect() {}, languages: ["no tag!"] } }],
+  ["languages", { languages: "en" }],
+  ["userActivation", { userActivation: "no" }],
+  ["isStored", { isStored: true }],
+  ["force", { force: 1 }],
+]) {
+  test(`${JSON.stringify(options)} is refused by the name ${name}`, () => {
+    assert.throws(() => install(options), { name: "InputError", message: new RegExp(`^${name}: expected`) });
+  });
+}
+
+test("languages are taken in canonical form", async () => {
+  const { LanguageModel } = classesOver({}, { languages: ["EN"] });
+  const expectedInputs = [{ type: "text", languages: ["en-GB"] }];
+  assert.equal(await LanguageModel.availability({ expectedInputs }), "available");
 });
 
 test("install defines what is missing, force all, and uninstall puts back what was there", async () => {

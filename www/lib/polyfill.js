@@ -6,12 +6,12 @@
 //   const session = await LanguageModel.create();
 //   for await (const chunk of session.promptStreaming("Tell me a story.")) document.body.append(chunk);
 
-import { InputError } from "./errors.js";
 import { QuotaExceededError } from "./polyfill/errors.js";
 import { languageDetectorClass } from "./polyfill/language-detector.js";
 import { LanguageModelParams, languageModelClass } from "./polyfill/language-model.js";
 import { CreateMonitor } from "./polyfill/monitor.js";
-import { Provider, isModel } from "./polyfill/provider.js";
+import { checkInstallOptions, checkPolyfillOptions } from "./polyfill/options.js";
+import { Provider } from "./polyfill/provider.js";
 import { translatorClass } from "./polyfill/translator.js";
 import { REWRITER, SUMMARIZER, WRITER } from "./polyfill/writing-kinds.js";
 import { writingClass } from "./polyfill/writing.js";
@@ -23,8 +23,6 @@ import { writingClass } from "./polyfill/writing.js";
  * @typedef {import("./polyfill/types.js").TranslatorChoice} TranslatorChoice
  */
 
-const OPTIONS = ["model", "summarizer", "translator", "languageDetector", "languages", "userActivation", "isStored"];
-
 /**
  * The classes, without any global. Models are loaded when the first object is created that needs them, and are shared.
  *
@@ -35,11 +33,11 @@ const OPTIONS = ["model", "summarizer", "translator", "languageDetector", "langu
  * Images and audio are not supported, nor is a `responseConstraint` together with a `prefix`.
  * @param {PolyfillOptions} options
  * @returns {import("./polyfill/interfaces.js").Classes}
- * @throws {InputError} For an unknown option.
+ * @throws {InputError} For an unknown option, or a value of the wrong type.
  */
 export function createClasses(options) {
-  checkNames("polyfill options", options, OPTIONS);
-  const { model, summarizer = model, languageDetector, languages, userActivation = true, isStored = () => false } = options;
+  const { model, summarizer, translator, detector, classifier, ...rest } = checkPolyfillOptions(options);
+  const { languages, userActivation, isStored } = rest;
   /** One for each choice, as several interfaces may share a model. @type {Map<unknown, Provider>} */
   const providers = new Map();
   const providerOf = (/** @type {ModelChoice | undefined} */ choice) => {
@@ -47,9 +45,6 @@ export function createClasses(options) {
     providers.set(choice, provider);
     return provider;
   };
-  const translator = translatorChoice(options.translator);
-  const detector = isDetector(languageDetector) ? languageDetector : undefined;
-  const classifier = isDetector(languageDetector) ? undefined : languageDetector;
   const writing = { provider: providerOf(model), languages, userActivation };
   return {
     LanguageModel: languageModelClass(writing),
@@ -72,10 +67,11 @@ export function createClasses(options) {
  * @param {PolyfillOptions & {force?: boolean}} options `force` (default false): also those that the browser has by itself.
  * @returns {{installed: string[], uninstall: () => Promise<void>}} The names that were defined. `uninstall` puts back what
  *   was there before, and unloads the models.
- * @throws {InputError} For an unknown option.
+ * @throws {InputError} For an unknown option, or a value of the wrong type.
  */
-export function install({ force = false, ...options }) {
-  const { release, ...classes } = createClasses(options);
+export function install(options) {
+  const { force, rest } = checkInstallOptions(options);
+  const { release, ...classes } = createClasses(rest);
   const scope = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (globalThis));
   const taken = Object.entries(classes).filter(([name]) => force || !(name in scope));
   const before = taken.map(([name]) => /** @type {const} */ ([name, Object.getOwnPropertyDescriptor(scope, name)]));
@@ -90,37 +86,4 @@ export function install({ force = false, ...options }) {
     await release();
   };
   return { installed: taken.map(([name]) => name), uninstall };
-}
-
-/**
- * @param {PolyfillOptions["translator"]} given
- * @returns {TranslatorChoice}
- */
-function translatorChoice(given) {
-  const isChoice = typeof given === "object" && !isModel(given) && isPlain(given);
-  if (!isChoice) return { model: /** @type {ModelChoice | undefined} */ (given) };
-  checkNames("translator", given, ["model", "pairs", "prompt"]);
-  return /** @type {TranslatorChoice} */ (given);
-}
-
-/** @param {unknown} value @returns {value is Detector} */
-function isDetector(value) {
-  return typeof (/** @type {any} */ (value)?.detect) === "function";
-}
-
-/** @param {object} value */
-function isPlain(value) {
-  return Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null;
-}
-
-/**
- * @param {string} what
- * @param {object} given
- * @param {readonly string[]} known
- */
-function checkNames(what, given, known) {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const problem = `unknown name "${unknown}"; known are ${known.join(", ")}`;
-  throw new InputError(`${what}: ${problem}`, { what, problem });
 }

@@ -29,7 +29,7 @@ const UNKNOWN = "und";
  * @returns {import("./interfaces.js").LanguageDetectorClass}
  */
 export function languageDetectorClass({ provider, detector, userActivation }) {
-  const known = detector?.languages && canonicalTags(detector.languages);
+  const known = detector?.languages;
 
   /** @param {readonly string[]} wanted @returns {Promise<Availability>} */
   const availabilityOf = async (wanted) => {
