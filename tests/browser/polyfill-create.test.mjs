@@ -2,7 +2,7 @@
 // https://webmachinelearning.github.io/writing-assistance-apis/#supporting-creation
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { FormatError, SourceError } from "../../www/lib/errors.js";
+import { DeviceLostError, FormatError, SourceError, UnloadedError } from "../../www/lib/errors.js";
 import { createClasses, install } from "../../www/lib/polyfill.js";
 import { FakeModel, classesOver, deferred, rejection } from "./polyfill-fake.mjs";
 
@@ -208,6 +208,26 @@ test("release unloads what was loaded here, and the next object loads it anew", 
   assert.equal(await LanguageModel.availability(), "downloadable");
   await LanguageModel.create();
   assert.equal(fakes.length, 2);
+});
+
+for (const [what, call] of [["a session", "LanguageModel"], ["a writer", "Writer"]]) {
+  test(`a model whose device was lost under ${what} is loaded anew for the next object`, async () => {
+    const failing = () => (async function* () { throw new DeviceLostError("the driver was reset"); yield ""; })();
+    const fakes = [new FakeModel({ answer: failing }), new FakeModel()];
+    let loads = 0;
+    const classes = createClasses({ model: async () => fakes[loads++], userActivation: false });
+    const use = (object) => (call === "Writer" ? object.write("x") : object.prompt("x"));
+    assert.equal((await rejection(use(await classes[call].create()))).name, "UnknownError");
+    assert.equal(await classes[call].availability(), "downloadable");
+    assert.ok(fakes[0].isUnloaded);
+    assert.equal(await use(await classes[call].create()), "ok");
+  });
+}
+
+test("a model of the page that answers no more is unavailable", async () => {
+  const { model, LanguageModel } = classesOver();
+  model.tokenize = () => Promise.reject(new UnloadedError("the model was unloaded"));
+  assert.equal(await LanguageModel.availability(), "unavailable");
 });
 
 test("release leaves a model that the page gave", async () => {

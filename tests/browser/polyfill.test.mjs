@@ -59,6 +59,20 @@ test("after someone has acted, a URL's model is loaded, and its progress is told
   assert.deepEqual(watch.pageErrors, []);
 });
 
+test("after the library's worker was ended, the next session starts it anew", async () => {
+  const [text, failure, again] = await page.evaluate(async () => {
+    const { LanguageModel } = polyfill.createClasses({ model: loading({ contextLength: 64 }), userActivation: false });
+    const session = await LanguageModel.create();
+    const text = await session.prompt("Once");
+    intab.release();
+    const failure = await failureOf(session.prompt("And then?"));
+    return [text, failure.name, await (await LanguageModel.create()).prompt("Once")];
+  });
+  assert.equal(typeof text, "string");
+  assert.equal(failure, "UnknownError");
+  assert.equal(typeof again, "string");
+});
+
 test("a model that is not there is a NetworkError", async () => {
   const failure = await page.evaluate(() => {
     const { LanguageModel } = polyfill.createClasses({ model: "/models/missing.gguf", userActivation: false });
@@ -183,7 +197,8 @@ test("in a document that is gone everything is an InvalidStateError", async () =
   await page.evaluate(() => void document.body.append(document.createElement("iframe")));
   await page.frames()[1].evaluate(async () => {
     const { createClasses } = await import("/lib/polyfill.js");
-    const classes = createClasses({ model: { info: { kind: "decoder", contextLength: 100 }, generate() {} } });
+    const model = { info: { kind: "decoder", contextLength: 100 }, generate() {}, async tokenize() {} };
+    const classes = createClasses({ model });
     Object.assign(parent, { classes, session: await classes.LanguageModel.create() });
   });
   const names = await page.evaluate(async () => {

@@ -1,6 +1,7 @@
 // How a session answers: the model writes, calls tools, reads what they gave, and writes on.
 
 import { notMet, toConstraintException } from "./constraint.js";
+import { noteLoss } from "./provider.js";
 import { abortable } from "./results.js";
 import { readableLength, splitCalls } from "./tools.js";
 
@@ -82,6 +83,7 @@ async function write(session, turn, beginning, { constraint, signal, onChunk }) 
       if (isCut && (await conversation.drop())) session.onOverflow();
       else break;
     } catch (error) {
+      noteLoss(model, error);
       throw constraint ? toConstraintException(error) : error;
     }
   }

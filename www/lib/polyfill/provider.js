@@ -1,5 +1,6 @@
 // Where a model comes from and how far it has come: loaded once, when it is first needed, for all objects that use it.
 
+import { DeviceLostError, UnloadedError, WorkerCrashedError } from "../errors.js";
 import { load } from "../intab.js";
 import { domException, isLasting, toLoadException } from "./errors.js";
 
@@ -9,6 +10,20 @@ import { domException, isLasting, toLoadException } from "./errors.js";
  * @typedef {import("./types.js").ModelChoice} ModelChoice
  * @typedef {(fraction: number) => void} OnFraction Told of how much has arrived: from 0 to 1, ever more.
  */
+
+const LOSSES = [DeviceLostError, UnloadedError, WorkerCrashedError];
+
+/** Models that answer no more, as their device or their worker is gone. @type {WeakSet<AnyModel>} */
+const lost = new WeakSet();
+
+/**
+ * Remembers a model that failed as one that answers no more, if that is what the failure says.
+ * @param {AnyModel} model
+ * @param {unknown} error
+ */
+export function noteLoss(model, error) {
+  if (LOSSES.some((Class) => error instanceof Class)) lost.add(model);
+}
 
 export class Provider {
   /** Undefined where no model was chosen. */
@@ -45,6 +60,10 @@ export class Provider {
    */
   async availability(kinds) {
     if (this.#choice === undefined || this.#refusal) return "unavailable";
+    if (this.#model && (await this.#isLost(this.#model))) {
+      if (isModel(this.#choice)) return "unavailable";
+      await this.release();
+    }
     if (this.#model) return kinds.includes(this.#model.info.kind) ? "available" : "unavailable";
     if (this.#loading) return "downloading";
     return isAtHand(this.#choice) || (await this.#isStored(this.#choice)) ? "available" : "downloadable";
@@ -76,6 +95,12 @@ export class Provider {
     this.#loading = null;
     this.#fraction = 0;
     await model?.unload();
+  }
+
+  /** @param {AnyModel} model */
+  async #isLost(model) {
+    await model.tokenize("").catch((error) => noteLoss(model, error));
+    return lost.has(model);
   }
 
   async #start() {

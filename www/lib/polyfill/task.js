@@ -1,6 +1,7 @@
 // One text in, one text out: what Summarizer, Writer, Rewriter and Translator do with a model.
 
 import { quotaExceeded } from "./errors.js";
+import { noteLoss } from "./provider.js";
 import { Renderer, contextWindow } from "./render.js";
 
 /**
@@ -48,10 +49,15 @@ export class TaskRunner {
     const isPlain = typeof request !== "string" && this.#renderer.isPlain;
     const stop = typeof request === "string" ? [] : this.#renderer.stop;
     let begun = !isPlain;
-    for await (const piece of this.#model.generate(ids, { ...options, stop, signal })) {
-      const text = begun ? piece : piece.trimStart();
-      begun ||= text !== "";
-      if (text !== "") onChunk(text);
+    try {
+      for await (const piece of this.#model.generate(ids, { ...options, stop, signal })) {
+        const text = begun ? piece : piece.trimStart();
+        begun ||= text !== "";
+        if (text !== "") onChunk(text);
+      }
+    } catch (error) {
+      noteLoss(this.#model, error);
+      throw error;
     }
   }
 
