@@ -1,0 +1,68 @@
+// One text in, one text out: what Summarizer, Writer, Rewriter and Translator do with a model.
+
+import { quotaExceeded } from "./errors.js";
+import { noteLoss } from "./provider.js";
+import { Renderer, contextWindow } from "./render.js";
+
+/**
+ * @typedef {import("./types.js").AnyModel} AnyModel
+ * @typedef {import("./writing-prompts.js").Request} Request
+ */
+
+/** @typedef {Pick<import("../types.js").GenerateOptions, "temperature" | "topK" | "numBeams" | "maxNewTokens">} TaskOptions */
+
+/** Nothing to work on: white space and control characters alone. */
+const EMPTY = /^[\s\p{Cc}]*$/u;
+
+/** @param {string} text */
+export function hasContent(text) {
+  return !EMPTY.test(text);
+}
+
+/** Runs requests on a model, each for itself. A request is messages, or the text that an encoder reads. */
+export class TaskRunner {
+  #model;
+  #renderer;
+
+  /** @param {AnyModel} model */
+  constructor(model) {
+    this.#model = model;
+    this.#renderer = new Renderer(model);
+    /** Tokens that a request may have. */
+    this.quota = contextWindow(model);
+  }
+
+  /** @param {Request | string} request @returns {Promise<number>} */
+  async measure(request) {
+    return (await this.#read(request)).length;
+  }
+
+  /**
+   * @param {Request | string} request
+   * @param {TaskOptions} options
+   * @param {Parameters<import("./results.js").Operation>[0]} how
+   */
+  async run(request, options, { signal, onChunk }) {
+    const ids = await this.#read(request);
+    if (ids.length > this.quota) throw quotaExceeded(ids.length, this.quota);
+    signal.throwIfAborted();
+    const isPlain = typeof request !== "string" && this.#renderer.isPlain;
+    const stop = typeof request === "string" ? [] : this.#renderer.stop;
+    let begun = !isPlain;
+    try {
+      for await (const piece of this.#model.generate(ids, { ...options, stop, signal })) {
+        const text = begun ? piece : piece.trimStart();
+        begun ||= text !== "";
+        if (text !== "") onChunk(text);
+      }
+    } catch (error) {
+      noteLoss(this.#model, error);
+      throw error;
+    }
+  }
+
+  /** @param {Request | string} request */
+  #read(request) {
+    return typeof request === "string" ? this.#model.tokenize(request) : this.#renderer.prompt(request);
+  }
+}
