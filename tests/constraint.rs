@@ -3,8 +3,10 @@
 
 mod common;
 
+use common::tiny::{self, Tiny};
 use intab::{
     Error, format,
+    format::metadata::Value as Metadata,
     run::{
         Completion, Constraint, Engine, Event, FinishReason, GenerateOptions, Grammars, LoadOptions, Output,
         Prefer, Structure, load,
@@ -234,5 +236,48 @@ fn a_constraint_of_ones_own_is_followed_to_the_end_of_the_context() {
         assert_eq!(output.finish_reason, FinishReason::Context);
         assert_eq!(output.usage.prompt + output.tokens.len(), 25, "the last token needs no place");
         assert!(output.tokens.iter().all(|id| *id == 77));
+    }
+}
+
+/// A tiny model whose tokens are SentencePiece's: the space before a text's first piece is no part of the text.
+fn with_sentencepiece() -> Engine {
+    let mut tokens =
+        vec!["<unk>".to_owned(), "<s>".into(), "</s>".into(), "▁".into(), "▁ab".into(), "ab".into()];
+    tokens.extend(["a", "b"].map(String::from));
+    tokens.extend((tokens.len()..tiny::N_VOCAB).map(|i| format!("x{i}")));
+    let mut types = vec![1; tiny::N_VOCAB];
+    types[..3].copy_from_slice(&[2, 3, 3]);
+    let checkpoint = Tiny::default()
+        .with("tokenizer.ggml.model", Metadata::String("llama".into()))
+        .with("tokenizer.ggml.tokens", Metadata::Strings(tokens.iter().map(String::as_str).collect()))
+        .with("tokenizer.ggml.token_type", Metadata::Ints(types))
+        .with("tokenizer.ggml.scores", Metadata::Floats(vec![0.0; tiny::N_VOCAB]))
+        .with("tokenizer.ggml.bos_token_id", Metadata::Uint(1))
+        .with("tokenizer.ggml.eos_token_id", Metadata::Uint(2))
+        .open()
+        .unwrap();
+    block_on(load(&checkpoint, &LoadOptions { prefer: Prefer::Cpu, ..LoadOptions::default() })).unwrap()
+}
+
+#[test]
+fn a_space_that_is_no_part_of_the_text_does_not_count_for_the_structure() {
+    let mut engine = with_sentencepiece();
+    let grammars = engine.grammars().unwrap();
+    let mut write = |prompt: &[u32], regex: &str| {
+        let constraint = grammars.constraint(&Structure::Regex(regex)).unwrap();
+        let mut generation = engine.generate_constrained(prompt, options(1), constraint)?;
+        loop {
+            if let Event::Done { output, .. } = block_on(generation.step(&mut engine))? {
+                return Ok::<_, Error>(output.text);
+            }
+        }
+    };
+    // After a piece of text, its own space is shown.
+    assert_eq!(write(&[1, 5], " ab").unwrap(), " ab");
+    // At the start of a text it would not be, so nothing can be a text that begins with one.
+    let error = write(&[1], " ab").unwrap_err().to_string();
+    assert!(error.starts_with("constraint: no token may come next"), "{error}");
+    for _ in 0..3 {
+        assert_eq!(write(&[1], " ?ab").unwrap(), "ab");
     }
 }

@@ -96,7 +96,7 @@ enum Command {
     /// Render a conversation, a JSON object on stdin, by a chat template
     Template(template::TemplateArgs),
     /// Write text that goes on from a prompt
-    Generate(generate::GenerateArgs),
+    Generate(Box<generate::GenerateArgs>),
     /// Measure speeds on each backend, as JSON lines
     Bench(bench::BenchArgs),
     /// Write a model of a known shape with random weights, to measure with

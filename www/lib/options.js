@@ -2,6 +2,7 @@
 
 import { constraint } from "./constraint.js";
 import { InputError } from "./errors.js";
+import { biases } from "./logit-bias.js";
 
 /**
  * @typedef {import("./types.js").Source} Source
@@ -69,29 +70,6 @@ const stops = (value) => {
     list.every((text) => typeof text === "string" && text.length > 0);
   return fits ? { value: [...list] } : { expected: `expected a text or up to ${MAX_STOPS} texts, none of them empty` };
 };
-
-/**
- * What is added to the logits of tokens: an object or a Map from ids; a Map comes out.
- * @param {number} nVocab
- * @returns {Check}
- */
-function biases(nVocab) {
-  const expected = `expected token ids from 0 to ${nVocab - 1}, each with a number from -100 to 100 or -Infinity`;
-  return (value) => {
-    if (!(value instanceof Map) && !isPlainObject(value)) return { expected };
-    const entries = value instanceof Map ? [...value] : Object.entries(value);
-    const map = new Map(entries.map(([id, bias]) => [typeof id === "string" && /^\d+$/.test(id) ? Number(id) : id, bias]));
-    const fits = [...map].every(
-      ([id, bias]) =>
-        Number.isInteger(id) &&
-        id >= 0 &&
-        id < nVocab &&
-        typeof bias === "number" &&
-        ((bias >= -100 && bias <= 100) || bias === -Infinity),
-    );
-    return fits ? { value: map } : { expected };
-  };
-}
 
 const precision = oneOf(["exact", "fast"]);
 
