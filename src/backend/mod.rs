@@ -245,8 +245,8 @@ pub trait Backend {
     /// How many tokens it pays to submit before the first is read back.
     fn depth(&self) -> usize;
 
-    /// Gives back what these plans and weights take, and the states that no other plan names. None of them may be named again
-    /// before it is prepared or written anew; unknown names are none to forget.
+    /// Gives back what these plans and weights take, and the states that no other plan names. A run of such a plan is an error from
+    /// then on; weights may be written anew under the same names. What is not there is passed over.
     fn forget(&mut self, plans: &[Prepared], weights: &[String]);
 
     /// Gives all memory back. Every later call fails with [`Error::Unloaded`].

@@ -191,3 +191,42 @@ fn peft_names_on_a_gguf_model_of_an_unknown_family_are_refused() {
     let error = Folder::of("rslora").refused_by(&mut model("falcon-7b.gguf"));
     says(&error, "UnsupportedError", "GGUF model for an adapter `falcon`");
 }
+
+#[test]
+fn damage_anywhere_is_an_error_or_another_adapter_but_no_panic() {
+    let mut rng = common::rng();
+    let mut engine = qwen3();
+    let before = engine.counters();
+    for i in 0..400 {
+        let own = Folder::of(["rslora", "embeddings", "lora-bias", "save-head"][i % 4]);
+        let mut files = [serde_json::to_vec(&own.config).unwrap(), own.weights];
+        let file = &mut files[usize::from(rng.bool())];
+        let len = file.len().min(4000); // the header, which says most
+        for _ in 0..rng.usize(1..4) {
+            file[rng.usize(0..len)] =
+                if rng.bool() { rng.u8(..) } else { b"0123456789[]{}\",:."[rng.usize(0..18)] };
+        }
+        let paths = ["adapter_config.json", "adapter_model.safetensors"];
+        let source = |(path, bytes): (&str, Vec<u8>)| {
+            (path.to_owned(), Rc::new(MemorySource::new(path, bytes)) as Rc<dyn Source>)
+        };
+        let opened = block_on(format::open_adapter_files(paths.into_iter().zip(files).map(source).collect()));
+        let loaded =
+            opened.and_then(|files| block_on(engine.load_adapter(&files, &AdapterOptions::default())));
+        if let Ok(id) = loaded {
+            engine.unload_adapter(id).unwrap();
+        }
+        assert_eq!(engine.counters(), before);
+    }
+}
+
+#[test]
+fn a_load_that_is_given_up_leaves_nothing() {
+    let mut engine = qwen3();
+    let before = engine.counters();
+    let path = common::repo("tests/data/adapters/rslora");
+    let files = block_on(format::open_adapter_path(path)).unwrap();
+    let options = AdapterOptions { aborted: Some(Rc::new(|| true)), ..AdapterOptions::default() };
+    assert_eq!(block_on(engine.load_adapter(&files, &options)), Err(Error::Aborted));
+    assert_eq!(engine.counters(), before);
+}

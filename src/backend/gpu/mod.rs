@@ -280,7 +280,7 @@ impl Backend for Gpu {
     fn write_value(&mut self, prepared: Prepared, value: Value, numbers: &[f32]) -> Result<()> {
         self.alive()?;
         let buffer = self.value_buffer(prepared, value)?;
-        let bytes = self.cells(prepared, value).encode(numbers);
+        let bytes = self.cells(prepared, value)?.encode(numbers);
         self.device.queue.write_buffer(&buffer.raw, 0, &bytes);
         Ok(())
     }
@@ -292,16 +292,18 @@ impl Backend for Gpu {
         start: usize,
         len: usize,
     ) -> LocalFuture<'static, Result<Vec<f32>>> {
-        let (cells, numbers) = (self.cells(prepared, value), start..start + len);
+        let numbers = start..start + len;
         let read = self.alive().and_then(|()| {
+            let cells = self.cells(prepared, value)?;
             let buffer = self.value_buffer(prepared, value)?;
             let encoder = self.device.device.create_command_encoder(&Default::default());
             let place = cells.place(numbers.clone());
-            self.readback.read(encoder, &buffer, place.start, place.end - place.start)
+            Ok((self.readback.read(encoder, &buffer, place.start, place.end - place.start)?, cells))
         });
         let pace = self.pace.clone();
         Box::pin(async move {
-            let bytes = read?.await?;
+            let (bytes, cells) = read?;
+            let bytes = bytes.await?;
             pace.end();
             Ok(cells.decode(&bytes, numbers))
         })

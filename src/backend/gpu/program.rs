@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     backend::{Precision, Prepared, no_such},
-    error::Result,
+    error::{Error, Result},
     plan::{Plan, Run, Stage, Step, Storage, Value, assign_slots, fuse},
 };
 
@@ -53,12 +53,18 @@ pub(super) struct Command {
 
 impl Gpu {
     pub(super) fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
-        let buffer = self.plans[&prepared.0].values.get(&value);
+        let buffer = self.program(prepared)?.values.get(&value);
         buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
     }
 
-    pub(super) fn cells(&self, prepared: Prepared, value: Value) -> Cells {
-        self.plans[&prepared.0].cells[value.0 as usize]
+    pub(super) fn cells(&self, prepared: Prepared, value: Value) -> Result<Cells> {
+        Ok(self.program(prepared)?.cells[value.0 as usize])
+    }
+
+    /// # Errors
+    /// [`Error::Input`] for a plan that was forgotten.
+    fn program(&self, prepared: Prepared) -> Result<&Program> {
+        self.plans.get(&prepared.0).ok_or_else(|| Error::input("plan", "it is not prepared any more"))
     }
 
     /// Makes what outlives the plan and is not there yet.
@@ -129,7 +135,7 @@ impl Gpu {
 
     /// Makes the commands of fast runs, if such a run is next and there are none yet: most texts are never read that way.
     pub(super) fn complete(&mut self, prepared: Prepared) -> Result<()> {
-        let program = &self.plans[&prepared.0];
+        let program = self.program(prepared)?;
         if self.precision == Precision::Exact || program.fast.is_some() {
             return Ok(());
         }
@@ -190,9 +196,11 @@ impl Gpu {
 
     /// The commands of a run in the present precision, once they are complete.
     pub(super) fn commands(&self, prepared: Prepared, until: Stage) -> impl Iterator<Item = &Rc<Command>> {
-        let program = &self.plans[&prepared.0];
-        let fast = program.fast.as_ref().filter(|_| self.precision == Precision::Fast);
-        fast.unwrap_or(&program.exact).iter().filter(move |command| command.stage <= until)
+        let program = self.plans.get(&prepared.0);
+        let fast = program.and_then(|program| program.fast.as_ref());
+        let fast = fast.filter(|_| self.precision == Precision::Fast);
+        let commands = fast.or(program.map(|program| &program.exact));
+        commands.into_iter().flatten().filter(move |command| command.stage <= until)
     }
 
     /// Writes the run's parameters and encodes the plan's steps up to `until`.

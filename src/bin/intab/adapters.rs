@@ -1,6 +1,6 @@
 //! The adapters of a command, and their load.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 use intab::{
@@ -35,10 +35,15 @@ impl AdapterArgs {
     pub async fn load(&self, engine: &mut Engine) -> Result<Vec<AdapterUse>> {
         let mut uses = Vec::new();
         for (path, weight) in &self.adapters {
+            let start = Instant::now();
             let files = format::open_adapter_path(path).await?;
             let adapter = engine.load_adapter(&files, &AdapterOptions::default()).await?;
             let facts = engine.adapter_facts(adapter)?;
-            note(&format!("{}: {} of {} numbers, times {weight}", facts.name, facts.kind, facts.parameters));
+            let (name, kind, n) = (&facts.name, facts.kind, facts.parameters);
+            note(&format!(
+                "{name}: {kind} of {n} numbers, times {weight}, loaded in {:.3} s",
+                start.elapsed().as_secs_f64()
+            ));
             uses.push(AdapterUse { adapter, weight: *weight });
         }
         Ok(uses)

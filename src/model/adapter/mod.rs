@@ -177,6 +177,14 @@ impl Adapter {
         numbers: &[f32],
         target: &Target,
     ) -> Result<()> {
+        if numbers.is_empty() {
+            return Err(Error::format(
+                file,
+                name,
+                0,
+                format!("its shape is {shape:?}, which has no numbers"),
+            ));
+        }
         let cols = if shape.len() < 2 { 1 } else { shape[shape.len() - 1] };
         let is_vector = shape.len() < 2;
         let turned;
