@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { launchChromium, openPage, root, startServer } from "./harness.mjs";
-import { withTemplate } from "./openai-page.mjs";
+import { withTemplate } from "./with-template.mjs";
 import { startModelServer } from "./servers.mjs";
 
 /** Templates of models, where they are at hand; they have licences of their own. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InputError } from "../../www/lib/errors.js";
 import * as options from "../../www/lib/options.js";
+import * as values from "../../www/lib/values.js";
 
 const refuses = (call, pattern) =>
   assert.throws(call, (error) => {
@@ -123,24 +124,24 @@ test("load options: values out of range are refused by name", () => {
 });
 
 test("token ids outside of the vocabulary are refused with their place", () => {
-  assert.deepEqual([...options.checkIds("ids", [1, 2], 3)], [1, 2]);
-  assert.deepEqual([...options.checkPrompt(new Uint32Array([2]), 3)], [2]);
-  refuses(() => options.checkIds("ids", [1, 3], 3), /^ids\[1\]: .*0 to 2, got 3/);
-  refuses(() => options.checkIds("ids", [1, , 2], 3), /^ids\[1\]: .*got undefined/);
-  refuses(() => options.checkIds("ids", [-1], 3), /^ids\[0\]/);
-  refuses(() => options.checkIds("ids", "abc", 3), /^ids: expected a Uint32Array/);
-  refuses(() => options.checkPrompt([], 3), /^prompt: .*at least one token/);
-  refuses(() => options.checkPrompt(5, 3), /^prompt: expected a string/);
+  assert.deepEqual([...values.checkIds("ids", [1, 2], 3)], [1, 2]);
+  assert.deepEqual([...values.checkPrompt(new Uint32Array([2]), 3)], [2]);
+  refuses(() => values.checkIds("ids", [1, 3], 3), /^ids\[1\]: .*0 to 2, got 3/);
+  refuses(() => values.checkIds("ids", [1, , 2], 3), /^ids\[1\]: .*got undefined/);
+  refuses(() => values.checkIds("ids", [-1], 3), /^ids\[0\]/);
+  refuses(() => values.checkIds("ids", "abc", 3), /^ids: expected a Uint32Array/);
+  refuses(() => values.checkPrompt([], 3), /^prompt: .*at least one token/);
+  refuses(() => values.checkPrompt(5, 3), /^prompt: expected a string/);
 });
 
 test("messages need a role; what else they have is passed on to the template", () => {
-  assert.deepEqual(options.checkMessages([{ role: "user", content: "hi" }]), [{ role: "user", content: "hi" }]);
+  assert.deepEqual(values.checkMessages([{ role: "user", content: "hi" }]), [{ role: "user", content: "hi" }]);
   const call = { role: "assistant", content: null, tool_calls: [{ type: "function" }] };
-  assert.deepEqual(options.checkMessages([call, { role: "tool", name: "f", content: "5" }])[0], call);
-  assert.deepEqual(options.checkMessages([{ role: "user" }]), [{ role: "user", content: null }]);
-  refuses(() => options.checkMessages([]), /^messages: .*at least one/);
-  refuses(() => options.checkMessages([{ content: "hi" }]), /^messages\[0\]\.role: expected a string/);
-  refuses(() => options.checkMessages([{ role: "user", content: 5 }]), /^messages\[0\]\.content: expected a string/);
+  assert.deepEqual(values.checkMessages([call, { role: "tool", name: "f", content: "5" }])[0], call);
+  assert.deepEqual(values.checkMessages([{ role: "user" }]), [{ role: "user", content: null }]);
+  refuses(() => values.checkMessages([]), /^messages: .*at least one/);
+  refuses(() => values.checkMessages([{ content: "hi" }]), /^messages\[0\]\.role: expected a string/);
+  refuses(() => values.checkMessages([{ role: "user", content: 5 }]), /^messages\[0\]\.content: expected a string/);
 });
 
 test("options for storage are taken where they mean something", () => {
@@ -156,19 +157,19 @@ test("options for storage are taken where they mean something", () => {
   }
   assert.deepEqual(options.checkEstimateOptions({ cache: "only" }), { cache: "only" });
   refuses(() => options.checkEstimateOptions({ evict: "lru" }), /unknown name "evict"/);
-  refuses(() => options.checkAddress(5), /^url: expected a URL/);
+  refuses(() => values.checkAddress(5), /^url: expected a URL/);
 });
 
 test("a source is a URL, a file, files or bytes", () => {
   const file = new File(["x"], "m.gguf");
   for (const source of [new Blob(["x"]), new ArrayBuffer(1), new Uint8Array(1)])
-    assert.equal(options.checkSource(source), source);
+    assert.equal(values.checkSource(source), source);
   const named = { path: "m.gguf", file };
-  assert.deepEqual(options.checkSource(file), [named]);
-  assert.deepEqual(options.checkSource([file, file]), [named, named]);
+  assert.deepEqual(values.checkSource(file), [named]);
+  assert.deepEqual(values.checkSource([file, file]), [named, named]);
   const pooling = { path: "bert/1_Pooling/config.json", file: new Blob(["{}"]) };
-  assert.deepEqual(options.checkSource([file, pooling]), [named, pooling]);
-  assert.equal(options.checkSource(new URL("https://example.org/m.gguf")), "https://example.org/m.gguf");
+  assert.deepEqual(values.checkSource([file, pooling]), [named, pooling]);
+  assert.equal(values.checkSource(new URL("https://example.org/m.gguf")), "https://example.org/m.gguf");
   for (const bad of [undefined, null, 5, "", [], [new Blob(["x"])], {}, [{ path: "", file }], [{ path: "x" }]])
-    refuses(() => options.checkSource(bad), /^source: expected/);
+    refuses(() => values.checkSource(bad), /^source: expected/);
 });

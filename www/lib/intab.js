@@ -10,7 +10,8 @@ import { Model } from "./model.js";
 import { handlerFor, modelsOf } from "./openai/handler.js";
 import { Models } from "./openai/models.js";
 import { serveWith } from "./openai/serve.js";
-import { checkAddress, checkEstimateOptions, checkLoadOptions, checkSource } from "./options.js";
+import { checkEstimateOptions, checkLoadOptions } from "./options.js";
+import { checkAddress, checkSource } from "./values.js";
 import * as catalog from "./storage/catalog.js";
 
 export { droppedFiles } from "./drop.js";

@@ -6,6 +6,7 @@ import { Generation } from "./generation.js";
 import * as options from "./options.js";
 import { exported } from "./save.js";
 import { open as openSession, restore as restoreSession } from "./session.js";
+import * as values from "./values.js";
 
 /**
  * @typedef {import("./types.js").ModelInfo} ModelInfo
@@ -59,7 +60,7 @@ export class Model {
    */
   generate(prompt, generateOptions = {}) {
     const call = options.checkGenerateOptions(generateOptions, this.info.nVocab);
-    const input = options.checkPrompt(prompt, this.info.nVocab);
+    const input = values.checkPrompt(prompt, this.info.nVocab);
     const draft = this.#draft(call.draft);
     const { constraint } = call;
     return this.#stream("generate", { prompt: input, sampling: this.#sampling(call), draft, constraint }, call);
@@ -75,7 +76,7 @@ export class Model {
    */
   chat(messages, chatOptions = {}) {
     const { template, ...call } = options.checkChatOptions(chatOptions, this.info.nVocab);
-    const given = { messages: options.checkMessages(messages), template, draft: this.#draft(call.draft) };
+    const given = { messages: values.checkMessages(messages), template, draft: this.#draft(call.draft) };
     return this.#stream("chat", { ...given, sampling: this.#sampling(call), constraint: call.constraint }, call);
   }
 
@@ -87,7 +88,7 @@ export class Model {
    */
   async chatPrompt(messages, templateOptions = {}) {
     const template = options.checkTemplateOptions(templateOptions);
-    return this.#call("chatPrompt", { messages: options.checkMessages(messages), template }).reply;
+    return this.#call("chatPrompt", { messages: values.checkMessages(messages), template }).reply;
   }
 
   /**
@@ -99,7 +100,7 @@ export class Model {
    */
   async tokenize(text, tokenizeOptions = {}) {
     const flags = options.checkTokenizeOptions(tokenizeOptions);
-    return this.#call("tokenize", { text: options.checkText("text", text), ...flags }).reply;
+    return this.#call("tokenize", { text: values.checkText("text", text), ...flags }).reply;
   }
 
   /**
@@ -109,7 +110,7 @@ export class Model {
    */
   async detokenize(ids, detokenizeOptions = {}) {
     const flags = options.checkDetokenizeOptions(detokenizeOptions);
-    return this.#call("detokenize", { ids: options.checkIds("ids", ids, this.info.nVocab), ...flags }).reply;
+    return this.#call("detokenize", { ids: values.checkIds("ids", ids, this.info.nVocab), ...flags }).reply;
   }
 
   /**
@@ -122,7 +123,7 @@ export class Model {
    */
   async logits(ids, logitsOptions = {}) {
     const { nVocab } = this.info;
-    const given = { ids: options.checkIds("ids", ids, nVocab, { mayBeEmpty: false }) };
+    const given = { ids: values.checkIds("ids", ids, nVocab, { mayBeEmpty: false }) };
     const { adapters, ...rest } = options.checkLogitsOptions(logitsOptions, nVocab);
     return this.#call("logits", { ...given, ...rest, adapters: namedAdapters(this, adapters) }).reply;
   }
@@ -139,7 +140,7 @@ export class Model {
    */
   async embed(texts, embedOptions = {}) {
     const given = { pooling: undefined, normalize: true, dimensions: undefined, ...options.checkEmbedOptions(embedOptions) };
-    return this.#task("embed", { texts: options.checkTexts(texts), ...given });
+    return this.#task("embed", { texts: values.checkTexts(texts), ...given });
   }
 
   /**
@@ -151,7 +152,7 @@ export class Model {
    */
   async classify(texts, classifyOptions = {}) {
     const given = { topK: options.ALL, ...options.checkTopK("classify", classifyOptions) };
-    return this.#task("classify", { texts: options.checkTexts(texts), ...given });
+    return this.#task("classify", { texts: values.checkTexts(texts), ...given });
   }
 
   /**
@@ -162,7 +163,7 @@ export class Model {
    * @returns {Promise<import("./types.js").Entity[]>}
    */
   async tag(text, tagOptions = {}) {
-    return this.#task("tag", { text: options.checkText("text", text), ...options.checkTagOptions(tagOptions) });
+    return this.#task("tag", { text: values.checkText("text", text), ...options.checkTagOptions(tagOptions) });
   }
 
   /**
@@ -175,7 +176,7 @@ export class Model {
    */
   async answer(question, context, answerOptions = {}) {
     const given = { topK: 1, maxAnswerLength: 15, ...options.checkAnswerOptions(answerOptions) };
-    const texts = { question: options.checkText("question", question), context: options.checkText("context", context) };
+    const texts = { question: values.checkText("question", question), context: values.checkText("context", context) };
     return this.#task("answer", { ...texts, ...given });
   }
 
@@ -187,7 +188,7 @@ export class Model {
    */
   async fillMask(text, fillOptions = {}) {
     const given = { topK: 5, ...options.checkTopK("fillMask", fillOptions) };
-    return this.#task("fillMask", { text: options.checkText("text", text), ...given });
+    return this.#task("fillMask", { text: values.checkText("text", text), ...given });
   }
 
   /**
@@ -199,7 +200,7 @@ export class Model {
    */
   async score(query, texts, scoreOptions = {}) {
     const given = options.checkScoreOptions(scoreOptions);
-    return this.#task("score", { query: options.checkText("query", query), texts: options.checkTexts(texts), ...given });
+    return this.#task("score", { query: values.checkText("query", query), texts: values.checkTexts(texts), ...given });
   }
 
   /**
@@ -213,7 +214,7 @@ export class Model {
    */
   async loadAdapter(source, adapterOptions = {}) {
     const { signal, onProgress, name } = options.checkAdapterOptions(adapterOptions);
-    const from = options.checkSource(source);
+    const from = values.checkSource(source);
     signal?.throwIfAborted();
     const { id, reply } = this.#call("loadAdapter", { source: from, name }, onProgress);
     const onAbort = () => this.#client.cancel(id, signal?.reason);
@@ -248,7 +249,7 @@ export class Model {
    */
   async restoreSession(bytes, restoreOptions = {}) {
     const how = options.checkRestoreOptions(restoreOptions);
-    return restoreSession(this.#host(), options.checkBytes(bytes), how);
+    return restoreSession(this.#host(), values.checkBytes(bytes), how);
   }
 
   /**

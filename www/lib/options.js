@@ -1,63 +1,16 @@
 // Checks at the boundary: every option has a name, a type and a range, and nothing else is accepted.
 
+import { boolean, callback, check, input, isPlainObject, MAX_U32, number, oneOf, plainObject, signal, url } from "./checks.js";
 import { constraint } from "./constraint.js";
 import { InputError } from "./errors.js";
 import { biases } from "./logit-bias.js";
+import { checkIds, checkMessages, checkPrompt } from "./values.js";
 
 /**
- * @typedef {import("./types.js").Source} Source
+ * @typedef {import("./checks.js").Check} Check
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").SamplingOptions} SamplingOptions
- * @typedef {import("./types.js").WireSource} WireSource
  */
-
-/**
- * A check takes the value and gives it normalised, or the words for what was expected.
- * @typedef {(value: any) => {value: any} | {expected: string}} Check
- */
-
-/**
- * @param {number} min
- * @param {number} max
- * @param {{integer?: boolean, aboveMin?: boolean}} [kind] `aboveMin` leaves out `min` itself.
- * @returns {Check}
- */
-function number(min, max, { integer = false, aboveMin = false } = {}) {
-  const from = aboveMin ? `above ${min}, up to ${max}` : `from ${min} to ${max}`;
-  const expected = `expected ${integer ? "an integer" : "a number"} ${from}`;
-  return (value) => {
-    const fits =
-      typeof value === "number" &&
-      (integer ? Number.isInteger(value) : Number.isFinite(value)) &&
-      (aboveMin ? value > min : value >= min) &&
-      value <= max;
-    return fits ? { value } : { expected };
-  };
-}
-
-/** @type {Check} */
-const boolean = (value) => (typeof value === "boolean" ? { value } : { expected: "expected true or false" });
-
-/** @type {Check} */
-const callback = (value) => (typeof value === "function" ? { value } : { expected: "expected a function" });
-
-/** @type {Check} */
-const signal = (value) => (value instanceof AbortSignal ? { value } : { expected: "expected an AbortSignal" });
-
-/** @type {Check} */
-const plainObject = (value) => (isPlainObject(value) ? { value } : { expected: "expected an object of named values" });
-
-/** @type {Check} */
-const url = (value) => {
-  const href = typeof value === "string" || value instanceof URL ? resolve(value) : null;
-  return href === null ? { expected: "expected a URL" } : { value: href };
-};
-
-/** @param {readonly (string | boolean)[]} names @returns {Check} */
-function oneOf(names) {
-  const expected = `expected one of ${names.map((name) => JSON.stringify(name)).join(", ")}`;
-  return (value) => (names.includes(value) ? { value } : { expected });
-}
 
 const MAX_STOPS = 16;
 
@@ -83,7 +36,6 @@ const integrity = (value) => {
   return fits ? { value } : { expected };
 };
 
-const MAX_U32 = 2 ** 32 - 1;
 const MAX_BEAMS = 16;
 const MAX_LOGPROBS = 20;
 const MAX_THREADS = 64;
@@ -234,20 +186,6 @@ export function checkRestoreOptions(options) {
   return check("restoreSession", options, { onEvict: callback });
 }
 
-/** @param {string} what @param {unknown} value @returns {number} */
-export function checkCount(what, value) {
-  const outcome = number(0, MAX_U32, { integer: true })(value);
-  if ("expected" in outcome) throw input(what, outcome.expected, value);
-  return outcome.value;
-}
-
-/** @param {unknown} value @returns {Uint8Array} */
-export function checkBytes(value) {
-  if (value instanceof Uint8Array) return value;
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  throw input("bytes", "expected a Uint8Array or an ArrayBuffer", value);
-}
-
 /** @param {unknown} options @returns {{addSpecial: boolean, parseSpecial: boolean}} */
 export function checkTokenizeOptions(options) {
   return {
@@ -325,136 +263,10 @@ export function checkAdapterOptions(options) {
   return check("loadAdapter", options, { name, signal, onProgress: callback });
 }
 
-/** @param {unknown} value One text or several. @returns {string[]} */
-export function checkTexts(value) {
-  const list = typeof value === "string" ? [value] : value;
-  const fits = Array.isArray(list) && list.length > 0 && list.every((text) => typeof text === "string");
-  if (!fits) throw input("texts", "expected a string or an array of at least one", value);
-  return [...list];
-}
-
 /** @param {unknown} options @returns {Record<string, unknown>} */
 export function checkTemplateOptions(options) {
   if (!isPlainObject(options)) throw input("chatPrompt options", "expected an object of named values", options);
   return options;
-}
-
-/** @param {string} what @param {unknown} value @returns {string} */
-export function checkText(what, value) {
-  if (typeof value !== "string") throw input(what, "expected a string", value);
-  return value;
-}
-
-/**
- * @param {string} what
- * @param {unknown} value A `Uint32Array` or an array of numbers.
- * @param {number} nVocab Every id must be below it.
- * @param {{mayBeEmpty?: boolean}} [rules]
- * @returns {Uint32Array} A copy.
- */
-export function checkIds(what, value, nVocab, { mayBeEmpty = true } = {}) {
-  if (!(value instanceof Uint32Array || Array.isArray(value))) {
-    throw input(what, "expected a Uint32Array or an array of token ids", value);
-  }
-  if (value.length === 0 && !mayBeEmpty) throw input(what, "expected at least one token id", value);
-  for (const [at, id] of value.entries()) {
-    const fits = Number.isInteger(id) && id >= 0 && id < nVocab;
-    if (!fits) throw input(`${what}[${at}]`, `expected a token id from 0 to ${nVocab - 1}`, id);
-  }
-  return Uint32Array.from(value);
-}
-
-/**
- * @param {unknown} prompt
- * @param {number} nVocab
- * @returns {string | Uint32Array}
- */
-export function checkPrompt(prompt, nVocab) {
-  if (typeof prompt === "string") return prompt;
-  if (!(prompt instanceof Uint32Array || Array.isArray(prompt)) || prompt.length === 0) {
-    throw input("prompt", "expected a string, or a Uint32Array or an array of at least one token id", prompt);
-  }
-  return checkIds("prompt", prompt, nVocab);
-}
-
-/** @param {unknown} messages @returns {Message[]} */
-export function checkMessages(messages) {
-  if (!Array.isArray(messages) || messages.length === 0) {
-    throw input("messages", "expected an array of at least one {role, content}", messages);
-  }
-  return messages.map((message, at) => {
-    const what = `messages[${at}]`;
-    if (!isPlainObject(message)) throw input(what, "expected {role, content}", message);
-    // What else a message has (tool_calls, name, …) is the template's to read.
-    const { content } = message;
-    const isContent = typeof content === "string" || content == null || Array.isArray(content);
-    if (!isContent) throw input(`${what}.content`, "expected a string, or an array of parts", content);
-    return { ...message, role: checkText(`${what}.role`, message.role), content: content ?? null };
-  });
-}
-
-/**
- * @param {unknown} value The address of a file or of a model, as for `load`.
- * @returns {string}
- */
-export function checkAddress(value) {
-  const outcome = url(value);
-  if ("expected" in outcome) throw input("url", outcome.expected, value);
-  return outcome.value;
-}
-
-/**
- * @param {unknown} source
- * @returns {WireSource} A URL comes out absolute, since the worker's base is not the page's; a file with its path, which
- *   some browsers do not send along with it.
- */
-export function checkSource(source) {
-  if (typeof source === "string" || source instanceof URL) {
-    const href = source === "" ? null : resolve(source);
-    if (href === null) throw input("source", "expected a URL that can be resolved from this page", String(source));
-    return href;
-  }
-  const isFile = source instanceof File;
-  if (!isFile && (source instanceof Blob || source instanceof ArrayBuffer || source instanceof Uint8Array)) return source;
-  const isList = Array.isArray(source) || (typeof FileList !== "undefined" && source instanceof FileList);
-  const given = isList ? Array.from(/** @type {Iterable<unknown>} */ (source)) : isFile ? [source] : [];
-  const files = given.map(withPath);
-  if (files.length === 0 || !files.every((file) => file !== null)) {
-    throw input(
-      "source",
-      "expected a URL, a File or Blob, an array of Files or of {path, file}, an ArrayBuffer or a Uint8Array",
-      source,
-    );
-  }
-  return /** @type {import("./types.js").NamedFile[]} */ (files);
-}
-
-/** @param {unknown} entry @returns {import("./types.js").NamedFile | null} */
-function withPath(entry) {
-  if (entry instanceof File) return { path: entry.webkitRelativePath || entry.name, file: entry };
-  if (!isPlainObject(entry)) return null;
-  const { path, file } = entry;
-  return typeof path === "string" && path !== "" && file instanceof Blob ? { path, file } : null;
-}
-
-/**
- * @param {string} call The function whose options these are.
- * @param {unknown} options
- * @param {Record<string, Check>} checks
- * @returns {Record<string, any>} The options that are given, normalised.
- */
-function check(call, options, checks) {
-  if (!isPlainObject(options)) throw input(`${call} options`, "expected an object", options);
-  /** @type {Record<string, unknown>} */
-  const checked = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(checks, name)) throw unknownName(`${call} options`, name, Object.keys(checks));
-    if (value === undefined) continue;
-    const outcome = checks[name](value);
-    if ("expected" in outcome) throw input(name, outcome.expected, value);
-    checked[name] = outcome.value;
-  }
-  return checked;
 }
 
 /** @param {Record<string, any>} checked @returns {CheckedCall} */
@@ -471,41 +283,4 @@ function splitCall({ signal, onPrefill, draft, adapters, constraint, ...sampling
 
 function randomSeed() {
   return crypto.getRandomValues(new Uint32Array(1))[0];
-}
-
-/** @param {unknown} value @returns {value is Record<string, unknown>} */
-function isPlainObject(value) {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** @param {string | URL} value @returns {string | null} */
-function resolve(value) {
-  try {
-    return new URL(value, globalThis.document?.baseURI ?? globalThis.location?.href).href;
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} what @param {string} expected @param {unknown} value */
-function input(what, expected, value) {
-  const problem = `${expected}, got ${describe(value)}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
-}
-
-/** @param {string} what @param {string} name @param {string[]} known */
-function unknownName(what, name, known) {
-  const problem = `unknown name "${name}"; known are ${known.join(", ")}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
-}
-
-/** @param {unknown} value @returns {string} A short text for a message; never throws. */
-function describe(value) {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === "object" && value !== null) return "an object";
-  if (typeof value === "function") return "a function";
-  return String(value);
 }

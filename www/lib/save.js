@@ -1,7 +1,7 @@
 // The files of a loaded model, given back to the page.
 
 import { InputError, SourceError } from "./errors.js";
-import { checkSource } from "./options.js";
+import { checkSource } from "./values.js";
 import { keptFile } from "./storage/catalog.js";
 
 /**

@@ -4,6 +4,7 @@
 import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
+import * as values from "./values.js";
 
 /**
  * @typedef {import("./types.js").Message} Message
@@ -112,7 +113,7 @@ export class Session {
   generate(text = "", generateOptions = {}) {
     const call = options.checkSessionCall("generate", generateOptions, this.#host.nVocab);
     const ids = this.#text("generate");
-    const added = text === "" ? new Uint32Array() : options.checkPrompt(text, this.#host.nVocab);
+    const added = text === "" ? new Uint32Array() : values.checkPrompt(text, this.#host.nVocab);
     const before = ids.length;
     return this.#write(
       "goOn",
@@ -138,7 +139,7 @@ export class Session {
    * @returns {number} How many there are left.
    */
   rewind(n) {
-    options.checkCount("rewind", n);
+    values.checkCount("rewind", n);
     const list = this.#held.messages ? this.#conversation("rewind") : this.#text("rewind");
     list.splice(Math.max(list.length - n, 0));
     return list.length;
@@ -282,7 +283,7 @@ async function idsOf(host, text) {
 /** @param {string | Message | readonly Message[]} message @returns {Message[]} */
 function checkMessage(message) {
   if (typeof message === "string") return [{ role: "user", content: message }];
-  return options.checkMessages(Array.isArray(message) ? message : [message]);
+  return values.checkMessages(Array.isArray(message) ? message : [message]);
 }
 
 /** @param {string} what @param {string} problem */

@@ -1,7 +1,7 @@
 // What a page passes to the polyfill: every option has a name and a type, and nothing else is accepted.
 
 import { InputError } from "../errors.js";
-import { checkSource } from "../options.js";
+import { checkSource } from "../values.js";
 import { canonicalTags } from "./languages.js";
 import { isModel } from "./provider.js";
 
