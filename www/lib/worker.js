@@ -1,8 +1,10 @@
 // The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
 
+import { alone } from "./alone.js";
 import { compile } from "./compile.js";
 import { Crew } from "./crew.js";
 import { InputError, UnloadedError } from "./errors.js";
+import { follow, isTrap } from "./follow.js";
 import { GrammarModule } from "./grammar.js";
 import { Lane } from "./lane.js";
 import { conversationPrompt, textPrompt } from "./prompts.js";
@@ -51,9 +53,6 @@ const running = new Map();
 
 /** Errors that say that a file is not what it should be. */
 const DAMAGE = ["FormatError", "IntegrityError"];
-
-/** Looks whether a model that a job waits for is free, in ms. */
-const PAUSE = 4;
 
 const turn = new MessageChannel();
 /** @type {(() => void)[]} */
@@ -110,7 +109,7 @@ const operations = {
 
   async generate({ model, prompt, ...given }, call) {
     const { wasm } = find(model);
-    return alone([model, given.draft], (breathe) => stream(wasm, prompt, given, breathe, call), call.signal);
+    return alone(lanesOf(model, given.draft), (breathe) => stream(wasm, prompt, given, breathe, call), call.signal);
   },
 
   async chat({ model, messages, template, session, evicts, ...given }, call) {
@@ -121,7 +120,7 @@ const operations = {
       const prompt = conversationPrompt(wasm, conversation, call.emit);
       return stream(wasm, prompt, inSession(given, session), breathe, call);
     };
-    return alone([model, given.draft], job, call.signal);
+    return alone(lanesOf(model, given.draft), job, call.signal);
   },
 
   async goOn({ model, ids, added, keep, session, ...given }, call) {
@@ -130,7 +129,7 @@ const operations = {
       const prompt = textPrompt(wasm, { ids, added, keep }, nCtx, call.emit);
       return stream(wasm, prompt, inSession(given, session, keep), breathe, call);
     };
-    return alone([model], job, call.signal);
+    return alone(lanesOf(model), job, call.signal);
   },
 
   async openSession({ model }) {
@@ -246,41 +245,12 @@ async function hire(n) {
 }
 
 /**
- * Runs a job when it has each of these models for itself; always in the same order, so that no two jobs wait for each other.
- * @template T
- * @param {(number | undefined)[]} ids
- * @param {(breathe: () => Promise<void>) => Promise<T>} job
- * @param {AbortSignal} signal
- * @returns {Promise<T>}
+ * @param {number} model
+ * @param {number} [draft]
  */
-function alone(ids, job, signal) {
-  const [first, ...rest] = ids.filter((id) => id !== undefined).sort((a, b) => a - b);
-  return find(first).lane.run(async (breathe) => {
-    if (rest.length === 0) return job(breathe);
-    const queue = new AbortController();
-    const leave = () => queue.abort(signal.reason);
-    signal.addEventListener("abort", leave, { once: true });
-    let waits = true;
-    const both = (/** @type {() => Promise<void>} */ other) => {
-      waits = false;
-      return job(async () => {
-        await breathe();
-        await other();
-      });
-    };
-    const done = alone(rest, both, queue.signal).finally(() => (waits = false));
-    done.catch(() => {}); // whoever waits hears of it below, a moment later
-    // Until the other is free too, this one's short calls get in, and its end is the end of waiting.
-    try {
-      while (waits) {
-        await breathe();
-        await new Promise((resolve) => setTimeout(resolve, PAUSE));
-      }
-    } catch (reason) {
-      queue.abort(reason);
-    }
-    return done.finally(() => signal.removeEventListener("abort", leave));
-  }, signal);
+function lanesOf(model, draft) {
+  const ids = draft === undefined ? [model] : [model, draft];
+  return ids.sort((a, b) => a - b).map((id) => find(id).lane);
 }
 
 /**
@@ -294,7 +264,6 @@ function inSession(given, session, shift) {
 }
 
 /**
- * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
  * @param {import("./wasm.js").Model} wasm
  * @param {string | Uint32Array} prompt
  * @param {Given} given
@@ -319,42 +288,6 @@ async function stream(wasm, prompt, { sampling, draft, constraint }, breathe, ca
   }
 }
 
-/**
- * @param {import("./wasm.js").Generation} generation
- * @param {import("./types.js").SamplingOptions} sampling
- * @param {() => Promise<void>} breathe
- * @param {Call} call
- */
-async function follow(generation, sampling, breathe, { signal, emit }) {
-  try {
-    let aborting = false;
-    /** @type {import("./types.js").TokenLogprobs[]} */
-    const logprobs = [];
-    for (;;) {
-      await breathe();
-      if (signal.aborted && !aborting) {
-        generation.abort();
-        aborting = true;
-      }
-      const step = await generation.next();
-      if (step.type === "done") {
-        if (step.text !== "") emit({ type: "token", id: null, text: step.text });
-        generation.free();
-        return sampling.logprobs === undefined ? step.result : { ...step.result, logprobs };
-      }
-      emit(step);
-      if (step.type === "token" && step.logprob !== undefined && step.top !== undefined) {
-        const { id, text, logprob, top } = step;
-        logprobs.push({ id, text, logprob, top });
-      }
-    }
-  } catch (error) {
-    // After a trap the object is still borrowed, and freeing it would hide the trap behind an error of its own.
-    if (!isTrap(error)) generation.free();
-    throw error;
-  }
-}
-
 /** @param {import("./wasm.js").Model} wasm */
 function destroy(wasm) {
   grammar.forget(wasm);
@@ -371,18 +304,6 @@ function find(id) {
 
 function unloaded() {
   return new UnloadedError("the model was unloaded");
-}
-
-/**
- * Whether WebAssembly itself has failed, after which its memory is in no state to go on with.
- * @param {unknown} error
- */
-function isTrap(error) {
-  const isStackOverflow =
-    error instanceof RangeError
-      ? /call stack/i.test(error.message)
-      : error instanceof Error && error.name === "InternalError";
-  return error instanceof WebAssembly.RuntimeError || isStackOverflow;
 }
 
 /**

@@ -1,0 +1,50 @@
+// A generation from its first step to its last.
+
+/**
+ * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
+ * @param {import("./wasm.js").Generation} generation
+ * @param {import("./types.js").SamplingOptions} sampling
+ * @param {() => Promise<void>} breathe
+ * @param {{signal: AbortSignal, emit: (event: object) => void}} call
+ */
+export async function follow(generation, sampling, breathe, { signal, emit }) {
+  try {
+    let aborting = false;
+    /** @type {import("./types.js").TokenLogprobs[]} */
+    const logprobs = [];
+    for (;;) {
+      await breathe();
+      if (signal.aborted && !aborting) {
+        generation.abort();
+        aborting = true;
+      }
+      const step = await generation.next();
+      if (step.type === "done") {
+        if (step.text !== "") emit({ type: "token", id: null, text: step.text });
+        generation.free();
+        return sampling.logprobs === undefined ? step.result : { ...step.result, logprobs };
+      }
+      emit(step);
+      if (step.type === "token" && step.logprob !== undefined && step.top !== undefined) {
+        const { id, text, logprob, top } = step;
+        logprobs.push({ id, text, logprob, top });
+      }
+    }
+  } catch (error) {
+    // After a trap the object is still borrowed, and freeing it would hide the trap behind an error of its own.
+    if (!isTrap(error)) generation.free();
+    throw error;
+  }
+}
+
+/**
+ * Whether WebAssembly itself has failed, after which its memory is in no state to go on with.
+ * @param {unknown} error
+ */
+export function isTrap(error) {
+  const isStackOverflow =
+    error instanceof RangeError
+      ? /call stack/i.test(error.message)
+      : error instanceof Error && error.name === "InternalError";
+  return error instanceof WebAssembly.RuntimeError || isStackOverflow;
+}
