@@ -10,7 +10,7 @@ use crate::{
     backend::{Backend, Counters, Kind, Precision},
     error::{Error, Result},
     format::{Checkpoint, metadata::Metadata},
-    model::{Config, GenerationDefaults, IDS},
+    model::{Config, GenerationDefaults, IDS, Modules},
     plan::{Run, Stage},
     text::{ChatTemplate, Tokenizer},
 };
@@ -144,7 +144,6 @@ impl Engine {
         defaults: GenerationDefaults,
         dense: Vec<Dense>,
         plans: Plans,
-        adapters: Adapters,
     ) -> Engine {
         Engine {
             backend,
@@ -158,8 +157,13 @@ impl Engine {
             latest: 0,
             unloaded: false,
             precision: Precision::Exact,
-            adapters,
+            adapters: Adapters::new(Modules::default()),
         }
+    }
+
+    /// The same for adapters that name the model's modules so.
+    pub(super) fn with_modules(self, modules: Modules) -> Engine {
+        Engine { adapters: Adapters::new(modules), ..self }
     }
 
     /// What there is to know about the model.

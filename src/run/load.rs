@@ -3,7 +3,6 @@
 use std::{collections::HashSet, rc::Rc};
 
 use super::{
-    adapters::Adapters,
     dense::Dense,
     engine::{Engine, Facts},
     plans::Plans,
@@ -148,7 +147,7 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
         result => result,
     };
     let (backend, facts, plans) = loaded?;
-    Ok(Engine::new(backend, facts, tokenizer, template, generation, dense, plans, Adapters::new(modules)))
+    Ok(Engine::new(backend, facts, tokenizer, template, generation, dense, plans).with_modules(modules))
 }
 
 /// The tokenizer of a model's files; a folder may have none, and then takes ids alone.
