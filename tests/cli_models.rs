@@ -206,3 +206,37 @@ fn a_quantized_load_is_smaller_and_says_nearly_the_same() {
     assert_eq!(ids_of(&generated["ids"]), ids_of(&model.expected["greedy"])[..3]);
     refused_for(&["logits", &model.path, "--ids", "1", "--quantize", "q5_0"], "q8_0, q4_0 or q4_k");
 }
+
+#[test]
+fn adapters_are_loaded_and_mixed_by_what_follows_their_paths() {
+    let adapter = |name: &str| common::repo(&format!("tests/data/adapters/{name}")).display().to_string();
+    let mix: Value = serde_json::from_slice(&std::fs::read(adapter("mix.json")).unwrap()).unwrap();
+    let parts = mix["parts"].as_array().unwrap();
+    let named: Vec<String> =
+        parts.iter().map(|part| format!("{}={}", adapter(part[0].as_str().unwrap()), part[1])).collect();
+    let model = common::repo("tests/data/models/qwen3").display().to_string();
+    let ids = joined(&ids_of(&mix["input_ids"]), ",");
+    let usual = [&model, "--ids", &ids, "--backend", "cpu", "--json"];
+    let given = ["--adapter", &named[0], "--adapter", &named[1]];
+    let found = json(run(&[&["logits"], &usual[..], &["--last"], &given].concat()));
+    close(&found["logits"][0], &mix["last_logits"]);
+    // What is written begins with the best of them.
+    let best = floats(&mix["last_logits"]).iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+    let more = ["--max-new-tokens", "2", "--temperature", "0", "--ignore-eos", "--precision", "exact"];
+    let written = json(run(&[&["generate"], &usual[..], &given, &more].concat()));
+    assert_eq!(ids_of(&written["ids"])[0], best as u64);
+}
+
+#[test]
+fn what_is_no_adapter_of_the_model_is_refused() {
+    let path = |name: &str| common::repo(name).display().to_string();
+    let model = path("tests/data/models/qwen3");
+    let usual = ["logits", &model, "--ids", "1,2", "--backend", "cpu", "--adapter"];
+    let refused =
+        |adapter: &str, reason: &str| refused_after_load(&[&usual[..], &[adapter]].concat(), reason);
+    refused("no/such/folder", "cannot read");
+    refused(&path("tests/data/models/qwen2"), "it is a whole model");
+    refused(&path("tests/data/adapters/classifier"), "has no module");
+    refused(&format!("{}=1e9", path("tests/data/adapters/rslora")), "the weight 1000000000 is not between");
+    refused_for(&[&usual[..], &["=2"]].concat(), "the path is missing");
+}

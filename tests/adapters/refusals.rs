@@ -156,8 +156,15 @@ fn dora_needs_its_magnitudes_and_lora_has_none() {
 
 #[test]
 fn experts_are_not_adapted() {
-    let error = Folder::of("rslora").renamed("layers.1.self_attn.q_proj", "layers.1.block_sparse.w1_");
-    says(&error.refused_by(&mut model("mixtral")), "FormatError", "no module");
+    let module = "model.layers.0.block_sparse_moe.experts.0.w1";
+    let [a, b] = ["A", "B"].map(|which| format!("base_model.model.{module}.lora_{which}.weight"));
+    let weights = common::folder::Folder::file(&[(&a, &[4, 32], &[0.5; 128]), (&b, &[28, 4], &[0.5; 112])]);
+    let folder = Folder { weights, ..Folder::of("rslora") };
+    says(
+        &folder.refused_by(&mut model("mixtral")),
+        "UnsupportedError",
+        &format!("adapter module `{module}`"),
+    );
 }
 
 #[test]
