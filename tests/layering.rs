@@ -50,8 +50,11 @@ fn sources() -> Vec<(String, String)> {
     files
         .iter()
         .map(|path| (path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/"), text(path)))
-        // The kernels are a package of their own, which cannot name this one.
-        .filter(|(name, _)| !name.starts_with("bin/") && !name.starts_with("kernels/") && name != "lib.rs")
+        // The kernels and the grammars are packages of their own, which cannot name this one.
+        .filter(|(name, _)| {
+            let apart = ["bin/", "kernels/", "grammar/"].iter().any(|folder| name.starts_with(folder));
+            !apart && name != "lib.rs"
+        })
         .collect()
 }
 
