@@ -156,7 +156,13 @@ impl<C: Chunks> StoredSource<C> {
         let Range { start, end } = self.bytes_of(chunks.clone());
         let bytes = self.read_inner(start, (end - start) as usize).await?;
         for (index, chunk) in chunks.zip(bytes.chunks(CHUNK)) {
-            self.chunks.write(index, chunk, checksum(chunk)).await?;
+            let (before, now) = (self.chunks.checksum(index), checksum(chunk));
+            self.chunks.write(index, chunk, now).await?;
+            // A damaged chunk that comes back as another one is of another file than its neighbours.
+            if before.is_some_and(|before| before != now) {
+                let problem = "it changed since a part of it was kept: load it again".to_string();
+                return Err(Error::Source { source_name: self.name.clone(), problem });
+            }
         }
         Ok(bytes)
     }
@@ -319,6 +325,19 @@ mod tests {
             assert_eq!(source.traffic().fetched - before, CHUNK as u64);
             assert!(source.chunks.kept.borrow()[&2].0 == file()[2 * CHUNK..3 * CHUNK]);
         }
+    }
+
+    #[test]
+    fn a_damaged_chunk_of_a_file_that_changed_is_an_error() {
+        let source = source(true);
+        block_on(source.fill(&|_, _| {})).unwrap();
+        let mut kept = source.chunks.kept.take();
+        let (bytes, sum) = kept.get_mut(&2).unwrap();
+        bytes[77] ^= 1;
+        *sum ^= 1;
+        *source.chunks.kept.borrow_mut() = kept;
+        let error = block_on(source.read(0, LEN)).unwrap_err().to_string();
+        assert!(error.contains("file: it changed since a part of it was kept"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! A checksum that costs little beside reading the bytes.
 
-/// Running sums side by side, so that a vector's instruction adds several at once.
-const LANES: usize = 8;
-const BLOCK: usize = 8 * LANES;
+use crate::lanes::U64x2;
+
+/// Vectors of a block, whose lanes are summed side by side.
+const VECTORS: usize = 4;
+const BLOCK: usize = 16 * VECTORS;
 
 /// A checksum of `bytes`: finds damage, resists no attacker.
 ///
@@ -10,12 +12,13 @@ const BLOCK: usize = 8 * LANES;
 /// 64 bits, modulo 2^64, in eight lanes: for each lane the sum of its words, and the sum of that sum after every word, which
 /// tells where a word stood. What is left of a last block counts as if zeros followed; the length is mixed in at the end.
 pub fn checksum(bytes: &[u8]) -> u64 {
-    let (mut sums, mut places) = ([0_u64; LANES], [0_u64; LANES]);
+    let mut sums = [U64x2::zero(); VECTORS];
+    let mut places = sums;
     let mut add = |block: &[u8; BLOCK]| {
-        let words: [[u8; 8]; LANES] = bytemuck::cast(*block);
-        for lane in 0..LANES {
-            sums[lane] = sums[lane].wrapping_add(u64::from_le_bytes(words[lane]));
-            places[lane] = places[lane].wrapping_add(sums[lane]);
+        let (vectors, _) = block.as_chunks();
+        for ((vector, sum), place) in vectors.iter().zip(&mut sums).zip(&mut places) {
+            *sum = *sum + U64x2::load(vector);
+            *place = *place + *sum;
         }
     };
     let (blocks, rest) = bytes.as_chunks();
@@ -27,7 +30,7 @@ pub fn checksum(bytes: &[u8]) -> u64 {
         block[..rest.len()].copy_from_slice(rest);
         add(&block);
     }
-    let lanes = sums.into_iter().chain(places);
+    let lanes = sums.into_iter().chain(places).flat_map(U64x2::to_array);
     lanes.fold(bytes.len() as u64, |hash, lane| mixed(hash.rotate_left(29) ^ lane))
 }
 

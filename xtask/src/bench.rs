@@ -1,5 +1,6 @@
-//! `cargo xtask bench`: the native benchmark, the one in Chromium, and the sizes, as JSON lines. With `--shapes` and `--types`
-//! models of these shapes and types are made first, with random weights, and measured one after the other.
+//! `cargo xtask bench`: the native benchmark, the one in Chromium, that of the browser's storage, and the sizes, as
+//! JSON lines. With `--shapes` and `--types` models of these shapes and types are made first, with random weights, and
+//! measured one after the other.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,14 +16,20 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<()> {
     if cases.shapes.is_empty() {
         let native = [&["--agreement".to_owned()], &arguments[..]].concat();
         parts.push(("the native benchmark".into(), intab(root, "bench", &native)));
-        parts.push(("the benchmark in Chromium".into(), in_chromium(root, &arguments)));
+        parts.push(("the benchmark in Chromium".into(), in_chromium(root, "bench.mjs", &arguments)));
+        let storage = synthesize(root, "smollm2-135m", "F16").and_then(|model| {
+            let result = in_chromium(root, "bench-storage.mjs", &[model.display().to_string()]);
+            remove(&model)?;
+            result
+        });
+        parts.push(("the benchmark of storage".into(), storage));
     }
     for (shape, dtype) in cases.all() {
         let both = synthesize(root, shape, dtype).and_then(|model| {
             let arguments = [&[model.display().to_string()], &arguments[..]].concat();
             let native = intab(root, "bench", &arguments);
-            let result = native.and(in_chromium(root, &arguments));
-            std::fs::remove_file(&model).with_context(|| format!("removing {}", model.display()))?;
+            let result = native.and(in_chromium(root, "bench.mjs", &arguments));
+            remove(&model)?;
             result
         });
         parts.push((format!("{shape} in {dtype}"), both));
@@ -84,6 +91,10 @@ fn synthesize(root: &Path, shape: &str, dtype: &str) -> Result<PathBuf> {
     Ok(model)
 }
 
+fn remove(model: &Path) -> Result<()> {
+    std::fs::remove_file(model).with_context(|| format!("removing {}", model.display()))
+}
+
 fn intab(root: &Path, command: &str, arguments: &[String]) -> Result<()> {
     let mut cargo = process::cargo(root);
     cargo.args(["run", "--quiet", "--release", "--package", "intab", "--features", "cli", "--bin", "intab"]);
@@ -91,12 +102,13 @@ fn intab(root: &Path, command: &str, arguments: &[String]) -> Result<()> {
     process::run(&mut cargo)
 }
 
-fn in_chromium(root: &Path, arguments: &[String]) -> Result<()> {
+/// Runs a benchmark of `tests/browser`.
+fn in_chromium(root: &Path, script: &str, arguments: &[String]) -> Result<()> {
     wasm::build(root, false)?;
     let chromium =
         npm::ensure(root).and_then(|()| chromium::ensure(root)).map_err(|reason| anyhow!(reason))?;
     let mut node = Command::new("node");
-    node.arg("tests/browser/bench.mjs").args(arguments).current_dir(root);
+    node.arg(format!("tests/browser/{script}")).args(arguments).current_dir(root);
     node.env("CHROME", chromium);
     node.env("XTASK", std::env::current_exe().context("finding this program's file")?);
     process::run(&mut node)

@@ -17,6 +17,10 @@ pub struct I32x4([i32; 4]);
 #[derive(Clone, Copy)]
 pub struct I16x8([i16; 8]);
 
+/// Two integers of 64 bits.
+#[derive(Clone, Copy)]
+pub struct U64x2([u64; 2]);
+
 /// What the table has for each index below 16.
 #[inline(always)]
 pub fn look_up(table: &[i8; 16], indices: &[u8; 16]) -> [i8; 16] {
@@ -144,6 +148,36 @@ impl Add for I32x4 {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         I32x4(from_fn(|i| self.0[i].wrapping_add(other.0[i])))
+    }
+}
+
+impl U64x2 {
+    /// Zeros.
+    #[inline(always)]
+    pub fn zero() -> Self {
+        U64x2([0; 2])
+    }
+
+    /// Of little-endian bytes.
+    #[inline(always)]
+    pub fn load(x: &[u8; 16]) -> Self {
+        let (words, _) = x.as_chunks();
+        U64x2(from_fn(|i| u64::from_le_bytes(words[i])))
+    }
+
+    /// The numbers.
+    #[inline(always)]
+    pub fn to_array(self) -> [u64; 2] {
+        self.0
+    }
+}
+
+/// Modulo 2^64.
+impl Add for U64x2 {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        U64x2(from_fn(|i| self.0[i].wrapping_add(other.0[i])))
     }
 }
 

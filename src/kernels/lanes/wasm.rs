@@ -15,6 +15,10 @@ pub struct I32x4(v128);
 #[derive(Clone, Copy)]
 pub struct I16x8(v128);
 
+/// Two integers of 64 bits.
+#[derive(Clone, Copy)]
+pub struct U64x2(v128);
+
 /// What the table has for each index below 16.
 #[inline(always)]
 pub fn look_up(table: &[i8; 16], indices: &[u8; 16]) -> [i8; 16] {
@@ -167,6 +171,36 @@ impl Add for I32x4 {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         I32x4(i32x4_add(self.0, other.0))
+    }
+}
+
+impl U64x2 {
+    /// Zeros.
+    #[inline(always)]
+    pub fn zero() -> Self {
+        U64x2(u64x2_splat(0))
+    }
+
+    /// Of little-endian bytes.
+    #[inline(always)]
+    pub fn load(x: &[u8; 16]) -> Self {
+        // SAFETY: the reference covers the 16 bytes, and the instruction takes any alignment.
+        U64x2(unsafe { v128_load(x.as_ptr().cast()) })
+    }
+
+    /// The numbers.
+    #[inline(always)]
+    pub fn to_array(self) -> [u64; 2] {
+        [u64x2_extract_lane::<0>(self.0), u64x2_extract_lane::<1>(self.0)]
+    }
+}
+
+/// Modulo 2^64.
+impl Add for U64x2 {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        U64x2(u64x2_add(self.0, other.0))
     }
 }
 

@@ -23,6 +23,10 @@ pub struct I32x4(__m128i);
 #[derive(Clone, Copy)]
 pub struct I16x8(__m128i);
 
+/// Two integers of 64 bits.
+#[derive(Clone, Copy)]
+pub struct U64x2(__m128i);
+
 /// What the table has for each index below 16.
 #[inline(always)]
 pub fn look_up(table: &[i8; 16], indices: &[u8; 16]) -> [i8; 16] {
@@ -165,6 +169,37 @@ impl Add for I32x4 {
     #[inline(always)]
     fn add(self, other: Self) -> Self {
         sse!(I32x4(_mm_add_epi32(self.0, other.0)))
+    }
+}
+
+impl U64x2 {
+    /// Zeros.
+    #[inline(always)]
+    pub fn zero() -> Self {
+        sse!(U64x2(_mm_setzero_si128()))
+    }
+
+    /// Of little-endian bytes.
+    #[inline(always)]
+    pub fn load(x: &[u8; 16]) -> Self {
+        sse!(U64x2(_mm_loadu_si128(x.as_ptr().cast())))
+    }
+
+    /// The numbers.
+    #[inline(always)]
+    pub fn to_array(self) -> [u64; 2] {
+        let mut x = [0; 2];
+        sse!(_mm_storeu_si128(x.as_mut_ptr().cast(), self.0));
+        x
+    }
+}
+
+/// Modulo 2^64.
+impl Add for U64x2 {
+    type Output = Self;
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        sse!(U64x2(_mm_add_epi64(self.0, other.0)))
     }
 }
 

@@ -45,6 +45,10 @@ export class Keeper {
     return this.#wish.cache === "only";
   }
 
+  get signal() {
+    return this.#wish.signal;
+  }
+
   /** Whether the load fails where a file cannot be kept. */
   get required() {
     return this.#wish.cache === "require";

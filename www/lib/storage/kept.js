@@ -102,7 +102,9 @@ export class Kept {
 
   /** Takes the file to read it, if it is whole. */
   async #share() {
-    const release = await hold(fileLock(this.#key), { mode: "shared", ifAvailable: true });
+    // Who may not fetch the file waits for whoever does.
+    const patience = this.#keeper.only ? { signal: this.#keeper.signal } : { ifAvailable: true };
+    const release = await hold(fileLock(this.#key), { mode: "shared", ...patience });
     if (!release) return false;
     this.#volume = (await this.#shelf?.open(this.#key, false)) ?? null;
     if (this.complete) {
