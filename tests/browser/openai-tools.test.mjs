@@ -222,6 +222,20 @@ test("tool_choice required: a call in the family's form is begun, and held to th
   assert.equal(said.choice.finish_reason, "tool_calls");
 });
 
+test("tool_choice required where a name is no part of the JSON: the general form, past the thoughts", async () => {
+  const choice = { tools: [weather, add], tool_choice: "required" };
+  for (const [how, begins] of [
+    [{ template: deepseek }, "<think>\n\n</think>\n\n"],
+    [{ template: harmony, special: HARMONY_TAGS }, "<|start|>assistant<|channel|>final<|message|>"],
+  ]) {
+    const answer = () => '{"tool_calls":[{"name":"add","arguments":{"a":2}}]}';
+    const said = await chat({ ...how, answer }, choice);
+    assert.ok(said.prompt.endsWith(begins), said.prompt);
+    assert.match(said.prompt, /You can call these functions/);
+    assert.deepEqual(called(said), [["add", '{"a":2}']]);
+  }
+});
+
 test("tool_choice with a name: that function alone, on every family", async () => {
   const choice = { tools: [weather, add], tool_choice: { type: "function", function: { name: "add" } } };
   const one = '{"name":"add","arguments":{"a":2}}';

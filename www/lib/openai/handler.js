@@ -118,7 +118,7 @@ async function answer({ method, path, text }, { models, server, stored, request 
   const forward = () => /** @type {RemoteServer} */ (server).forward(method, path, text, request.signal);
   if (server && (await server.takes({ ...about, error: null }))) return forward();
   try {
-    const { endpoints } = await import("./endpoints.js");
+    const { endpoints } = await loadEndpoints();
     return await endpoints[path]({ body, models, request, stored });
   } catch (error) {
     request.signal.throwIfAborted();
@@ -126,6 +126,18 @@ async function answer({ method, path, text }, { models, server, stored, request 
     if (server && (await server.takes({ ...about, error: failure }))) return forward();
     throw failure;
   }
+}
+
+/** @type {Promise<typeof import("./endpoints.js")> | null} */
+let loading = null;
+
+/** Of several who wait for one promise the first goes on first, which several calls of `import` do not promise. */
+function loadEndpoints() {
+  loading ??= import("./endpoints.js").catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
 }
 
 /** @param {string | undefined} text */
