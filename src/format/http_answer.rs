@@ -170,6 +170,12 @@ mod tests {
     }
 
     #[test]
+    fn what_may_pass_is_told_from_what_stays() {
+        assert!([408, 429, 500, 503, 599].iter().all(|code| status(*code).is_trouble()));
+        assert!(![200, 206, 401, 404, 416].iter().any(|code| status(*code).is_trouble()));
+    }
+
+    #[test]
     fn content_range_is_read_as_the_standard_writes_it() {
         let range = |first, last, total| Some(ContentRange { first, last, total });
         assert_eq!(ContentRange::parse("bytes 0-99/1234"), range(0, 99, Some(1234)));

@@ -1,5 +1,6 @@
 //! `cargo xtask sizes`: how much a visitor downloads, raw and as servers compress it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,20 +49,59 @@ pub fn for_structures(root: &Path, settings: &Settings) -> Vec<PathBuf> {
     grammar.into()
 }
 
-/// All that a page downloads to use intab: the build and the JavaScript package in `www/lib`.
+/// All that every page downloads to use intab: the build, and of the JavaScript package what its entry, the worker and the
+/// helpers import as they start.
 pub fn downloads(root: &Path, settings: &Settings) -> Result<Vec<PathBuf>> {
     let [engine, _] = wasm::outputs(&root.join(&settings.out_dir), settings);
     let mut files = Vec::from(engine);
-    let library = root.join("www/lib");
-    if library.is_dir() {
-        let mut scripts = Vec::new();
-        collect_scripts(&library, &mut scripts)?;
-        // Types in comments, for editors: no page asks for it.
-        scripts.retain(|path| path.file_name().is_none_or(|name| name != "types.js"));
-        scripts.sort();
-        files.extend(scripts);
-    }
+    files.extend(imported(
+        ["intab.js", "worker.js", "helper.js"].map(|name| root.join("www/lib").join(name)),
+    )?);
     Ok(files)
+}
+
+/// What a page downloads besides that uses an interface which others have made known.
+fn for_interface(root: &Path, every_page: &[PathBuf], interface: &str) -> Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    collect_scripts(&root.join("www/lib").join(interface), &mut scripts)?;
+    scripts.retain(|path| !every_page.contains(path));
+    scripts.sort();
+    Ok(scripts)
+}
+
+/// These modules and all that they import before they run, in the order of their names.
+fn imported(modules: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> {
+    let mut waiting: Vec<PathBuf> = modules.into_iter().collect();
+    let mut found = BTreeSet::new();
+    while let Some(module) = waiting.pop() {
+        if found.contains(&module) {
+            continue;
+        }
+        let text =
+            std::fs::read_to_string(&module).with_context(|| format!("reading {}", module.display()))?;
+        let folder = module.parent().unwrap_or(Path::new(""));
+        for part in text.split(" from \"").skip(1) {
+            let name = part.split('"').next().unwrap_or_default();
+            if name.starts_with('.') {
+                waiting.push(joined(folder, name));
+            }
+        }
+        found.insert(module);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// A path relative to a folder, without `.` and `..`.
+fn joined(folder: &Path, name: &str) -> PathBuf {
+    let mut path = folder.to_owned();
+    for part in name.split('/') {
+        match part {
+            "." => {}
+            ".." => _ = path.pop(),
+            part => path.push(part),
+        }
+    }
+    path
 }
 
 fn collect_scripts(directory: &Path, scripts: &mut Vec<PathBuf>) -> Result<()> {
@@ -109,7 +149,13 @@ pub fn print(root: &Path) -> Result<()> {
     let every_page = measure(&downloads(root, &settings)?, "total")?;
     let with_structures =
         measure(&for_structures(root, &settings), "total of structures, when one is asked for")?;
-    for size in every_page.into_iter().chain(with_structures) {
+    let mut all = vec![every_page, with_structures];
+    let known = downloads(root, &settings)?;
+    for interface in ["openai", "polyfill"] {
+        let files = for_interface(root, &known, interface)?;
+        all.push(measure(&files, &format!("total of {interface}, where it is used"))?);
+    }
+    for size in all.into_iter().flatten() {
         println!("{}", serde_json::to_string(&size)?);
     }
     Ok(())
@@ -146,6 +192,20 @@ mod tests {
         })
         .take(len)
         .collect()
+    }
+
+    #[test]
+    fn a_module_is_counted_once_with_all_that_it_imports_at_its_start() {
+        let folder = std::env::temp_dir().join(format!("intab-imports-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("sub")).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+        write("a.js", "import { b } from \"./sub/b.js\";\nexport const c = () => import(\"./c.js\");\n");
+        write("sub/b.js", "import {\n  a,\n} from \"../a.js\";\nexport * from \"./d.js\";\n");
+        write("sub/d.js", "// types come from \"elsewhere\"\n");
+        write("c.js", "");
+        let found = imported([folder.join("a.js")]).unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found, ["a.js", "sub/b.js", "sub/d.js"].map(|name| folder.join(name)));
     }
 
     #[test]

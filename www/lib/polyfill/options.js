@@ -4,6 +4,7 @@ import { InputError } from "../errors.js";
 import { checkSource } from "../values.js";
 import { canonicalTags } from "./languages.js";
 import { isModel } from "./provider.js";
+import { isStored as inStorage } from "./stored.js";
 
 /**
  * @typedef {import("./types.js").Detector} Detector
@@ -30,7 +31,7 @@ const NAMES = ["model", "summarizer", "translator", "languageDetector", "languag
 export function checkPolyfillOptions(options) {
   const given = /** @type {PolyfillOptions} */ (named("polyfill options", options, NAMES));
   const { model, summarizer = model, translator, languageDetector, languages } = given;
-  const { userActivation = true, isStored = () => false } = given;
+  const { userActivation = true, isStored = inStorage } = given;
   if (typeof userActivation !== "boolean") throw input("userActivation", "expected true or false");
   if (typeof isStored !== "function") throw input("isStored", "expected a function");
   return {
