@@ -60,10 +60,10 @@ async function killBrowser() {
 /** Ways to end a download, and at which part of it. */
 const kills = [
   ["the page is closed", 0.1, (page) => page.close()],
-  ["the page crashes", 0.3, async (page) => void (await context.newCDPSession(page)).send("Page.crash").catch(() => {})],
-  ["the page is loaded again", 0.5, (page) => page.reload()],
-  ["the worker is ended", 0.7, (page) => page.evaluate(() => intab.release())],
-  ["the browser is killed", 0.9, killBrowser],
+  ["the page crashes", 0.25, async (page) => void (await context.newCDPSession(page)).send("Page.crash").catch(() => {})],
+  ["the page is loaded again", 0.4, (page) => page.reload()],
+  ["the worker is ended", 0.55, (page) => page.evaluate(() => intab.release())],
+  ["the browser is killed", 0.7, killBrowser],
 ];
 
 const asked = () =>
