@@ -17,9 +17,9 @@ impl Logprobs {
     /// Of token `id` and the `n` best of `logits` (`[n_vocab]`, raw). What the model itself makes impossible is not told.
     pub fn of(logits: &[f32], id: u32, n: usize) -> Logprobs {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = logits.iter().map(|x| f64::from(x - max).exp()).sum();
-        let log_sum = f64::from(max) + sum.ln();
-        let of = |id: u32| (f64::from(logits[id as usize]) - log_sum) as f32;
+        let lead = |x: f32| f64::from(x) - f64::from(max);
+        let log_sum = logits.iter().map(|x| lead(*x).exp()).sum::<f64>().ln();
+        let of = |id: u32| (lead(logits[id as usize]) - log_sum) as f32;
 
         let better = |a: &u32, b: &u32| {
             let (x, y) = (logits[*a as usize], logits[*b as usize]);
