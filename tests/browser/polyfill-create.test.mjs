@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DeviceLostError, FormatError, SourceError, UnloadedError } from "../../www/lib/errors.js";
 import { createClasses, install } from "../../www/lib/polyfill.js";
+import { areWhole } from "../../www/lib/polyfill/stored.js";
 import { FakeModel, classesOver, deferred, rejection } from "./polyfill-fake.mjs";
 
 /** Classes over a model that a test lets arrive. */
@@ -306,4 +307,15 @@ test("install defines what is missing, force all, and uninstall puts back what w
   } finally {
     delete globalThis.LanguageModel;
   }
+});
+
+test("a model is stored when all parts of its weights are, and what lies beside them", () => {
+  const file = (path, complete = true) => ({ path, complete });
+  const parts = [file("/m/model-00001-of-00002.safetensors"), file("/m/model-00002-of-00002.safetensors")];
+  assert.equal(areWhole([]), false);
+  assert.equal(areWhole([file("/m/config.json")]), false);
+  assert.equal(areWhole([file("/m/config.json"), parts[0]]), false);
+  assert.equal(areWhole([file("/m/config.json"), ...parts]), true);
+  assert.equal(areWhole([file("/m/config.json", false), ...parts]), false);
+  assert.equal(areWhole([file("/m.gguf")]), true);
 });

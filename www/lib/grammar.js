@@ -16,6 +16,8 @@ export class GrammarModule {
   #module;
   /** @type {WebAssembly.Memory | undefined} */
   #memory;
+  /** Whether the module need not be waited for. */
+  isReady = false;
   /** What makes constraints for each model. @type {Map<Model, import("./grammar-module.js").Grammars>} */
   #grammars = new Map();
 
@@ -41,7 +43,7 @@ export class GrammarModule {
     let grammars = this.#grammars.get(model);
     if (!grammars) {
       const { bytes, ends } = model.tokenBytes();
-      const { Grammars } = await this.#load();
+      const { Grammars } = await this.ready();
       grammars = new Grammars(bytes, ends);
       this.#grammars.set(model, grammars);
     }
@@ -54,7 +56,8 @@ export class GrammarModule {
     this.#grammars.delete(model);
   }
 
-  #load() {
+  /** @returns {Promise<Module>} Rejects with `SourceError` where it could not be loaded. */
+  ready() {
     this.#module ??= this.#start().catch((error) => {
       this.#module = undefined; // another call may have better luck
       const problem = error instanceof Error ? error.message : String(error);
@@ -68,6 +71,7 @@ export class GrammarModule {
     const module = await compile(this.#wasmUrl ?? new URL("intab_grammar_bg.wasm", this.#glueUrl).href);
     const glue = /** @type {Module} */ (await import(this.#glueUrl));
     this.#memory = glue.initSync({ module }).memory;
+    this.isReady = true;
     return glue;
   }
 }

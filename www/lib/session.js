@@ -1,7 +1,7 @@
 // A conversation or a text that goes on from call to call. What the model has read of it stays in its memory, as far as that
 // reaches, also while other sessions have their turn.
 
-import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { FormatError, InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
 import * as values from "./values.js";
@@ -9,7 +9,16 @@ import * as values from "./values.js";
 /**
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").SessionOptions} SessionOptions
- * @typedef {import("./types.js").GenerateOptions} GenerateOptions
+ * @typedef {Omit<import("./types.js").GenerateOptions, "draft" | "parseSpecial">} SessionCall
+ */
+
+/**
+ * A call as it reaches the worker, and what stays on the page.
+ * @typedef {object} Asked
+ * @property {import("./types.js").SamplingOptions} sampling
+ * @property {import("./constraint.js").WireConstraint} [constraint]
+ * @property {AbortSignal} [signal]
+ * @property {(progress: {done: number, total: number}) => void} [onPrefill]
  */
 
 /**
@@ -37,8 +46,8 @@ import * as values from "./values.js";
  */
 
 /**
- * A session of a model: see `Model.session`. A call while an answer is being written fails with `InputError`; after `destroy` all
- * do with `UnloadedError`… of the model, or `InputError` of the session.
+ * A session of a model: see `Model.session`. A call while an answer is being written, and any after `destroy`, fails with
+ * `InputError`. Where a generation was aborted, its answer is being written until `result` resolves.
  */
 export class Session {
   #host;
@@ -77,12 +86,12 @@ export class Session {
    * Answers; the message and the answer become part of the session. Where the generation fails or is aborted by its signal, both
    * are taken back; what was made before `stop()` stays.
    * @param {string | Message | readonly Message[]} message A string is the user's.
-   * @param {GenerateOptions} [generateOptions]
+   * @param {SessionCall} [generateOptions]
    * @returns {Generation} As `Model.chat`.
    * @throws {InputError} For a session of a text.
    */
   chat(message, generateOptions = {}) {
-    const call = options.checkSessionCall("chat", generateOptions, this.#host.nVocab);
+    const call = this.#call("chat", generateOptions);
     const messages = this.#conversation("chat");
     const added = checkMessage(message);
     const before = [...messages];
@@ -106,12 +115,12 @@ export class Session {
   /**
    * Goes on with the text, which `text` is added to; what is written becomes part of it. Otherwise as `chat`.
    * @param {string | Uint32Array | readonly number[]} [text]
-   * @param {GenerateOptions} [generateOptions]
+   * @param {SessionCall} [generateOptions]
    * @returns {Generation} As `Model.generate`.
    * @throws {InputError} For a session of a conversation.
    */
   generate(text = "", generateOptions = {}) {
-    const call = options.checkSessionCall("generate", generateOptions, this.#host.nVocab);
+    const call = this.#call("generate", generateOptions);
     const ids = this.#text("generate");
     const added = text === "" ? new Uint32Array() : values.checkPrompt(text, this.#host.nVocab);
     const before = ids.length;
@@ -156,7 +165,11 @@ export class Session {
     return new Session(this.#host, number, held, this.#settings);
   }
 
-  /** Tokens that the context holds of the session, an answer's beginning not counted. @returns {Promise<number>} */
+  /**
+   * Tokens of all that the session holds, an answer's beginning not counted. Of a text that shifts they may be more than the
+   * context has room for.
+   * @returns {Promise<number>}
+   */
   async contextUsage() {
     this.#check("contextUsage");
     return (await this.#ids()).length;
@@ -170,10 +183,9 @@ export class Session {
   async save() {
     this.#check("save");
     const { onEvict: _, ...settings } = this.#settings;
-    /** @type {Note} */
-    const note = { messages: this.#held.messages, settings };
+    const note = JSON.stringify(/** @type {Note} */ ({ messages: this.#held.messages, settings }));
     const ids = await this.#ids();
-    return this.#host.call("saveSession", { session: this.#number, ids, note: JSON.stringify(note) }).reply;
+    return this.#host.call("saveSession", { session: this.#number, ids, note }).reply;
   }
 
   /** Gives the session's memory back. May be called again. @returns {Promise<void>} */
@@ -199,14 +211,13 @@ export class Session {
   /**
    * @param {string} op
    * @param {object} args
-   * @param {import("./options.js").CheckedCall} call
+   * @param {Asked} call
    * @param {(event: any) => void} onOwn For what the worker tells of the session.
    * @param {(text: string, tokens: Uint32Array) => void} keep
    * @param {() => void} takeBack
    */
   #write(op, args, call, onOwn, keep, takeBack) {
-    const { signal, onPrefill, constraint } = call;
-    const given = { sampling: this.#host.sampling(call), constraint };
+    const { signal, onPrefill, ...given } = call;
     this.#writes = true;
     const generation = new Generation(
       (onStep) => {
@@ -221,10 +232,24 @@ export class Session {
       then();
     };
     generation.result.then(
-      ({ text, tokens }) => ended(() => (signal?.aborted ? takeBack() : keep(text, tokens))),
+      // Without any usage it was ended before its turn.
+      ({ text, tokens, usage }) =>
+        ended(() => (signal?.aborted || usage.totalTokens === 0 ? takeBack() : keep(text, tokens))),
       () => ended(takeBack),
     );
     return generation;
+  }
+
+  /**
+   * What a call asks for, checked before anything of the session changes.
+   * @param {string} what
+   * @param {SessionCall} given
+   * @returns {Asked}
+   */
+  #call(what, given) {
+    const call = options.checkSessionCall(what, given, this.#host.nVocab);
+    const { signal, onPrefill, constraint } = call;
+    return { sampling: this.#host.sampling(call), signal, onPrefill, constraint };
   }
 
   /** @param {string} what @returns {Message[]} */
@@ -267,10 +292,28 @@ export async function open(host, { messages, text, ...settings }) {
  */
 export async function restore(host, bytes, { onEvict }) {
   const { session, ids, note } = await host.call("restoreSession", { bytes }).reply;
-  const { messages, settings } = /** @type {Note} */ (JSON.parse(note));
+  const { messages, settings } = await noteOf(note, () => host.call("closeSession", { session }).reply);
   /** @type {Held} */
   const held = messages ? { messages, ids: null } : { messages: null, ids: [...ids] };
   return new Session(host, session, held, { ...settings, onEvict });
+}
+
+/**
+ * @param {string} text
+ * @param {() => Promise<void>} giveUp
+ * @returns {Promise<Note>} Rejects with `FormatError` where it is not one that `save` wrote.
+ */
+async function noteOf(text, giveUp) {
+  try {
+    const note = JSON.parse(text);
+    const isNote = (note.messages === null || Array.isArray(note.messages)) && typeof note.settings === "object";
+    if (isNote) return note;
+  } catch {
+    // Told below.
+  }
+  await giveUp();
+  const problem = "its note is not one that Session.save wrote";
+  throw new FormatError(`the saved session: note: ${problem}`, { file: "the saved session", field: "note", offset: 0, problem });
 }
 
 /** @param {Host} host @param {string | Uint32Array} text @returns {Promise<number[]>} */

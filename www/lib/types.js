@@ -181,7 +181,7 @@
  * @typedef {object} AdapterOptions
  * @property {string} [name] What messages and `info` call it. Default: the folder's name, or what the file calls itself.
  * @property {AbortSignal} [signal] Cancels the load: `loadAdapter` rejects with the signal's reason, nothing stays behind.
- * @property {(progress: Progress) => void} [onProgress] Called while bytes arrive; the stage is `"download"` or `"weights"`.
+ * @property {(progress: Progress) => void} [onProgress] Called while bytes arrive.
  */
 
 /**
@@ -348,7 +348,7 @@
  * @typedef {Record<string, unknown>} TemplateOptions
  */
 
-/** @typedef {GenerateOptions & {template?: TemplateOptions}} ChatOptions `parseSpecial` is always on in a chat. */
+/** @typedef {Omit<GenerateOptions, "parseSpecial"> & {template?: TemplateOptions}} ChatOptions Special tokens are always read as such in a chat. */
 
 /**
  * @typedef {object} SessionOptions

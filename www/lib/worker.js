@@ -18,7 +18,12 @@ import { toWire } from "./wire.js";
  * @typedef {import("./client.js").Request} Request
  * @typedef {import("./client.js").Reply} Reply
  * @typedef {{signal: AbortSignal, emit: (event: object) => void}} Call What an operation gets besides its arguments.
- * @typedef {{wasm: import("./wasm.js").Model, lane: Lane, nCtx: number}} Loaded
+ * @typedef {object} Loaded
+ * @property {import("./wasm.js").Model} wasm
+ * @property {Lane} lane
+ * @property {number} nCtx
+ * @property {import("./types.js").CacheMode} cache How storage is used for it and its adapters.
+ * @property {Set<AbortController>} loads Of adapters.
  * @typedef {object} Given How a text is made.
  * @property {import("./types.js").SamplingOptions} sampling
  * @property {number} [draft] The model that makes drafts.
@@ -45,7 +50,7 @@ const crews = new Set();
 /** Loaded models by the id of the request that loaded them. @type {Map<number, Loaded>} */
 const models = new Map();
 
-/** Adapters by the id of the request that loaded them: the model's, and their number there. @type {Map<number, {model: number, adapter: number}>} */
+/** Adapters by the id of the request that loaded them: the model's, and their number there. @type {Map<number, {model: number, adapter: number, virtualTokens: number}>} */
 const loadedAdapters = new Map();
 
 /** Requests that have not been answered. @type {Map<number, AbortController>} */
@@ -88,7 +93,7 @@ const operations = {
       destroy(wasm);
       throw signal.reason;
     }
-    models.set(id, { wasm, lane: new Lane(nextTask), nCtx: info.contextLength });
+    models.set(id, { wasm, lane: new Lane(nextTask), nCtx: info.contextLength, cache, loads: new Set() });
     return info;
   },
 
@@ -103,19 +108,23 @@ const operations = {
     if (!loaded) return;
     models.delete(model);
     for (const [id, own] of loadedAdapters) if (own.model === model) loadedAdapters.delete(id);
+    for (const load of loaded.loads) load.abort(unloaded());
     await loaded.lane.close(unloaded());
     destroy(loaded.wasm);
   },
 
   async generate({ model, prompt, ...given }, call) {
     const { wasm } = find(model);
+    await structures(given, call.signal);
     return alone(lanesOf(model, given.draft), (breathe) => stream(wasm, prompt, given, breathe, call), call.signal);
   },
 
   async chat({ model, messages, template, session, evicts, ...given }, call) {
     const { wasm, nCtx } = find(model);
+    await structures(given, call.signal);
     const room = Math.min(given.sampling.maxNewTokens ?? Infinity, Math.ceil(nCtx / 4));
-    const conversation = { messages, template, most: evicts ? nCtx - room : undefined };
+    const most = evicts ? nCtx - virtualTokens(given) - room : undefined;
+    const conversation = { messages, template, most };
     const job = (/** @type {() => Promise<void>} */ breathe) => {
       const prompt = conversationPrompt(wasm, conversation, call.emit);
       return stream(wasm, prompt, inSession(given, session), breathe, call);
@@ -125,8 +134,9 @@ const operations = {
 
   async goOn({ model, ids, added, keep, session, ...given }, call) {
     const { wasm, nCtx } = find(model);
+    await structures(given, call.signal);
     const job = (/** @type {() => Promise<void>} */ breathe) => {
-      const prompt = textPrompt(wasm, { ids, added, keep }, nCtx, call.emit);
+      const prompt = textPrompt(wasm, { ids, added, keep }, nCtx - virtualTokens(given), call.emit);
       return stream(wasm, prompt, inSession(given, session, keep), breathe, call);
     };
     return alone(lanesOf(model), job, call.signal);
@@ -163,14 +173,31 @@ const operations = {
   },
 
   async loadAdapter({ model, source, name }, { signal, emit }, id) {
-    const { wasm, lane } = find(model);
+    const { wasm, lane, cache, loads } = find(model);
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
-    const keeper = new Keeper({ model: addressOf(source), cache: "auto", signal, emit });
-    const load = () => keeping(keeper, () => wasm.loadAdapter(source, name, onProgress, signal, keeper));
-    const info = await lane.run(load, signal);
-    loadedAdapters.set(id, { model, adapter: info.id });
-    return info;
+    // Who unloads the model ends it too, and is not kept waiting by a server.
+    const load = new AbortController();
+    const abort = () => load.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    loads.add(load);
+    const keeper = new Keeper({ model: addressOf(source), cache, signal: load.signal, emit });
+    try {
+      return await lane.run(async () => {
+        const info = await keeping(keeper, () => wasm.loadAdapter(source, name, onProgress, load.signal, keeper));
+        if (load.signal.aborted) {
+          wasm.unloadAdapter(info.id);
+          throw load.signal.reason;
+        }
+        loadedAdapters.set(id, { model, adapter: info.id, virtualTokens: info.virtualTokens });
+        return info;
+      }, load.signal);
+    } catch (error) {
+      throw load.signal.aborted ? load.signal.reason : error;
+    } finally {
+      loads.delete(load);
+      signal.removeEventListener("abort", abort);
+    }
   },
 
   async unloadAdapter({ model, adapter }) {
@@ -251,6 +278,26 @@ async function hire(n) {
 function lanesOf(model, draft) {
   const ids = draft === undefined ? [model] : [model, draft];
   return ids.sort((a, b) => a - b).map((id) => find(id).lane);
+}
+
+/**
+ * Waits for the module of constraints where it is needed: before a request has its turn, so that it holds up no other.
+ * @param {Given} given
+ * @param {AbortSignal} signal
+ */
+async function structures({ constraint }, signal) {
+  if (constraint === undefined || grammar.isReady) return;
+  await new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    grammar.ready().then(resolve, reject);
+  });
+}
+
+/** Tokens that soft prompts take of the context. @param {Given} given */
+function virtualTokens({ sampling }) {
+  const ids = (sampling.adapters ?? []).map(({ id }) => id);
+  const used = [...loadedAdapters.values()].filter(({ adapter }) => ids.includes(adapter));
+  return used.reduce((sum, { virtualTokens }) => sum + virtualTokens, 0);
 }
 
 /**

@@ -34,7 +34,7 @@ export async function* answer(model, prompt, options) {
     for (const { type } of parts) if (type === "call") calls += 1;
     return { step: { parts, tokens } };
   };
-  const stop = [...(options.stop ?? []), ...prompt.stop];
+  const stop = [...(options.stop ?? []), ...prompt.stop]; // see `stops`: there is room for the prompt's own
   const generation = model.generate(prompt.ids, {
     ...options,
     stop,

@@ -73,7 +73,8 @@ export const metadata = (value, param) => {
   return value;
 };
 
-const MAX_STOPS = 16;
+/** One less than models take, for a text that ends every answer of a model without a chat template. */
+const MAX_STOPS = 15;
 
 /** @type {Check} */
 export const stops = (value, param) => {

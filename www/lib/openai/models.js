@@ -22,6 +22,7 @@ import { ApiError, isGone, loadFailure } from "./errors.js";
  * @property {boolean} loadable Whether it can be loaded again.
  * @property {number} created Seconds since 1970.
  * @property {Promise<ServedModel> | null} loading
+ * @property {ServedModel | null} model The last that was loaded.
  */
 
 /** The models of a page by id. */
@@ -44,7 +45,7 @@ export class Models {
     if (typeof id !== "string" || id === "") throw wrong("id", "expected a name that is not empty");
     const load = this.#loader(entry, options);
     const created = Math.floor(Date.now() / 1000);
-    this.#entries.set(id, { load, loadable: load.loadable, created, loading: null });
+    this.#entries.set(id, { load, loadable: load.loadable, created, loading: null, model: null });
     return this;
   }
 
@@ -78,7 +79,7 @@ export class Models {
     }
     entry.loading ??= Promise.resolve().then(entry.load);
     try {
-      return await entry.loading;
+      return (entry.model = await entry.loading);
     } catch (error) {
       // The next request may find the network back, or memory free.
       entry.loading = null;
@@ -89,11 +90,13 @@ export class Models {
   /**
    * A model that was unloaded or whose worker or device is gone is loaded anew by the next request.
    * @param {string} id
+   * @param {ServedModel} model
    * @param {unknown} error What a call of it rejected with.
    */
-  failed(id, error) {
+  failed(id, model, error) {
     const entry = this.#entries.get(id);
-    if (entry?.loadable && isGone(error)) entry.loading = null;
+    // Another request may have loaded it anew already.
+    if (entry?.loadable && entry.model === model && isGone(error)) entry.loading = entry.model = null;
   }
 
   /**

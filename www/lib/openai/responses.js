@@ -140,9 +140,14 @@ function begun(body, given) {
  * @returns {AsyncGenerator<import("./responses-output.js").OutputEvent, void, void>}
  */
 async function* tell(steps, output, response, keep) {
-  yield { type: "response.created", response: { ...response } };
-  yield { type: "response.in_progress", response: { ...response } };
+  let isTold = false;
   for await (const { step, summary } of steps) {
+    // Only now: whoever leaves before would leave steps that were never begun, and so hold the model.
+    if (!isTold) {
+      yield { type: "response.created", response: { ...response } };
+      yield { type: "response.in_progress", response: { ...response } };
+      isTold = true;
+    }
     if (step) yield* output.push(step);
     if (!summary) continue;
     const isCut = summary.finish === "length";

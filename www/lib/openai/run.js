@@ -3,7 +3,7 @@
 import { answer, optionsOf } from "./answer.js";
 import { asApiError } from "./errors.js";
 import { EVENT_STREAM, eventStream } from "./sse.js";
-import { enter, turnOf } from "./turns.js";
+import { enter, soon, turnOf } from "./turns.js";
 
 /**
  * What endpoints are given.
@@ -26,13 +26,13 @@ import { enter, turnOf } from "./turns.js";
  * @returns {Promise<T>}
  */
 export async function withModel({ models, request }, id, input, job) {
-  const model = await models.get(id);
+  const model = await soon(models.get(id), request.signal);
   const { ready, leave } = enter(model);
   try {
     await turnOf(ready, request.signal);
     return await job(model);
   } catch (error) {
-    throw told(error, { models, id, input, request });
+    throw told(error, { models, id, model, input, request });
   } finally {
     leave();
   }
@@ -43,6 +43,7 @@ export async function withModel({ models, request }, id, input, job) {
  * @typedef {object} Where
  * @property {import("./models.js").Models} models
  * @property {string} id The model's.
+ * @property {ServedModel} model
  * @property {string} input The parameter that the prompt was made of.
  * @property {string} [constraint] The one that says what form the answer has to have.
  * @property {AbortController} request
@@ -53,9 +54,9 @@ export async function withModel({ models, request }, id, input, job) {
  * @param {unknown} error
  * @param {Where} where
  */
-function told(error, { models, id, input, constraint, request }) {
+function told(error, { models, id, model, input, constraint, request }) {
   if (request.signal.aborted) return request.signal.reason;
-  models.failed(id, error);
+  models.failed(id, model, error);
   return asApiError(error, input, constraint);
 }
 
@@ -89,9 +90,9 @@ function told(error, { models, id, input, constraint, request }) {
  * @returns {Promise<Run>}
  */
 export async function generate({ models, request }, { model: id, input, constraint, n, options }, makePrompts) {
-  const model = await models.get(id);
+  const model = await soon(models.get(id), request.signal);
   const { ready, leave } = enter(model);
-  const where = { models, id, input, constraint, request };
+  const where = { models, id, model, input, constraint, request };
   /** @type {import("./prompt.js").Prompt[]} */
   let prompts;
   try {

@@ -7,7 +7,7 @@ import { ASKS } from "./serve.js";
  * @typedef {import("./serve.js").Word} Word
  * @typedef {{id: string, postMessage(message: unknown, transfer: Transferable[]): void}} Client
  * @typedef {{id: string, port: MessagePort}} Asked A page by its id, and where it answers.
- * @typedef {Event & {request: Request, respondWith(response: Promise<Response>): void}} FetchEvent
+ * @typedef {Event & {request: Request, clientId: string, respondWith(response: Promise<Response>): void}} FetchEvent
  * @typedef {Event & {waitUntil(work: Promise<unknown>): void}} LongEvent
  */
 
@@ -21,6 +21,9 @@ const scope =
 /** A page that answers says so within this time, in ms, though it may be busy drawing. */
 const PATIENCE = 3000;
 
+/** The page that asks answers itself if it can: the others wait so long for its word, in ms. */
+const PRECEDENCE = 100;
+
 /** How often it is looked whether the page that answers is still there, in ms. */
 const LOOK = 1000;
 
@@ -32,16 +35,16 @@ scope.addEventListener("message", (event) => {
 });
 
 scope.addEventListener("fetch", (event) => {
-  const { request } = /** @type {FetchEvent} */ (event);
+  const { request, clientId } = /** @type {FetchEvent} */ (event);
   const base = new URL("v1/", scope.registration.scope).href;
-  if (request.url.startsWith(base)) /** @type {FetchEvent} */ (event).respondWith(pass(request));
+  if (request.url.startsWith(base)) /** @type {FetchEvent} */ (event).respondWith(pass(request, clientId));
 });
 
-/** @param {Request} request @returns {Promise<Response>} */
-async function pass(request) {
+/** @param {Request} request @param {string} asking The page's id. @returns {Promise<Response>} */
+async function pass(request, asking) {
   const { method, url } = request;
   const body = method === "GET" || method === "HEAD" ? null : await request.text();
-  const taken = await pageThatAnswers({ method, url, body });
+  const taken = await pageThatAnswers({ method, url, body }, asking);
   if (taken) return answerOf(taken, request.signal);
   const message = "no open page of this site serves models: open one that calls intab.serve";
   const { status, body: failure } = new ApiError(503, message, { code: "no_page" });
@@ -49,11 +52,12 @@ async function pass(request) {
 }
 
 /**
- * Asks all pages; the first that says that it answers is taken.
+ * Asks all pages; the first that says that it answers is taken, or the one that asks itself.
  * @param {import("./serve.js").Question} question
+ * @param {string} asking The id of the page whose request it is.
  * @returns {Promise<Asked | null>}
  */
-async function pageThatAnswers(question) {
+async function pageThatAnswers(question, asking) {
   const pages = await scope.clients.matchAll({ type: "window", includeUncontrolled: true });
   /** @type {Asked[]} */
   const asked = [];
@@ -64,7 +68,7 @@ async function pageThatAnswers(question) {
         const { port1: port, port2 } = new MessageChannel();
         const one = { id: page.id, port };
         asked.push(one);
-        port.onmessage = () => resolve(one);
+        port.onmessage = () => setTimeout(() => resolve(one), page.id === asking ? 0 : PRECEDENCE);
         page.postMessage({ [ASKS]: question }, [port2]);
       }
     })

@@ -41,15 +41,28 @@ export function enter(model) {
  * @returns {Promise<void>} Rejects with the signal's reason as soon as it fires.
  */
 export async function turnOf(ready, signal) {
+  await soon(ready, signal);
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {AbortSignal} signal
+ * @returns {Promise<T>} The same, or a rejection with the signal's reason as soon as that fires.
+ */
+export async function soon(promise, signal) {
+  promise.catch(() => {}); // nobody waits for it where the signal was first
   signal.throwIfAborted();
   let forget = () => {};
-  const aborted = new Promise((_, reject) => {
-    const give = () => reject(signal.reason);
-    signal.addEventListener("abort", give, { once: true });
-    forget = () => signal.removeEventListener("abort", give);
-  });
+  const aborted = /** @type {Promise<never>} */ (
+    new Promise((_, reject) => {
+      const give = () => reject(signal.reason);
+      signal.addEventListener("abort", give, { once: true });
+      forget = () => signal.removeEventListener("abort", give);
+    })
+  );
   try {
-    await Promise.race([ready, aborted]);
+    return await Promise.race([promise, aborted]);
   } finally {
     forget();
   }

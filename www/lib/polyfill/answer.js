@@ -60,7 +60,9 @@ export async function answer(session, given, call) {
  */
 async function write(session, turn, beginning, { constraint, signal, onChunk }) {
   const { model, renderer, conversation, sampling } = session;
-  const options = { ...sampling, stop: renderer.stop, signal, ...(constraint && { constraint }) };
+  // Nothing but the context ends an answer before its end, whatever the model's files say.
+  const maxNewTokens = model.info.contextLength;
+  const options = { ...sampling, maxNewTokens, stop: renderer.stop, signal, ...(constraint && { constraint }) };
   const trims = renderer.isPlain && beginning === "";
   let raw = "";
   let text = "";

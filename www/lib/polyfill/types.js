@@ -56,7 +56,7 @@
  * @property {boolean} [userActivation] Whether a model is downloaded only in a page in which somebody has acted, as the
  *   drafts want it. Default true.
  * @property {(choice: ModelChoice) => boolean | Promise<boolean>} [isStored] Whether a model need not be downloaded, as
- *   the browser's storage has it. Default: no URL's model is taken to be stored.
+ *   the browser's storage has it. Default: `storage.list()` is asked.
  */
 
 /** @typedef {"most-predictable" | "predictable" | "slightly-predictable" | "balanced" | "slightly-creative" | "creative" |

@@ -3,6 +3,7 @@
 
 import { chunkRecord, CHUNK, countChunks, joined, readJournal, usedRecord } from "./journal.js";
 import { isQuota, parseHeader } from "./entry.js";
+import { hold } from "./locks.js";
 
 /**
  * What a worker reads and writes files with; the DOM's types do not have it.
@@ -27,6 +28,7 @@ const COMMIT_BYTES = 8 * 2 ** 20;
 const COMMIT_MS = 1000;
 /** A file that is made as long as one that is to come, to see whether there is room. */
 const PROBE = "room";
+const PROBE_LOCK = "intab-room";
 /** How exact the answer is: to this part of what is needed. */
 const PROBES = 256;
 /** A handle of a page that has gone may stay open for a moment. In ms. */
@@ -101,13 +103,15 @@ class Directory {
       }
     };
     let room = 0;
+    // Two that look at a time would find less.
+    const release = await hold(PROBE_LOCK, {});
     try {
       await write(this.#root, PROBE, (handle) => {
         if (fits(handle, needed)) room = needed;
         else for (let step = needed / 2; step >= needed / PROBES; step /= 2) if (fits(handle, Math.floor(room + step))) room += step;
       });
     } finally {
-      await absentAsNull(this.#root.removeEntry(PROBE));
+      await absentAsNull(this.#root.removeEntry(PROBE)).finally(() => release?.());
     }
     return Math.floor(room);
   }
