@@ -5,7 +5,7 @@ mod common;
 use intab::{
     Error, Result, format,
     run::{
-        Engine, Event, FinishReason, GenerateOptions, KvCache, LoadOptions, Output, Prefer, Session,
+        Engine, Event, FinishReason, GenerateOptions, KvCache, LoadOptions, Output, Prefer, Session, Text,
         WhenFull, load,
     },
 };
@@ -114,6 +114,9 @@ fn other_work_on_the_model_loses_no_session_s_text() {
         block_on(engine.logits(&text(&engine, BEGINNINGS[2]))).unwrap();
         let known = ids.len() - 1;
         goes_on(&mut engine, &mut fresh, session, &mut ids, known);
+        block_on(engine.outputs(&[Text { ids: &[5, 6, 7], types: None }])).unwrap();
+        let known = ids.len() - 1;
+        goes_on(&mut engine, &mut fresh, session, &mut ids, known);
         let beams = GenerateOptions { num_beams: 2, temperature: 0.0, ..options(None, 4) };
         let other = text(&engine, BEGINNINGS[0]);
         run(&mut engine, &other, beams).unwrap();
@@ -199,6 +202,9 @@ fn a_saved_session_that_does_not_fit_is_refused_or_read_again() {
         let error = f32.restore_session(&bytes[..damage]).unwrap_err();
         assert!(matches!(error, Error::Format { .. }), "cut at {damage}: {error}");
     }
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert!(matches!(f32.restore_session(&flipped), Err(Error::Format { .. })));
     let mut lying = bytes.clone();
     lying[8..16].fill(0xff);
     assert!(matches!(f32.restore_session(&lying), Err(Error::Format { .. })));

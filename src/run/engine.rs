@@ -224,7 +224,7 @@ impl Engine {
     /// What follows is computed as everything but generation is.
     pub(super) fn compute_as_chosen(&mut self) -> Result<()> {
         let chosen = self.adapters.chosen();
-        self.compute(self.precision, &chosen)
+        self.compute_next(self.precision, &chosen)
     }
 
     /// What follows is computed so exactly and with these adapters, and nothing that was computed otherwise is used for it.
@@ -232,6 +232,7 @@ impl Engine {
         self.adapt(adapters)?;
         self.backend.set_precision(precision);
         if self.cached.precision != precision && self.backend.is_faster_less_exact() {
+            self.latest += 1; // a generation that was running cannot go on
             self.cached.clear();
             self.cached.source.clear();
         }

@@ -88,6 +88,7 @@ impl Engine {
         if n > self.facts().n_ctx {
             return Err(Error::ContextFull { n_prompt: n, n_ctx: self.facts().n_ctx });
         }
+        self.make_room()?;
         self.compute(precision, &[])?;
         let decode = self.plans.decode.as_ref().ok_or_else(|| Error::input("model", "it writes no text"))?;
         let prepared = decode.ready()?;

@@ -69,7 +69,7 @@ pub enum WhenFull {
     #[default]
     Stop,
     /// It forgets the older half of the text but for its first `keep` tokens, and goes on from what a fresh reading of the rest
-    /// makes of it. Not for beams, nor after an encoder.
+    /// makes of it. Penalties and lengths count the whole text. Not for beams, nor after an encoder.
     Shift {
         /// Tokens at the beginning that stay: a system message, say.
         keep: usize,

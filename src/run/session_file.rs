@@ -2,11 +2,13 @@
 //! that computed them.
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh64::xxh64;
 
 use super::{Engine, Session, engine::Cached, sessions::common};
 use crate::{
     backend::Precision,
     error::{Error, Result},
+    plan::Storage,
 };
 
 /// What such a file begins with; then the length of the head as `u64`, the head as JSON, and rows as
@@ -21,6 +23,10 @@ struct Head {
     note: String,
     beyond: bool,
     precision: Precision,
+    /// A hash of what besides weights decides on keys and values: the configuration, and the tables of rotations.
+    shape: u64,
+    /// A hash of the rows.
+    sum: u64,
     /// How many tokens have rows.
     rows: usize,
     /// Name and bytes of a row for each state.
@@ -45,23 +51,18 @@ impl Engine {
     pub async fn save_session(&mut self, session: Session, tokens: &[u32], note: &str) -> Result<Vec<u8>> {
         self.check_session_text(tokens)?;
         self.latest += 1;
+        if !self.is_open(session) {
+            return Err(Error::input("session", "it was closed"));
+        }
         let (beyond, (precision, adapters)) = (self.is_beyond(tokens.len()), self.computed(session));
-        self.compute_next(precision, &adapters)?;
-        self.turn_to(Some(session), tokens, beyond)?;
+        let mut rows = 0;
         // Which adapters they were cannot be told to another load.
-        let is_own = self.cached.beyond == beyond && adapters.is_empty();
-        let rows = if is_own { common(&self.cached.tokens, tokens) } else { 0 };
+        if adapters.is_empty() {
+            self.compute_next(precision, &[])?;
+            self.turn_to(Some(session), tokens, beyond)?;
+            rows = if self.cached.beyond == beyond { common(&self.cached.tokens, tokens) } else { 0 };
+        }
         let states = self.kept_rows();
-        let head = Head {
-            model: self.fingerprint(),
-            tokens: tokens.to_vec(),
-            note: note.to_owned(),
-            beyond,
-            precision,
-            rows,
-            states: states.iter().map(|state| (state.state.clone(), state.row_bytes)).collect(),
-        };
-        let head = serde_json::to_vec(&head).map_err(|error| Error::input("session", error.to_string()))?;
         let numbers = match rows {
             0 => Vec::new(),
             _ => {
@@ -71,6 +72,18 @@ impl Engine {
                 numbers?
             }
         };
+        let head = Head {
+            model: self.fingerprint(),
+            tokens: tokens.to_vec(),
+            note: note.to_owned(),
+            beyond,
+            precision,
+            shape: self.shape(),
+            sum: xxh64(&numbers, 0),
+            rows,
+            states: states.iter().map(|state| (state.state.clone(), state.row_bytes)).collect(),
+        };
+        let head = serde_json::to_vec(&head).map_err(|error| Error::input("session", error.to_string()))?;
         Ok([&MAGIC[..], &(head.len() as u64).to_le_bytes(), &head, &numbers].concat())
     }
 
@@ -91,8 +104,9 @@ impl Engine {
             return Err(Error::input("session", problem));
         }
         self.check_session_text(&head.tokens)?;
-        let row_bytes: usize = head.states.iter().map(|(_, bytes)| bytes).sum();
-        if head.rows > head.tokens.len() || head.rows.checked_mul(row_bytes) != Some(numbers.len()) {
+        let row_bytes = head.states.iter().try_fold(0usize, |sum, (_, bytes)| sum.checked_add(*bytes));
+        let all_bytes = row_bytes.and_then(|bytes| head.rows.checked_mul(bytes));
+        if head.rows > head.tokens.len() || all_bytes != Some(numbers.len()) {
             let problem = format!(
                 "{} bytes of keys and values for {} tokens do not fit the head",
                 numbers.len(),
@@ -100,12 +114,16 @@ impl Engine {
             );
             return Err(bad("rows", problem));
         }
+        if head.sum != xxh64(numbers, 0) {
+            return Err(bad("rows", "the keys and values were damaged"));
+        }
         let session = self.open_session()?;
         let states = self.kept_rows();
         let alike = states
             .iter()
             .map(|state| (&state.state, state.row_bytes))
             .eq(head.states.iter().map(|(name, n)| (name, *n)));
+        let alike = alike && head.shape == self.shape();
         if alike && head.rows > 0 && head.beyond == self.is_beyond(head.tokens.len()) {
             let text = Cached {
                 tokens: head.tokens[..head.rows].to_vec(),
@@ -125,6 +143,15 @@ impl Engine {
             return Err(Error::Unloaded);
         }
         if tokens.is_empty() { Ok(()) } else { self.check_ids(tokens) }
+    }
+
+    fn shape(&self) -> u64 {
+        let config = xxh64(format!("{:?}", self.facts().config).as_bytes(), 0);
+        let plan = self.own_plans().decode.iter().flat_map(|decode| &decode.plan.values);
+        plan.fold(config, |sum, info| match &info.storage {
+            Storage::Constant(numbers) => sum.wrapping_add(xxh64(bytemuck::cast_slice(numbers), sum)),
+            _ => sum,
+        })
     }
 
     fn fingerprint(&self) -> String {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AdapterUse, Engine, adapters::sorted, engine::Cached};
+use super::{AdapterId, AdapterUse, Engine, adapters::sorted, engine::Cached};
 use crate::{
     backend::{Kept, KeptRows, Precision},
     error::{Error, Result},
@@ -36,6 +36,8 @@ struct Aside {
     text: Cached,
     kept: Kept,
     bytes: u64,
+    /// Whether it came from outside, and so is for its own session alone.
+    is_foreign: bool,
 }
 
 /// The sessions of a model.
@@ -97,9 +99,7 @@ impl Engine {
     /// Lets the cache hold as much of `prompt` as is known anywhere, for a generation of `session` that computes as it was last
     /// said. What another session loses by that is copied first.
     pub(super) fn turn_to(&mut self, session: Option<Session>, prompt: &[u32], beyond: bool) -> Result<()> {
-        if let Some(session) = session
-            && !self.sessions.open.contains(&session)
-        {
+        if session.is_some_and(|session| !self.is_open(session)) {
             return Err(Error::input("session", "it was closed"));
         }
         let matters = self.backend.is_faster_less_exact();
@@ -108,7 +108,8 @@ impl Engine {
             text.beyond == beyond && (text.precision == precision || !matters) && text.adapters == adapters
         };
         let here = if fits(&self.cached) { common(&self.cached.tokens, prompt) } else { 0 };
-        let known = |aside: &Aside| if fits(&aside.text) { common(&aside.text.tokens, prompt) } else { 0 };
+        let may = |aside: &Aside| fits(&aside.text) && (!aside.is_foreign || Some(aside.session) == session);
+        let known = |aside: &Aside| if may(aside) { common(&aside.text.tokens, prompt) } else { 0 };
         let best = self.sessions.aside.iter().enumerate().max_by_key(|(_, aside)| known(aside));
         let best = best.map(|(i, aside)| (i, known(aside))).filter(|(_, n)| *n > here);
         let stays = if best.is_some() { 0 } else { here };
@@ -119,7 +120,7 @@ impl Engine {
             self.set_aside(owner, wanted)?;
         }
         if let Some((_, n)) = best {
-            self.recall(session, prompt, n, &fits)?;
+            self.recall(session, prompt, n, &may)?;
         }
         self.sessions.here = session;
         Ok(())
@@ -134,28 +135,42 @@ impl Engine {
     fn set_aside(&mut self, session: Session, wanted: Option<Kept>) -> Result<()> {
         self.drop_aside(|aside| aside.session == session && Some(aside.kept) != wanted);
         let (states, rows) = (self.kept_rows(), self.cached.tokens.len());
-        let per_row: usize = states.iter().map(|state| state.row_bytes).sum();
-        let (bytes, most) = ((per_row * rows) as u64, (per_row * self.facts().n_ctx) as u64);
-        while self.sessions.aside.iter().map(|aside| aside.bytes).sum::<u64>() + bytes > most {
-            let Some(oldest) = self.sessions.aside.iter().position(|aside| Some(aside.kept) != wanted) else {
-                return Ok(());
-            };
-            let oldest = self.sessions.aside.remove(oldest);
-            self.backend.drop_kept(oldest.kept);
-        }
+        let Some(bytes) = self.room_aside(rows, wanted) else { return Ok(()) };
         let kept = match self.backend.keep(&states, rows) {
             // Then it is read again when its turn comes.
             Err(Error::OutOfMemory { .. }) => return Ok(()),
             kept => kept?,
         };
-        self.sessions.aside.push(Aside { session, text: self.cached.clone(), kept, bytes });
+        let text = self.cached.clone();
+        self.sessions.aside.push(Aside { session, text, kept, bytes, is_foreign: false });
         Ok(())
+    }
+
+    /// Gives up the copies that were not used for longest, but not `wanted`, until another of so many rows may be made. Gives
+    /// its bytes; none where it is too large.
+    fn room_aside(&mut self, rows: usize, wanted: Option<Kept>) -> Option<u64> {
+        let per_row: u64 = self.kept_rows().iter().map(|state| state.row_bytes as u64).sum();
+        let (bytes, most) = (per_row * rows as u64, per_row * self.facts().n_ctx as u64);
+        while self.sessions.aside.iter().map(|aside| aside.bytes).sum::<u64>() + bytes > most {
+            let oldest = self.sessions.aside.iter().position(|aside| Some(aside.kept) != wanted)?;
+            let oldest = self.sessions.aside.remove(oldest);
+            self.backend.drop_kept(oldest.kept);
+        }
+        Some(bytes)
     }
 
     /// Keys and values of a text that come from elsewhere, as [`crate::backend::Backend::export`] tells them.
     pub(super) fn put_aside(&mut self, session: Session, text: Cached, numbers: &[u8]) -> Result<()> {
-        let kept = self.backend.import(&self.kept_rows(), text.tokens.len(), numbers)?;
-        self.sessions.aside.push(Aside { session, text, kept, bytes: numbers.len() as u64 });
+        let (states, rows) = (self.kept_rows(), text.tokens.len());
+        let Some(bytes) = self.room_aside(rows, None) else { return Ok(()) };
+        match self.backend.import(&states, rows, numbers) {
+            Ok(kept) => self.sessions.aside.push(Aside { session, text, kept, bytes, is_foreign: true }),
+            Err(Error::OutOfMemory { .. }) => {}
+            Err(error) => {
+                self.close_session(session);
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -179,24 +194,36 @@ impl Engine {
         session: Option<Session>,
         prompt: &[u32],
         n: usize,
-        fits: &dyn Fn(&Cached) -> bool,
+        may: &dyn Fn(&Aside) -> bool,
     ) -> Result<()> {
         let asides = &self.sessions.aside;
-        let Some(at) = asides.iter().rposition(|a| fits(&a.text) && common(&a.text.tokens, prompt) == n)
-        else {
+        let Some(at) = asides.iter().rposition(|a| may(a) && common(&a.text.tokens, prompt) == n) else {
             return Ok(());
         };
         let aside = self.sessions.aside.remove(at);
         let states = self.kept_rows();
         // Whatever happens, what was in the cache is no more.
         self.cached.clear();
-        self.backend.recall(aside.kept, &states, n)?;
+        if let Err(error) = self.backend.recall(aside.kept, &states, n) {
+            self.backend.drop_kept(aside.kept);
+            return Err(error);
+        }
         self.cached = Cached { tokens: aside.text.tokens[..n].to_vec(), ..aside.text.clone() };
         match Some(aside.session) == session {
             true => self.backend.drop_kept(aside.kept),
             false => self.sessions.aside.push(aside),
         }
         Ok(())
+    }
+
+    /// Of texts that an adapter shaped which is no more.
+    pub(super) fn drop_aside_with(&mut self, adapter: AdapterId) {
+        self.drop_aside(|aside| aside.text.adapters.iter().any(|one| one.adapter == adapter));
+    }
+
+    /// Whether a session goes on.
+    pub(super) fn is_open(&self, session: Session) -> bool {
+        self.sessions.open.contains(&session)
     }
 
     fn drop_aside(&mut self, which: impl Fn(&Aside) -> bool) {
@@ -212,7 +239,7 @@ impl Engine {
         let plan = &decode.plan;
         let rows = |cache: Value| {
             let info = &plan[cache];
-            KeptRows { state: info.name.clone(), row_bytes: info.state_bytes() as usize / info.rows }
+            KeptRows { state: info.name.clone(), row_bytes: (info.state_bytes() / info.rows as u64) as usize }
         };
         let written = plan.steps.iter().filter_map(|step| match step.op {
             Op::CacheWrite { cache, .. } => Some(rows(cache)),

@@ -5,6 +5,7 @@ mod common;
 mod reference;
 mod refusals;
 mod requests;
+mod sessions;
 
 use std::path::Path;
 

@@ -25,7 +25,7 @@ fn adapter(name: &str) -> PathBuf {
 }
 
 /// A model of this name with adapters of these names, on each backend.
-fn on_both(model: &str, adapters: &[&str], test: impl Fn(&mut Engine, &[AdapterUse])) {
+pub fn on_both(model: &str, adapters: &[&str], test: impl Fn(&mut Engine, &[AdapterUse])) {
     for prefer in BOTH {
         let Some(mut engine) = engine(&base(model), prefer, None) else { continue };
         let uses: Vec<_> =
@@ -34,7 +34,7 @@ fn on_both(model: &str, adapters: &[&str], test: impl Fn(&mut Engine, &[AdapterU
     }
 }
 
-const IDS: [u32; 10] = [7, 30, 12, 81, 55, 9, 64, 23, 40, 11];
+pub const IDS: [u32; 10] = [7, 30, 12, 81, 55, 9, 64, 23, 40, 11];
 
 #[test]
 fn the_base_is_the_same_to_the_bit_before_and_after() {

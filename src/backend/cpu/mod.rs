@@ -322,6 +322,7 @@ impl Backend for Cpu {
                 matches!(info.storage, Storage::State | Storage::Halves | Storage::Bytes | Storage::StateU32);
             if is_state && !self.plans.values().any(|(plan, _)| plan.find(&info.name).is_some()) {
                 self.floats.remove(&info.name);
+                self.caches.remove(&info.name);
                 self.words.remove(&info.name);
             }
         }

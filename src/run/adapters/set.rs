@@ -64,14 +64,21 @@ impl Engine {
                 let changed = self.mix(number, uses)?.1;
                 let changed =
                     changed.iter().filter(|weight| !weight.name.ends_with(".a") && !is_whole(&weight.name));
-                changed.into_iter().try_for_each(|weight| write(self.backend.as_mut(), weight))?;
+                let result = changed.into_iter().try_for_each(|weight| write(self.backend.as_mut(), weight));
+                if let Err(error) = result {
+                    // It is neither the old mix nor the new one.
+                    self.drop_set(self.adapters.sets.len() - 1);
+                    return Err(error);
+                }
             }
             let at = self.adapters.sets.len() - 1;
             self.adapters.sets[at].uses = uses.to_vec();
             return Ok(at);
         }
         while self.adapters.sets.len() >= MOST_SETS {
-            self.drop_set(0);
+            // A text may be going on with the one in use.
+            let idle = self.adapters.sets.iter().position(|set| Some(set.number) != self.adapters.active);
+            self.drop_set(idle.unwrap_or(0));
         }
         self.adapters.n_made += 1;
         let number = self.adapters.n_made;

@@ -101,9 +101,11 @@ impl Generation {
     pub(super) fn shift(&mut self, engine: &mut Engine) -> bool {
         let WhenFull::Shift { keep } = self.options.when_full else { return false };
         self.prompt.extend_from_slice(&self.output.tokens[self.answered..]);
-        let kept = (engine.adapters.n_virtual() + keep).min(self.prompt.len() / 2);
+        let own = self.prompt.len() - self.n_virtual;
+        let kept = self.n_virtual + keep.min(own / 2);
         let rest = self.prompt.len() - kept;
-        self.prompt.drain(kept..kept + rest.div_ceil(2));
+        self.forgotten.0 = kept - self.n_virtual;
+        self.forgotten.1.extend(self.prompt.drain(kept..kept + rest.div_ceil(2)));
         self.answered = self.output.tokens.len();
         self.drawn_before = self.submitted;
         let beyond = engine.is_beyond(self.prompt.len());
@@ -113,7 +115,6 @@ impl Generation {
         }
         engine.cached.tokens.truncate(kept);
         self.prefilled = engine.cached.tokens.len();
-        self.n_given = self.n_given.min(self.prefilled);
         // Its places are no more.
         self.speculator = None;
         true

@@ -51,11 +51,9 @@ impl Generation {
         }
         let n_vocab = engine.facts().config.n_vocab;
         let mut scores = engine.backend.read_value(decode, output, 0, n_vocab).await?;
-        let text: Vec<u32> = self.prompt[self.n_virtual..]
-            .iter()
-            .chain(&self.output.tokens[self.answered..])
-            .copied()
-            .collect();
+        let (at, forgotten) = &self.forgotten;
+        let (before, after) = self.prompt[self.n_virtual..].split_at(*at);
+        let text = [before, forgotten, after, &self.output.tokens[self.answered..]].concat();
         let run = self.run(engine, 0, 1);
         let Way::Host(host) = &mut self.way else {
             return Err(Error::input("generation", "it is not the host's"));

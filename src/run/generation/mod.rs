@@ -1,4 +1,4 @@
-//! One generation, step by step: the encoder's reading, prefill in chunks, then tokens in one of three ways.
+//! One generation, step by step: the encoder's reading, prefill in chunks, then tokens in one of four ways.
 
 mod device;
 mod held;
@@ -16,6 +16,7 @@ use web_time::Instant;
 use super::{
     Completion, Constraint, Engine, GenerateOptions, Logprobs, StopMatcher, WhenFull,
     plans::{Planned, Plans},
+    sessions::common,
     speculation::{Drafter, Speculator},
 };
 use crate::{
@@ -45,6 +46,8 @@ pub struct Generation {
     prompt: Vec<u32>,
     /// How many stand for those of a soft prompt.
     n_virtual: usize,
+    /// What a full context made it forget of them: from which place on, not counting a soft prompt. Processors look at all.
+    forgotten: (usize, Vec<u32>),
     /// How many tokens of the answer are among them.
     answered: usize,
     /// How many tokens were drawn before the prompt was last read.
@@ -128,7 +131,7 @@ impl Generation {
             engine.cached.beyond = beyond;
         }
         // The last token is always computed, for its logits.
-        let common = engine.cached.tokens.iter().zip(&prompt).take_while(|(a, b)| a == b).count();
+        let common = common(&engine.cached.tokens, &prompt);
         let prefilled = common.min(prompt.len() - 1);
         engine.cached.tokens.truncate(prefilled);
         engine.latest += 1;
@@ -187,6 +190,7 @@ impl Generation {
             aborted: false,
             prompt,
             n_virtual,
+            forgotten: (0, Vec::new()),
             options,
         })
     }

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     model::IDS,
     plan::{Run, Sampling, Stage},
-    run::Engine,
+    run::{Engine, sessions::common},
 };
 
 /// The model that makes drafts, for the length of one call.
@@ -75,7 +75,7 @@ impl Engine {
             self.cached.beyond = beyond;
         }
         let n = text.len().saturating_sub(1);
-        let common = self.cached.tokens.iter().zip(&text[..n]).take_while(|(a, b)| a == b).count();
+        let common = common(&self.cached.tokens, &text[..n]);
         self.cached.tokens.truncate(common);
         let room = n.min(self.facts().n_ctx);
         let known =
