@@ -5,6 +5,7 @@ mod adapters;
 mod constraint;
 mod convert;
 mod crew;
+mod load;
 mod model;
 mod sessions;
 mod source;

@@ -17,15 +17,15 @@ use web_sys::AbortSignal;
 use super::{
     adapters,
     constraint::Held,
-    convert::{self, GenerateArguments, LoadArguments, throw},
-    crew,
+    convert::{self, GenerateArguments, throw},
+    load::{estimate, load, told},
     source::Files,
 };
 use crate::{
-    backend::{Kind, Precision, cpu::team::Hire},
+    backend::Precision,
     error::{Error, Result},
     format::Keeper,
-    run::{self, AdapterId, Engine, Event, LoadOptions, Progress, Text},
+    run::{self, AdapterId, Engine, Event, Progress, Text},
 };
 
 /// A loaded model.
@@ -142,12 +142,6 @@ impl Model {
     pub fn detokenize(&self, ids: &[u32], skip_special: bool) -> Result<String, JsValue> {
         let engine = lock(&self.engine).map_err(throw)?;
         engine.tokenizer().map_err(throw)?.decode(ids, skip_special).map_err(throw)
-    }
-
-    /// One token's own text.
-    pub fn piece(&self, id: u32) -> Result<String, JsValue> {
-        let engine = lock(&self.engine).map_err(throw)?;
-        engine.tokenizer().map_err(throw)?.piece(id).map_err(throw)
     }
 
     /// Messages to a prompt, by the file's template.
@@ -346,87 +340,4 @@ async fn logits(
         (_, _, Some(_)) => Err(Error::input("decoderIds", "this model has no second half to read them")),
         (_, _, None) => Ok(engine.outputs(&[Text { ids, types }]).await?.concat()),
     }
-}
-
-async fn estimate(
-    source: JsValue,
-    options: JsValue,
-    signal: AbortSignal,
-    keeper: Keeper,
-) -> Result<serde_json::Value> {
-    let arguments: LoadArguments = convert::arguments(options)?;
-    let files = Files::new(keeper, None, &signal, Rc::new(|_, _| ()));
-    let checkpoint = files.open(&source).await?;
-    let options = LoadOptions {
-        context_length: arguments.context_length,
-        quantize: arguments.quantize()?,
-        kv_cache: arguments.kv_cache()?,
-        aborted: Some(Rc::new(move || signal.aborted())),
-        ..LoadOptions::default()
-    };
-    let mut estimates = serde_json::Map::new();
-    for kind in [Kind::Cpu, Kind::Gpu] {
-        let told = run::estimate(&checkpoint, &options, kind).await?;
-        let run::Estimate { weights, cache, tables, activations } = told;
-        let object = json!({
-            "weights": weights, "cache": cache, "tables": tables, "activations": activations, "total": told.total(),
-        });
-        estimates.insert(kind.name().into(), object);
-    }
-    Ok(estimates.into())
-}
-
-/// What tells a page how far a load is.
-fn told(on_progress: Function) -> Rc<dyn Fn(Progress)> {
-    Rc::new(move |Progress { stage, loaded, total }| {
-        let (loaded, total) = (JsValue::from(loaded as f64), JsValue::from(total as f64));
-        // A page whose progress callback throws still gets its model.
-        let _ = on_progress.call3(&JsValue::NULL, &stage.into(), &loaded, &total);
-    })
-}
-
-async fn load(
-    source: JsValue,
-    options: JsValue,
-    on_progress: Function,
-    signal: AbortSignal,
-    hire: Function,
-    keeper: Keeper,
-) -> Result<Model> {
-    let arguments: LoadArguments = convert::arguments(options)?;
-    let prefer = arguments.prefer()?;
-    let tell = told(on_progress);
-    let download = {
-        let tell = tell.clone();
-        move |loaded, total| tell(Progress { stage: "download", loaded, total })
-    };
-    let files = Files::new(keeper, arguments.integrity()?, &signal, Rc::new(download));
-    let checkpoint = files.open(&source).await?;
-    let keep = {
-        let tell = tell.clone();
-        move |loaded, total| tell(Progress { stage: "storage", loaded, total })
-    };
-    let options = LoadOptions {
-        prefer,
-        context_length: arguments.context_length,
-        quantize: arguments.quantize()?,
-        default_limits: arguments.default_limits,
-        kv_cache: arguments.kv_cache()?,
-        fusion: run::Fusion::default(),
-        threads: arguments.threads,
-        hire: Some(Hire {
-            cores: arguments.cores.unwrap_or(1),
-            start: Rc::new(move |n| Box::pin(crew::start(hire.clone(), n))),
-        }),
-        autotune: arguments.autotune(),
-        tuning: arguments.tuning,
-        progress: Some(tell),
-        aborted: Some(Rc::new(move || signal.aborted())),
-    };
-    let mut engine = run::load(&checkpoint, &options).await?;
-    if let Err(error) = files.finish(&keep).await {
-        engine.unload();
-        return Err(error);
-    }
-    Ok(Model { engine: Rc::new(RefCell::new(engine)) })
 }

@@ -1,9 +1,8 @@
 //! Encoders at work: several texts in one run, each seeing itself alone.
 
 use super::{
-    EmbedOptions, Engine,
-    engine::{check_finite, outputs},
-    normalize, pool,
+    EmbedOptions, Engine, normalize, pool,
+    scores::{check_finite, outputs},
 };
 use crate::{
     backend::Prepared,

@@ -56,7 +56,6 @@ export class Model {
   info(): Omit<ModelInfo, "storage">;
   tokenize(text: string, addSpecial: boolean, parseSpecial: boolean): Uint32Array;
   detokenize(ids: Uint32Array, skipSpecial: boolean): string;
-  piece(id: number): string;
   chatPrompt(messages: Message[], options: TemplateOptions): string;
   /** Row-major, [n, nOut]. */
   logits(

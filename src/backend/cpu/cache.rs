@@ -1,14 +1,20 @@
 //! Keys and values that are kept in less memory than f32 takes: see [`crate::plan::KvCache`].
 
+use std::ops::Range;
+
 use intab_kernels::{
     cache::{GROUP, from_bytes, from_halves, to_bytes, to_halves},
     quant::Half,
 };
 
-use super::out_of_memory;
+use super::{
+    attention::Strided,
+    ops::{Memory, room},
+    out_of_memory,
+};
 use crate::{
     error::Result,
-    plan::{Storage, ValueInfo},
+    plan::{Keys, Run, Storage, Value, ValueInfo},
 };
 
 /// The numbers of one cache, row after row.
@@ -95,6 +101,61 @@ impl Packed {
                 }
             }
         }
+    }
+}
+
+impl Memory<'_> {
+    /// Keeps a row in a slot of a cache, rounded as that wants it.
+    pub fn keep(&mut self, cache: Value, slot: usize, row: &[f32]) {
+        let info = &self.plan[cache];
+        let start = slot * info.cols;
+        match self.caches.get_mut(&info.name) {
+            Some(packed) => packed.write(start, row),
+            None => {
+                let cells = self.floats.get_mut(&info.name).expect("prepared state");
+                cells[start..][..row.len()].copy_from_slice(row);
+            }
+        }
+    }
+
+    /// Whether a cache is kept otherwise than as it is.
+    pub fn is_packed(&self, value: Value) -> bool {
+        self.caches.contains_key(&self.plan[value].name)
+    }
+
+    /// The rows of a cache that the run's first `n` rows see among them.
+    pub fn seen(&self, keys: Keys, window: Option<usize>, n: usize, run: &Run) -> Range<usize> {
+        match keys {
+            Keys::Causal => {
+                let pos = run.pos as usize;
+                (pos + 1).saturating_sub(window.unwrap_or(usize::MAX))..pos + n
+            }
+            Keys::Table(table) => {
+                let slots = (0..n).flat_map(|r| {
+                    let row = self.words(table, r);
+                    row[1..][..row[0] as usize].iter()
+                });
+                0..slots.max().map_or(0, |slot| *slot as usize + 1)
+            }
+            // These look at what is no cache.
+            Keys::Spans(_) | Keys::All => 0..0,
+        }
+    }
+
+    /// Keys and values as they are, or of packed ones these rows.
+    pub fn unpacked<'s>(
+        &'s self,
+        kv: [Value; 2],
+        rows: Range<usize>,
+        spare: &'s mut Vec<f32>,
+    ) -> [Strided<'s>; 2] {
+        let [k, v] = kv.map(|value| self.caches.get(&self.plan[value].name));
+        let (Some(k), Some(v)) = (k, v) else { return kv.map(|value| self.strided(value)) };
+        let stride = self.plan[kv[0]].cols;
+        let (keys, values) = room(spare, 2 * rows.len() * stride).split_at_mut(rows.len() * stride);
+        k.read(rows.start * stride, keys);
+        v.read(rows.start * stride, values);
+        [keys, values].map(|numbers| Strided { numbers: &*numbers, stride })
     }
 }
 

@@ -70,7 +70,7 @@ impl Memory<'_> {
         &self.words[&info.name][r * info.cols..][..info.cols]
     }
 
-    fn strided(&self, value: Value) -> Strided<'_> {
+    pub fn strided(&self, value: Value) -> Strided<'_> {
         Strided { numbers: self.floats(value), stride: self.plan[value].stride() }
     }
 
@@ -84,19 +84,6 @@ impl Memory<'_> {
         match list {
             Some(list) => self.words[&self.plan[list].name][r] as usize,
             None => run.pos as usize + r,
-        }
-    }
-
-    /// Keeps a row in a slot of a cache, rounded as that wants it.
-    pub fn keep(&mut self, cache: Value, slot: usize, row: &[f32]) {
-        let info = &self.plan[cache];
-        let start = slot * info.cols;
-        match self.caches.get_mut(&info.name) {
-            Some(packed) => packed.write(start, row),
-            None => {
-                let cells = self.floats.get_mut(&info.name).expect("prepared state");
-                cells[start..][..row.len()].copy_from_slice(row);
-            }
         }
     }
 
@@ -274,45 +261,6 @@ impl Memory<'_> {
             Op::Linears(ref fused) => self.linears(fused, run),
             Op::Place(ref fused) => self.place(fused, run),
         }
-    }
-
-    fn is_packed(&self, value: Value) -> bool {
-        self.caches.contains_key(&self.plan[value].name)
-    }
-
-    /// The rows of a cache that the run's first `n` rows see among them.
-    fn seen(&self, keys: Keys, window: Option<usize>, n: usize, run: &Run) -> Range<usize> {
-        match keys {
-            Keys::Causal => {
-                let pos = run.pos as usize;
-                (pos + 1).saturating_sub(window.unwrap_or(usize::MAX))..pos + n
-            }
-            Keys::Table(table) => {
-                let slots = (0..n).flat_map(|r| {
-                    let row = self.words(table, r);
-                    row[1..][..row[0] as usize].iter()
-                });
-                0..slots.max().map_or(0, |slot| *slot as usize + 1)
-            }
-            // These look at what is no cache.
-            Keys::Spans(_) | Keys::All => 0..0,
-        }
-    }
-
-    /// Keys and values as they are, or of packed ones these rows.
-    fn unpacked<'s>(
-        &'s self,
-        kv: [Value; 2],
-        rows: Range<usize>,
-        spare: &'s mut Vec<f32>,
-    ) -> [Strided<'s>; 2] {
-        let [k, v] = kv.map(|value| self.caches.get(&self.plan[value].name));
-        let (Some(k), Some(v)) = (k, v) else { return kv.map(|value| self.strided(value)) };
-        let stride = self.plan[kv[0]].cols;
-        let (keys, values) = room(spare, 2 * rows.len() * stride).split_at_mut(rows.len() * stride);
-        k.read(rows.start * stride, keys);
-        v.read(rows.start * stride, values);
-        [keys, values].map(|numbers| Strided { numbers: &*numbers, stride })
     }
 
     /// `y = x wᵀ (+ bias)` or `y += …` for each of the steps.
