@@ -1,8 +1,11 @@
 //! Where plans run. A [`Backend`] holds a model's weights and states, prepares plans once and replays them.
 //! The CPU backend is the reference; the GPU backend must agree with it.
 
+mod copies;
 pub mod cpu;
 pub mod gpu;
+
+use copies::Copies;
 
 use crate::{
     error::{Error, Result},

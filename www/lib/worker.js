@@ -9,6 +9,7 @@ import { GrammarModule } from "./grammar.js";
 import { Lane } from "./lane.js";
 import { conversationPrompt, textPrompt } from "./prompts.js";
 import { Keeper } from "./storage/keeper.js";
+import { addressOf, keeping } from "./storage/keeping.js";
 import { askForSubgroups } from "./subgroups.js";
 import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
@@ -55,9 +56,6 @@ const loadedAdapters = new Map();
 
 /** Requests that have not been answered. @type {Map<number, AbortController>} */
 const running = new Map();
-
-/** Errors that say that a file is not what it should be. */
-const DAMAGE = ["FormatError", "IntegrityError"];
 
 const turn = new MessageChannel();
 /** @type {(() => void)[]} */
@@ -228,33 +226,6 @@ const operations = {
     return { wasmBytes: wasmBytes + others, ...rest };
   },
 };
-
-/**
- * Reads a model, with what the browser's storage keeps of its files.
- * @template T
- * @param {Keeper} keeper
- * @param {() => Promise<T>} read
- * @returns {Promise<T>}
- */
-async function keeping(keeper, read) {
-  /** @type {"all" | "begun" | "none"} */
-  let drop = "none";
-  try {
-    return await read();
-  } catch (error) {
-    if (isTrap(error)) throw error;
-    const name = error instanceof Error ? error.name : "";
-    drop = DAMAGE.includes(name) ? "all" : name === "UnsupportedError" ? "begun" : "none";
-    throw keeper.failure ?? error;
-  } finally {
-    await keeper.end(drop);
-  }
-}
-
-/** @param {import("./types.js").WireSource} source */
-function addressOf(source) {
-  return typeof source === "string" ? source : "";
-}
 
 /**
  * Helpers for a model that the CPU will run.

@@ -3,36 +3,8 @@
 use super::{Cpu, out_of_memory};
 use crate::{
     backend::{Kept, KeptRows, no_such},
-    error::{Error, Result},
+    error::Result,
 };
-
-/// The rows of one copy, a state after the other, as [`crate::backend::Backend::export`] tells them.
-#[derive(Default)]
-pub(super) struct Copies {
-    all: std::collections::HashMap<u64, Vec<Vec<u8>>>,
-    latest: u64,
-}
-
-impl Copies {
-    /// Bytes of each piece.
-    pub fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.all.values().flatten().map(Vec::len)
-    }
-
-    fn add(&mut self, states: Vec<Vec<u8>>) -> Kept {
-        self.latest += 1;
-        self.all.insert(self.latest, states);
-        Kept(self.latest)
-    }
-
-    pub fn remove(&mut self, kept: Kept) {
-        self.all.remove(&kept.0);
-    }
-
-    pub fn get(&self, kept: Kept) -> Result<&[Vec<u8>]> {
-        self.all.get(&kept.0).map(Vec::as_slice).ok_or_else(|| Error::input("copy", "it was forgotten"))
-    }
-}
 
 impl Cpu {
     pub(super) fn keep_rows(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {

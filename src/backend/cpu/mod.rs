@@ -17,7 +17,7 @@ pub use sample::{mask, penalize, pick};
 use std::collections::{BTreeMap, HashMap};
 
 use super::{
-    Backend, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, WeightSpec, no_such, sampled,
+    Backend, Copies, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, WeightSpec, no_such, sampled,
 };
 use crate::{
     error::{Error, Result},
@@ -25,7 +25,6 @@ use crate::{
     plan::{Plan, Run, Stage, Storage, Value, assign_slots, fuse},
 };
 use cache::Packed;
-use kept::Copies;
 use matrices::Matrices;
 use team::Team;
 
@@ -71,7 +70,8 @@ pub struct Cpu {
     caches: HashMap<String, Packed>,
     /// u32 states, by name.
     words: HashMap<String, Vec<u32>>,
-    copies: Copies,
+    /// The bytes of copied states.
+    copies: Copies<Vec<u8>>,
     /// Prepared plans and their activations.
     plans: BTreeMap<usize, (Plan, Scratch)>,
     n_prepared: usize,
@@ -168,7 +168,7 @@ impl Backend for Cpu {
             .chain(floats)
             .chain(caches)
             .chain(words)
-            .chain(self.copies.sizes())
+            .chain(self.copies.states().map(Vec::len))
             .filter(|n| *n > 0)
             .collect();
         Counters { buffers: sizes.len() as u64, bytes: sizes.iter().sum::<usize>() as u64 }

@@ -1,45 +1,18 @@
 //! Copies of the beginnings of states: see [`crate::backend::Backend::keep`].
 
-use std::{collections::HashMap, rc::Rc};
+use std::rc::Rc;
 
 use super::{Gpu, memory::Buffer};
 use crate::{
     backend::{Kept, KeptRows},
-    error::{Error, Result},
+    error::Result,
 };
 
 /// A state's first rows.
-struct Copy {
+pub(super) struct Copy {
     buffer: Rc<Buffer>,
     /// So many of the buffer's bytes.
     bytes: u64,
-}
-
-/// The rows of each copy, one state after the other.
-#[derive(Default)]
-pub(super) struct Copies {
-    all: HashMap<u64, Vec<Copy>>,
-    latest: u64,
-}
-
-impl Copies {
-    fn add(&mut self, states: Vec<Copy>) -> Kept {
-        self.latest += 1;
-        self.all.insert(self.latest, states);
-        Kept(self.latest)
-    }
-
-    pub fn remove(&mut self, kept: Kept) {
-        self.all.remove(&kept.0);
-    }
-
-    pub fn clear(&mut self) {
-        self.all.clear();
-    }
-
-    fn get(&self, kept: Kept) -> Result<&[Copy]> {
-        self.all.get(&kept.0).map(Vec::as_slice).ok_or_else(|| Error::input("copy", "it was forgotten"))
-    }
 }
 
 impl Gpu {

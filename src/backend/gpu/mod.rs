@@ -36,8 +36,8 @@ use std::{
 };
 
 use super::{
-    Backend, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, StepTimes, WeightSpec, no_such,
-    sampled,
+    Backend, Copies, Counters, Info, Kept, KeptRows, Kind, Precision, Prepared, StepTimes, WeightSpec,
+    no_such, sampled,
 };
 use crate::{
     error::{Error, Result},
@@ -45,7 +45,7 @@ use crate::{
     plan::{Plan, Run, Stage, Value, assign_slots, fuse},
 };
 use device::{Device, Tiers};
-use kept::Copies;
+use kept::Copy;
 use lower::{Binding, How, PartShape};
 use memory::{Allocator, Buffer, Matrix};
 use pace::Pace;
@@ -106,7 +106,7 @@ pub struct Gpu {
     biases: HashMap<String, Rc<Buffer>>,
     /// See [`Binding::Between`].
     between: Option<Rc<Buffer>>,
-    copies: Copies,
+    copies: Copies<Copy>,
     plans: BTreeMap<usize, Program>,
     n_prepared: usize,
     pipelines: Pipelines,
