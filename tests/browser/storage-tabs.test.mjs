@@ -63,6 +63,17 @@ test("two loads in one page do so too", async () => {
   assert.equal(asked(), file.length + 2);
 });
 
+test("a file is kept although somebody else looks whether it is there", async () => {
+  const { kept, reason } = await page.evaluate(async (url) => {
+    const { keyOf } = await import("/lib/storage/entry.js");
+    const { fileLock, hold } = await import("/lib/storage/locks.js");
+    const release = await hold(fileLock(await keyOf(url)), { mode: "shared" });
+    setTimeout(release, 300);
+    return visit(url);
+  }, `${world.url}good/model.gguf`);
+  assert.deepEqual([kept, reason], [true, "all of it is kept"]);
+});
+
 test("where the page that downloads is closed, the one that waits goes on from what is kept", async () => {
   const other = await another();
   world.seen.splice(0);

@@ -11,6 +11,9 @@ import { fileLock, hold } from "./locks.js";
  * @typedef {import("./keeper.js").Keeper} Keeper
  */
 
+/** How long others may look at a file, in ms, before it counts as theirs. */
+const LOOK_PATIENCE = 3000;
+
 export class Kept {
   url;
   /** Why nothing of it is kept, as the end of a sentence; null where it is. @type {string | null} */
@@ -27,6 +30,8 @@ export class Kept {
   #release = null;
   /** Whether nobody else reads or writes it. */
   #isOwn = false;
+  /** Whether somebody else was writing it when it was last looked for. */
+  #isWritten = false;
   /** What there is of a file that may not be fetched, and so is of no use. @type {{length: number, stored: number} | null} */
   #part = null;
   /** Whether the engine uses it. */
@@ -91,13 +96,19 @@ export class Kept {
     if (await this.#share()) return;
     if (readOnly) return;
     await this.#keeper.takeTurn();
-    this.#release = await hold(fileLock(this.#key), { ifAvailable: true });
-    if (this.#release) {
-      this.#isOwn = true;
-      this.#volume = await this.#shelf.open(this.#key, true);
-    } else if (!(await this.#share())) {
-      this.problem = "another page is downloading it for another model";
+    for (const end = performance.now() + LOOK_PATIENCE; ; ) {
+      this.#release = await hold(fileLock(this.#key), { ifAvailable: true });
+      if (this.#release) {
+        this.#isOwn = true;
+        this.#volume = await this.#shelf.open(this.#key, true);
+        return;
+      }
+      if (await this.#share()) return;
+      // Who only looks whether the file is whole has it for a moment.
+      if (this.#isWritten || performance.now() > end) break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
+    this.problem = "another page is downloading it for another model";
   }
 
   /** Takes the file to read it, if it is whole. */
@@ -105,6 +116,7 @@ export class Kept {
     // Who may not fetch the file waits for whoever does.
     const patience = this.#keeper.only ? { signal: this.#keeper.signal } : { ifAvailable: true };
     const release = await hold(fileLock(this.#key), { mode: "shared", ...patience });
+    this.#isWritten = !release;
     if (!release) return false;
     this.#volume = (await this.#shelf?.open(this.#key, false)) ?? null;
     if (this.complete) {
