@@ -105,8 +105,9 @@ fn intab(root: &Path, command: &str, arguments: &[String]) -> Result<()> {
 /// Runs a benchmark of `tests/browser`.
 fn in_chromium(root: &Path, script: &str, arguments: &[String]) -> Result<()> {
     wasm::build(root, false)?;
-    let chromium =
-        npm::ensure(root).and_then(|()| chromium::ensure(root)).map_err(|reason| anyhow!(reason))?;
+    let chromium = npm::ensure(root, npm::TESTS)
+        .and_then(|_| chromium::ensure(root))
+        .map_err(|reason| anyhow!(reason))?;
     let mut node = Command::new("node");
     node.arg(format!("tests/browser/{script}")).args(arguments).current_dir(root);
     node.env("CHROME", chromium);

@@ -133,11 +133,11 @@ fn newest_of_playwright(cache: &Path) -> Option<PathBuf> {
 
 /// Lets Playwright download its Chromium into its cache.
 fn download(root: &Path) -> Result<(), String> {
-    npm::ensure(root)?;
+    let folder = npm::ensure(root, npm::TESTS)?;
     eprintln!("no Chromium found; Playwright downloads one");
     let mut playwright = Command::new("node");
     playwright.args(["node_modules/playwright-core/cli.js", "install", "chromium"]);
-    playwright.current_dir(npm::folder(root)).stdout(std::io::stderr());
+    playwright.current_dir(folder).stdout(std::io::stderr());
     process::run(&mut playwright).map_err(|_| "Playwright's download failed".to_owned())
 }
 

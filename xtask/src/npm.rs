@@ -1,4 +1,4 @@
-//! The Node packages of the browser tests. Only tests and packaging need Node.
+//! The Node packages of the browser tests, and those that the JavaScript package is made with.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,27 @@ use std::process::Command;
 use crate::process;
 
 /// The folder of the browser tests and of their packages.
-pub fn folder(root: &Path) -> PathBuf {
-    root.join("tests/browser")
-}
+pub const TESTS: &str = "tests/browser";
 
-/// Installs what `package-lock.json` names, if that has not been done; the error is the one line to show.
-pub fn ensure(root: &Path) -> Result<(), String> {
+/// The folder of the JavaScript package: its bundler, and the libraries that become a part of it.
+pub const PACKAGE: &str = "www";
+
+/// Installs what the `package-lock.json` of a folder, [`TESTS`] or [`PACKAGE`], names, if that has not been done, and returns
+/// the folder's path; the error is the one line to show.
+pub fn ensure(root: &Path, name: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     for program in ["node", "npm"] {
         require(program, &path)?;
     }
-    let folder = folder(root);
+    let folder = root.join(name);
     if is_current(&folder) {
-        return Ok(());
+        return Ok(folder);
     }
-    eprintln!("npm ci in tests/browser");
+    eprintln!("npm ci in {name}");
     let mut npm = Command::new("npm");
     npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder).stdout(std::io::stderr());
-    process::run(&mut npm)
-        .map_err(|error| format!("the packages of the browser tests are missing: {error:#}"))
+    process::run(&mut npm).map_err(|error| format!("the packages of {name} are missing: {error:#}"))?;
+    Ok(folder)
 }
 
 fn require(program: &str, path: &OsStr) -> Result<(), String> {
@@ -73,8 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn the_lock_file_names_no_host() {
-        let lock = include_str!("../../tests/browser/package-lock.json");
-        assert!(!lock.contains("\"resolved\""), "run npm with the .npmrc of tests/browser");
+    fn no_lock_file_names_a_host() {
+        let locks = [
+            include_str!("../../tests/browser/package-lock.json"),
+            include_str!("../../www/package-lock.json"),
+        ];
+        for (lock, folder) in locks.iter().zip([TESTS, PACKAGE]) {
+            assert!(!lock.contains("\"resolved\""), "run npm with the .npmrc of {folder}");
+        }
     }
 }

@@ -96,11 +96,13 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         Ok(()) => Outcome::Done(Counts::default()),
         Err(error) => Outcome::Failed(Counts::default(), format!("{error:#}")),
     });
-    part("JavaScript types", browser && checks, &mut || match npm::ensure(root) {
-        Ok(()) => type_check(root),
+    part("JavaScript types", browser && checks, &mut || match npm::ensure(root, npm::TESTS) {
+        Ok(_) => type_check(root),
         Err(reason) => Outcome::Unable(reason),
     });
-    part("browser tests", browser, &mut || match npm::ensure(root).and_then(|()| chromium::ensure(root)) {
+    part("browser tests", browser, &mut || match npm::ensure(root, npm::TESTS)
+        .and_then(|_| chromium::ensure(root))
+    {
         Ok(chromium) => browser_tests(root, &xtask, &chromium, filter),
         Err(reason) => Outcome::Unable(reason),
     });
@@ -141,7 +143,7 @@ fn all<T>(items: impl IntoIterator<Item = T>, mut task: impl FnMut(T) -> Result<
 
 /// Checks the package (which also writes its `.d.ts` files), then the app that uses it.
 fn type_check(root: &Path) -> Outcome {
-    let compiler = npm::folder(root).join("node_modules/typescript/bin/tsc");
+    let compiler = root.join(npm::TESTS).join("node_modules/typescript/bin/tsc");
     all(["www/tsconfig.json", "www/app/tsconfig.json"], |project| {
         let mut node = Command::new("node");
         process::run(node.arg(&compiler).args(["--project", project]).current_dir(root))
@@ -212,7 +214,7 @@ fn browser_tests(root: &Path, xtask: &Path, chromium: &Path, filter: Option<&str
 }
 
 fn browser_test_files(root: &Path) -> Result<Vec<PathBuf>> {
-    let folder = npm::folder(root);
+    let folder = root.join(npm::TESTS);
     let mut files: Vec<PathBuf> = folder
         .read_dir()
         .with_context(|| format!("reading {}", folder.display()))?
