@@ -2,7 +2,7 @@
 //! that computed them.
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh64::xxh64;
+use xxhash_rust::xxh64::{Xxh64, xxh64};
 
 use super::{Engine, Session, engine::Cached, sessions::common};
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
     plan::Storage,
 };
 
-/// What such a file begins with; then the length of the head as `u64`, the head as JSON, and rows as
-/// [`crate::backend::Backend::export`] tells them.
-const MAGIC: &[u8; 8] = b"intabkv1";
+/// What such a file begins with; then a hash of the two parts that follow, the length of the first, both as `u64`; the head as
+/// JSON, and rows as [`crate::backend::Backend::export`] tells them.
+const MAGIC: &[u8; 8] = b"intabkv2";
 
 #[derive(Serialize, Deserialize)]
 struct Head {
@@ -25,8 +25,6 @@ struct Head {
     precision: Precision,
     /// A hash of what besides weights decides on keys and values: the configuration, and the tables of rotations.
     shape: u64,
-    /// A hash of the rows.
-    sum: u64,
     /// How many tokens have rows.
     rows: usize,
     /// Name and bytes of a row for each state.
@@ -79,12 +77,12 @@ impl Engine {
             beyond,
             precision,
             shape: self.shape(),
-            sum: xxh64(&numbers, 0),
             rows,
             states: states.iter().map(|state| (state.state.clone(), state.row_bytes)).collect(),
         };
         let head = serde_json::to_vec(&head).map_err(|error| Error::input("session", error.to_string()))?;
-        Ok([&MAGIC[..], &(head.len() as u64).to_le_bytes(), &head, &numbers].concat())
+        let (sum, length) = (sum(&head, &numbers), head.len() as u64);
+        Ok([&MAGIC[..], &sum.to_le_bytes(), &length.to_le_bytes(), &head, &numbers].concat())
     }
 
     /// Opens a session as it was saved. Keys and values are taken where this load keeps them as that one did (kind of cache,
@@ -113,9 +111,6 @@ impl Engine {
                 head.rows
             );
             return Err(bad("rows", problem));
-        }
-        if head.sum != xxh64(numbers, 0) {
-            return Err(bad("rows", "the keys and values were damaged"));
         }
         let session = self.open_session()?;
         let states = self.kept_rows();
@@ -165,11 +160,27 @@ fn bad(field: &str, problem: impl Into<String>) -> Error {
 
 fn parse(bytes: &[u8]) -> Result<(Head, &[u8])> {
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| bad("magic", "it is no saved session"))?;
-    let (length, rest) = rest.split_first_chunk().ok_or_else(|| bad("head", "the file ends before it"))?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok();
-    let (head, numbers) = length
+    let (expected, rest) = number(rest)?;
+    let (length, rest) = number(rest)?;
+    let (head, numbers) = usize::try_from(length)
+        .ok()
         .and_then(|length| rest.split_at_checked(length))
         .ok_or_else(|| bad("head", "it is said to be longer than the file"))?;
+    if sum(head, numbers) != expected {
+        return Err(bad("sum", "the file was damaged, or cut off"));
+    }
     let head = serde_json::from_slice(head).map_err(|error| bad("head", error.to_string()))?;
     Ok((head, numbers))
+}
+
+fn number(bytes: &[u8]) -> Result<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk().ok_or_else(|| bad("head", "the file ends before it"))?;
+    Ok((u64::from_le_bytes(*number), rest))
+}
+
+fn sum(head: &[u8], numbers: &[u8]) -> u64 {
+    let mut hasher = Xxh64::new(0);
+    hasher.update(head);
+    hasher.update(numbers);
+    hasher.digest()
 }
