@@ -118,6 +118,8 @@ pub struct GenerateArguments {
     min_new_tokens: Option<usize>,
     precision: Option<Precision>,
     speculation: Option<String>,
+    source_language: Option<String>,
+    target_language: Option<String>,
     session: Option<u64>,
     /// Go on where the context is full, with so many tokens of the beginning.
     shift: Option<usize>,
@@ -180,6 +182,8 @@ impl GenerateArguments {
             logprobs: self.logprobs,
             logit_bias: self.logit_bias,
             speculation: self.speculation.as_deref().map_or(Ok(d.speculation), Speculation::named)?,
+            source_language: self.source_language,
+            target_language: self.target_language,
             session: self.session.map(Session::from_number),
             when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
             adapters: adapters::named(self.adapters),

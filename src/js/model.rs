@@ -118,6 +118,7 @@ impl Model {
             "nVocab": config.n_vocab,
             "contextLength": facts.n_ctx,
             "trainedContextLength": config.n_ctx_train,
+            "languages": engine.languages().collect::<Vec<_>>(),
             "hasChatTemplate": engine.template().is_ok(),
             "license": facts.metadata.opt_str("general.license").ok().flatten(),
         }))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     AdapterUse, Constraint, GenerateOptions, Generation, adapters::Adapters, dense::Dense, generation::Draft,
-    plans::Plans, sessions::Sessions,
+    languages::Languages, plans::Plans, sessions::Sessions,
 };
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
@@ -150,11 +150,15 @@ pub struct Engine {
     /// How exact everything but generation is.
     pub(super) precision: Precision,
     pub(super) adapters: Adapters,
+    /// Of an encoder-decoder.
+    pub(super) languages: Languages,
 }
 
 impl Engine {
     pub(super) fn new(backend: Box<dyn Backend>, facts: Facts, plans: Plans, files: Files) -> Engine {
         let Files { tokenizer, template, defaults, dense, adapters } = files;
+        let translates = facts.config.encoder.is_some() && facts.config.decoder.is_some();
+        let languages = tokenizer.as_ref().filter(|_| translates).map(Languages::of).unwrap_or_default();
         Engine {
             backend,
             plans,
@@ -169,6 +173,7 @@ impl Engine {
             unloaded: false,
             precision: Precision::Exact,
             adapters,
+            languages,
         }
     }
 

@@ -10,6 +10,7 @@ mod estimate;
 mod generation;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 mod grammar;
+mod languages;
 mod load;
 mod logprobs;
 mod measure;

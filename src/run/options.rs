@@ -56,6 +56,10 @@ pub struct GenerateOptions {
     pub speculation: Speculation,
     /// Adapters that shape the text, mixed by their weights.
     pub adapters: Vec<AdapterUse>,
+    /// The language of the source, of those in [`super::Engine::languages`]; without it the one that the tokenizer says.
+    pub source_language: Option<String>,
+    /// The language to write; without it the one that the model's files say.
+    pub target_language: Option<String>,
     /// The session that goes on.
     pub session: Option<Session>,
     /// What becomes of a text that fills the context.
@@ -99,6 +103,8 @@ impl Default for GenerateOptions {
             logprobs: None,
             logit_bias: BTreeMap::new(),
             speculation: Speculation::Auto,
+            source_language: None,
+            target_language: None,
             session: None,
             when_full: WhenFull::Stop,
             adapters: Vec::new(),

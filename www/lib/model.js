@@ -3,6 +3,7 @@
 import { Adapter, namedAdapters } from "./adapter.js";
 import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
+import { languageOf } from "./languages.js";
 import * as options from "./options.js";
 import { exported } from "./save.js";
 import { open as openSession, restore as restoreSession } from "./session.js";
@@ -303,7 +304,10 @@ export class Model {
 
   /** @param {import("./options.js").CheckedCall} call */
   #sampling({ sampling, adapters }) {
-    return { ...sampling, adapters: namedAdapters(this, adapters) };
+    const { sourceLanguage, targetLanguage, ...rest } = sampling;
+    const named = (/** @type {string | undefined} */ name) => name && languageOf(name, this.info.languages);
+    const [from, to] = [named(sourceLanguage), named(targetLanguage)];
+    return { ...rest, sourceLanguage: from, targetLanguage: to, adapters: namedAdapters(this, adapters) };
   }
 
   /** @param {string} task @param {{adapters?: unknown} & Record<string, unknown>} given @returns {Promise<any>} */

@@ -91,6 +91,11 @@ const samplingChecks = {
 };
 
 /** @type {Check} */
+const language = (value) => (typeof value === "string" ? { value } : { expected: "expected the name of a language" });
+/** Of what is translated, and into what. */
+const languages = { sourceLanguage: language, targetLanguage: language };
+
+/** @type {Check} */
 const unchecked = (value) => ({ value });
 
 /** For `Model` to check: the model that makes drafts, and adapters. @type {Record<string, Check>} */
@@ -126,7 +131,7 @@ export function checkEstimateOptions(options) {
 
 /** @param {unknown} options @param {number} nVocab @returns {CheckedCall} */
 export function checkGenerateOptions(options, nVocab) {
-  const checks = { ...samplingChecks, ...callChecks, parseSpecial: boolean, logitBias: biases(nVocab) };
+  const checks = { ...samplingChecks, ...callChecks, parseSpecial: boolean, logitBias: biases(nVocab), ...languages };
   return splitCall(check("generate", options, checks));
 }
 

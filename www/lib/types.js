@@ -165,6 +165,7 @@
  * @property {number} nVocab Size of the vocabulary.
  * @property {number} contextLength Tokens that this load holds.
  * @property {number} trainedContextLength Tokens that the model was trained with.
+ * @property {string[]} languages Those that a translator has tokens for, as it calls them; none for most models.
  * @property {boolean} hasChatTemplate Whether `chat` and `chatPrompt` work.
  * @property {Record<string, unknown>} metadata The file's own metadata.
  * @property {string | null} license As the file names it.
@@ -226,6 +227,9 @@
  *   better one is unlikely, or only when none is possible.
  * @property {number} [noRepeatNgramSize] Let no sequence of so many tokens come twice; 0 (the default) is off.
  * @property {number} [minNewTokens] Let no text end before so many tokens. Default 0.
+ * @property {string} [sourceLanguage] The language of the prompt, for a translator of many (mBART, M2M-100, NLLB): as it calls it, one
+ *   of `info.languages`, or as the web does ("fr", "zh-Hant"). Default: the one that its tokenizer says. `generate` alone.
+ * @property {string} [targetLanguage] The language to translate into. Default: the one that the model's files say. `generate` alone.
  * @property {Precision} [precision] How exact products with quantized weights are. Default `"fast"` on the CPU, where it
  *   does not matter how many tokens are read at once; `"exact"` on WebGPU, where it would.
  * @property {"auto" | "off" | "prompt"} [speculation] Guess the next tokens from how the text went on before, and check several

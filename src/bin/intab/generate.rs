@@ -90,6 +90,12 @@ pub struct GenerateArgs {
     /// Let no text end before N tokens
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     min_new_tokens: usize,
+    /// The language of the text that is translated, of a translator of many [default: as the tokenizer says]
+    #[arg(long, value_name = "NAME")]
+    source_language: Option<String>,
+    /// The language to translate into: fr, fr_XX, fra_Latn or whatever the model calls it [default: as the model's files say]
+    #[arg(long, value_name = "NAME")]
+    target_language: Option<String>,
     /// Go on where the context is full, without the older half of the text but for its first N tokens
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     shift: Option<usize>,
@@ -178,6 +184,8 @@ impl GenerateArgs {
                 SpeculationArg::Off => Speculation::Off,
                 SpeculationArg::Prompt => Speculation::Prompt,
             },
+            source_language: self.source_language.clone(),
+            target_language: self.target_language.clone(),
             session: None,
             when_full: self.shift.map_or(WhenFull::Stop, |keep| WhenFull::Shift { keep }),
             adapters: Vec::new(),

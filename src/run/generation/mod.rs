@@ -93,15 +93,17 @@ impl Generation {
             let hint = "the model's generation_config.json asks for it";
             return Err(Error::unsupported("generation option", name, hint));
         }
-        let source = engine.facts().config.encoder.as_ref().map(|_| prompt.to_vec());
+        let beginning = match engine.facts().config.encoder {
+            Some(_) => Some(engine.beginning(prompt, &options)?),
+            None => engine.refuse_languages(&options).map(|()| None)?,
+        };
+        let source = beginning.as_ref().map(|beginning| beginning.source.clone());
+        let forced = beginning.as_ref().and_then(|beginning| beginning.forced);
         if source.is_some() && options.when_full != WhenFull::Stop {
             let problem = "a text that answers another cannot be shifted: leave it at its end";
             return Err(Error::input("when_full", problem));
         }
-        let mut prompt = match source {
-            None => prompt.to_vec(),
-            Some(_) => vec![engine.defaults().decoder_start.or(engine.defaults().bos).unwrap_or(0)],
-        };
+        let mut prompt = beginning.map_or_else(|| prompt.to_vec(), |beginning| vec![beginning.start]);
         let options = options.bounded(engine.defaults(), prompt.len());
         let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
         engine.compute_next(precision, &options.adapters)?;
@@ -115,10 +117,10 @@ impl Generation {
             let problem = "a text that is held to a structure ends with it: leave one of the two out";
             return Err(Error::input("ignore_eos", problem));
         }
-        let way = Way::of(engine, &prompt, source.as_deref(), &options, held.is_some())?;
+        let way = Way::of(engine, &prompt, source.as_deref(), forced, &options, held.is_some())?;
         // What comes first anyway need not be drawn; the host's processors see to it themselves.
         let by_device = held.is_some() || matches!(way, Way::Device | Way::Masked(_));
-        let forced = engine.defaults().forced_bos.filter(|_| source.is_some() && by_device);
+        let forced = forced.filter(|_| by_device);
         prompt.extend(forced);
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;

@@ -21,8 +21,8 @@ pub(super) enum Way {
 }
 
 impl Way {
-    /// The way of a generation that goes on from `prompt`; `source` is what an encoder reads, `is_held` whether the text is held
-    /// to a structure.
+    /// The way of a generation that goes on from `prompt`; `source` is what an encoder reads, `forced_bos` the first token
+    /// of its answer, `is_held` whether the text is held to a structure.
     ///
     /// # Errors
     /// [`Error::Input`] for beams that are to be held to a structure; as [`Processors::new`] and [`BeamSearch::new`].
@@ -30,6 +30,7 @@ impl Way {
         engine: &Engine,
         prompt: &[u32],
         source: Option<&[u32]>,
+        forced_bos: Option<u32>,
         options: &GenerateOptions,
         is_held: bool,
     ) -> Result<Way> {
@@ -59,7 +60,7 @@ impl Way {
         // The device's sampler has these two. Beside other processors the repetition's place among them counts; and what an
         // encoder-decoder's text begins with is given to the device, not processed.
         let repetition_penalty = options.repetition_penalty;
-        let forced_bos = defaults.forced_bos.filter(|_| source.is_some() && !is_held);
+        let forced_bos = forced_bos.filter(|_| !is_held);
         let wanted = ProcessOptions { logit_bias, repetition_penalty, forced_bos, ..wanted };
         let processors = Processors::new(&wanted, n_vocab)?;
         let source = source.unwrap_or(prompt).to_vec();
