@@ -37,11 +37,11 @@ import { writingClass } from "./polyfill/writing.js";
  */
 export function createClasses(options) {
   const { model, summarizer, translator, detector, classifier, ...rest } = checkPolyfillOptions(options);
-  const { languages, userActivation, isStored } = rest;
+  const { languages, userActivation, isStored, budget } = rest;
   /** One for each choice, as several interfaces may share a model. @type {Map<unknown, Provider>} */
   const providers = new Map();
   const providerOf = (/** @type {ModelChoice | undefined} */ choice) => {
-    const provider = providers.get(choice) ?? new Provider(choice, isStored);
+    const provider = providers.get(choice) ?? new Provider(choice, isStored, budget);
     providers.set(choice, provider);
     return provider;
   };

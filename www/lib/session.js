@@ -1,7 +1,8 @@
 // A conversation or a text that goes on from call to call. What the model has read of it stays in its memory, as far as that
 // reaches, also while other sessions have their turn.
 
-import { FormatError, InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { wrong } from "./checks.js";
+import { FormatError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
 import * as values from "./values.js";
@@ -327,9 +328,4 @@ async function idsOf(host, text) {
 function checkMessage(message) {
   if (typeof message === "string") return [{ role: "user", content: message }];
   return values.checkMessages(Array.isArray(message) ? message : [message]);
-}
-
-/** @param {string} what @param {string} problem */
-function wrong(what, problem) {
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

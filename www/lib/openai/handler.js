@@ -1,6 +1,6 @@
 // Requests of OpenAI's API, answered in the page: what comes in, who answers, and how it fails.
 
-import { InputError } from "../errors.js";
+import { unknownName, wrong } from "../checks.js";
 import { ApiError, asApiError } from "./errors.js";
 import { jsonResponse } from "./json-response.js";
 import { Models } from "./models.js";
@@ -26,10 +26,7 @@ const PATHS = ["chat/completions", "completions", "embeddings", "rerank", "respo
 export function handlerFor(models, options = {}) {
   const { remote, ...rest } = options;
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) {
-    const problem = `unknown name ${JSON.stringify(unknown)}; known is remote`;
-    throw new InputError(`handler options: ${problem}`, { what: "handler options", problem });
-  }
+  if (unknown !== undefined) throw unknownName("handler options", unknown, ["remote", "memoryBudget"]);
   const server = remote === undefined ? null : new RemoteServer(remote);
   const stored = new ResponseStore();
 
@@ -166,10 +163,14 @@ function unknownUrl(method, path) {
 /**
  * @param {Models | Record<string, import("./models.js").ModelEntry>} models
  * @param {import("./models.js").Load} load
+ * @param {import("./models.js").ModelsOptions} [options]
  */
-export function modelsOf(models, load) {
-  if (models instanceof Models) return models;
-  const made = new Models(load);
+export function modelsOf(models, load, options = {}) {
+  if (models instanceof Models) {
+    if (options.memoryBudget === undefined) return models;
+    throw wrong("memoryBudget", "the models that were given have one of their own: set it there");
+  }
+  const made = new Models(load, options);
   for (const [id, entry] of Object.entries(models)) made.add(id, entry);
   return made;
 }

@@ -26,8 +26,7 @@ import { enter, soon, turnOf } from "./turns.js";
  * @returns {Promise<T>}
  */
 export async function withModel({ models, request }, id, input, job) {
-  const model = await soon(models.get(id), request.signal);
-  const { ready, leave } = enter(model);
+  const { model, ready, leave } = await begin(models, id, request);
   try {
     await turnOf(ready, request.signal);
     return await job(model);
@@ -35,6 +34,29 @@ export async function withModel({ models, request }, id, input, job) {
     throw told(error, { models, id, model, input, request });
   } finally {
     leave();
+  }
+}
+
+/**
+ * Gets a model and a place in its queue.
+ * @param {import("./models.js").Models} models
+ * @param {string} id
+ * @param {AbortController} request
+ * @returns {Promise<{model: ServedModel} & import("./turns.js").Turn>}
+ */
+async function begin(models, id, request) {
+  const use = models.use(id);
+  try {
+    const model = await soon(use.ready, request.signal);
+    const turn = enter(model);
+    const leave = () => {
+      turn.leave();
+      use.leave();
+    };
+    return { model, ready: turn.ready, leave };
+  } catch (error) {
+    use.leave();
+    throw error;
   }
 }
 
@@ -90,8 +112,7 @@ function told(error, { models, id, model, input, constraint, request }) {
  * @returns {Promise<Run>}
  */
 export async function generate({ models, request }, { model: id, input, constraint, n, options }, makePrompts) {
-  const model = await soon(models.get(id), request.signal);
-  const { ready, leave } = enter(model);
+  const { model, ready, leave } = await begin(models, id, request);
   const where = { models, id, model, input, constraint, request };
   /** @type {import("./prompt.js").Prompt[]} */
   let prompts;

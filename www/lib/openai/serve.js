@@ -1,6 +1,6 @@
 // The page's own `/v1/…`: a service worker takes the requests and this page answers them.
 
-import { InputError } from "../errors.js";
+import { wrong } from "../checks.js";
 
 /**
  * @typedef {object} ServeOptions
@@ -37,10 +37,10 @@ export const ASKS = "intab:asks";
 export async function serveWith(fallback, options = {}) {
   const { handler = fallback, scope, script = new URL("./service-worker.js", import.meta.url), ...rest } = options;
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw wrong(unknown, "unknown name; known are handler, scope, script");
-  if (typeof handler !== "function") throw wrong("handler", "expected a function like fetch");
+  if (unknown !== undefined) throw wrong(`serve ${unknown}`, "unknown name; known are handler, scope, script");
+  if (typeof handler !== "function") throw wrong("serve handler", "expected a function like fetch");
   const workers = globalThis.navigator?.serviceWorker;
-  if (!workers) throw wrong("page", "service workers need https: or localhost, and a window");
+  if (!workers) throw wrong("serve page", "service workers need https: or localhost, and a window");
   let registration;
   try {
     registration = await workers.register(script, {
@@ -50,7 +50,7 @@ export async function serveWith(fallback, options = {}) {
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw wrong(
-      "scope",
+      "serve scope",
       `the service worker was refused (${problem}): ` +
         "give a script at the top of the site, or send it with Service-Worker-Allowed",
     );
@@ -113,10 +113,4 @@ async function reply(handler, { method, url, body }, port) {
   } finally {
     port.close();
   }
-}
-
-/** @param {string} name @param {string} problem */
-function wrong(name, problem) {
-  const what = `serve ${name}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

@@ -3,6 +3,7 @@
 import { notMet, toConstraintException } from "./constraint.js";
 import { noteLoss } from "./provider.js";
 import { abortable } from "./results.js";
+import { keeping } from "./shared-model.js";
 import { readableLength, splitCalls } from "./tools.js";
 
 /**
@@ -38,7 +39,7 @@ export async function answer(session, given, call) {
   let beginning = last?.prefix ? last.content : "";
   let turn = last?.prefix ? given.slice(0, -1) : [...given];
   for (;;) {
-    const raw = await write(session, turn, beginning, call);
+    const raw = await keeping(session.model, () => write(session, turn, beginning, call));
     const { text, calls } = session.tools.length > 0 ? splitCalls(raw) : { text: raw, calls: [] };
     if (calls.length === 0) return [...turn, { role: "assistant", content: beginning + text }];
     const named = calls.map((one) => ("error" in one ? { name: "", arguments: {} } : one));

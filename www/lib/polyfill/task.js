@@ -3,6 +3,7 @@
 import { quotaExceeded } from "./errors.js";
 import { noteLoss } from "./provider.js";
 import { Renderer, contextWindow } from "./render.js";
+import { keeping } from "./shared-model.js";
 
 /**
  * @typedef {import("./types.js").AnyModel} AnyModel
@@ -42,7 +43,16 @@ export class TaskRunner {
    * @param {TaskOptions} options
    * @param {Parameters<import("./results.js").Operation>[0]} how
    */
-  async run(request, options, { signal, onChunk }) {
+  run(request, options, { signal, onChunk }) {
+    return keeping(this.#model, () => this.#run(request, options, { signal, onChunk }));
+  }
+
+  /**
+   * @param {Request | string} request
+   * @param {TaskOptions} options
+   * @param {Parameters<import("./results.js").Operation>[0]} how
+   */
+  async #run(request, options, { signal, onChunk }) {
     const ids = await this.#read(request);
     if (ids.length > this.quota) throw quotaExceeded(ids.length, this.quota);
     signal.throwIfAborted();
