@@ -65,7 +65,7 @@ test("a model that is writing is not unloaded", async () => {
 
 test("a tool may use an object whose model needs the room of the one that called it", async () => {
   const { log, loader } = world({
-    answer: (prompt) => (prompt.includes("tool_response") ? "Hallo" : '<tool_call>{"name": "t", "arguments": {}}</tool_call>'),
+    answer: (prompt) => (prompt.includes("Result of t") ? '{"response": "Hallo"}' : '{"tool_calls": [{"name": "t", "arguments": {}}]}'),
   });
   const { LanguageModel, Translator } = createClasses({
     model: loader("chat", 60),

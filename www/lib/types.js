@@ -261,7 +261,11 @@
  * - `lark`: a context-free grammar in the syntax of Lark, as llguidance reads it, whose rule `start` the text is;
  *   `%json {…}` in it is a schema, held to as above.
  * - `json`: any JSON.
- * @typedef {{jsonSchema: object | boolean | string} | {regex: string | RegExp} | {lark: string} | {json: true}} Constraint
+ *
+ * With it may stand `prefix`, the beginning of the text that is the end of the prompt already (default: nothing): it and what
+ * follows fit together. One that no text begins with which fits is an `InputError`.
+ * @typedef {({jsonSchema: object | boolean | string} | {regex: string | RegExp} | {lark: string} | {json: true}) &
+ *   {prefix?: string}} Constraint
  */
 
 /**

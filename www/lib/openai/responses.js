@@ -6,12 +6,12 @@ import { boolean, check, integer, isObject, metadata, object, oneOf, required, s
 import { invalid } from "./errors.js";
 import { TEXT, textFormat } from "./format.js";
 import { jsonResponse } from "./json-response.js";
-import { chatPrompt } from "./prompt.js";
+import { requestPrompt } from "./prompt.js";
 import { input } from "./responses-input.js";
 import { Output } from "./responses-output.js";
 import { generate, servedBy, streamResponse } from "./run.js";
 import { SAMPLING, samplingChecks, samplingOptions } from "./sampling.js";
-import { chosenTools, responseTools, toolChoice } from "./tools/definitions.js";
+import { chosenTools, responseTools, toolChoice } from "./tools.js";
 
 /** @typedef {import("./run.js").Exchange} Exchange */
 
@@ -84,7 +84,7 @@ export async function responses(exchange) {
   const options = { ...samplingOptions(given), ...(withLogprobs ? { logprobs: given.top_logprobs ?? 0 } : {}) };
   const constraint = chat.tools.tools.length > 0 ? "tools" : "text.format";
   const wanted = { model, input: "input", constraint, n: 1, options };
-  const run = await generate(exchange, wanted, async (served) => [await chatPrompt(served, chat)]);
+  const run = await generate(exchange, wanted, async (served) => [await requestPrompt(served, chat, "input")]);
   const output = new Output({ shortIds: run.prompts[0].shortIds, withLogprobs });
   const response = begun(exchange.body, given);
   const keep = () => {

@@ -4,7 +4,6 @@ import { answer } from "./answer.js";
 import { constraintHint, readConstraint } from "./constraint.js";
 import { Conversation } from "./conversation.js";
 import { createObject, tellAvailability } from "./create.js";
-import { domException } from "./errors.js";
 import { handlers } from "./handlers.js";
 import { MADE_HERE, asInterface, requireArguments, requireMadeHere } from "./idl.js";
 import { coreOptions, createOptions, promptOptions, signalOptions } from "./language-model-options.js";
@@ -207,9 +206,6 @@ export function languageModelClass({ provider, languages, userActivation }) {
         return { given, hints: [], signal };
       }
       const constraint = readConstraint(responseConstraint);
-      if (given.at(-1)?.prefix) {
-        throw domException("NotSupportedError", "responseConstraint: cannot be held to an answer that begins with a prefix");
-      }
       return { given, hints: omitResponseConstraintInput ? [] : [constraintHint(constraint)], constraint, signal };
     }
 
@@ -261,5 +257,7 @@ export function languageModelClass({ provider, languages, userActivation }) {
  * @returns {Message[]}
  */
 function withHints(messages, hints) {
-  return [...messages, ...hints.map((content) => ({ role: /** @type {const} */ ("user"), content }))];
+  const told = hints.map((content) => ({ role: /** @type {const} */ ("user"), content }));
+  const last = messages.at(-1);
+  return last?.prefix ? [...messages.slice(0, -1), ...told, last] : [...messages, ...told];
 }

@@ -1,8 +1,8 @@
 // Calls of tools on any model: it is told of the functions in words, and its answer is held to JSON that is a call or text.
 
 /**
- * @typedef {import("./definitions.js").Tools} Tools
- * @typedef {import("./definitions.js").Tool} Tool
+ * @typedef {import("./tools.js").Tools} Tools
+ * @typedef {import("./tools.js").Tool} Tool
  */
 
 /**
@@ -65,13 +65,13 @@ function anyOf(schemas) {
 
 /**
  * A conversation without calls and tools, for templates that do not know them.
- * @param {import("../messages.js").ChatMessage[]} messages
- * @returns {import("../messages.js").ChatMessage[]}
+ * @param {import("./messages.js").ChatMessage[]} messages
+ * @returns {import("./messages.js").ChatMessage[]}
  */
 export function withoutCalls(messages) {
   /** @type {Map<string, string>} */
   const names = new Map();
-  /** @type {import("../messages.js").ChatMessage[]} */
+  /** @type {import("./messages.js").ChatMessage[]} */
   const plain = [];
   for (const { tool_calls: calls, tool_call_id: id, ...message } of messages) {
     for (const {

@@ -1,12 +1,12 @@
 // How families of models write calls of tools, and how to tell which family a chat template is of.
 
-import { HARMONY_TAGS, HarmonyReader } from "../harmony.js";
+import { HARMONY_TAGS, HarmonyReader } from "./harmony.js";
 import { CallReader } from "./calls.js";
 import { forcedSchema } from "./generic.js";
 
 /**
- * @typedef {import("../models.js").ServedModel} ServedModel
- * @typedef {import("../reader.js").Reader} Reader
+ * @typedef {import("./prompt.js").ChatModel} ChatModel
+ * @typedef {import("./reader.js").Reader} Reader
  */
 
 /** @typedef {{prefix: string, schema: object}} Forced The beginning of an answer, and the JSON Schema of what follows. */
@@ -18,7 +18,7 @@ import { forcedSchema } from "./generic.js";
  * @property {RegExp} sign Stands in what its templates make of tools and calls.
  * @property {readonly string[]} tags What its calls are recognised by; special tokens among them are no text otherwise.
  * @property {(names: ReadonlySet<string>, maxCalls: number) => Reader} reader
- * @property {(tools: import("./definitions.js").Tools) => Forced | null} forced How an answer begins that has to be a call;
+ * @property {(tools: import("./tools.js").Tools) => Forced | null} forced How an answer begins that has to be a call;
  *   null where a function's name is no part of the JSON, and it is not clear which one is to be called.
  * @property {boolean} [shortIds] Whether its templates take ids of nine letters and digits alone.
  */
@@ -140,7 +140,7 @@ const facts = new WeakMap();
 
 /**
  * Tries a model's template, once.
- * @param {ServedModel} model
+ * @param {ChatModel} model
  * @returns {Promise<TemplateFacts>}
  */
 export function templateFacts(model) {
@@ -154,24 +154,25 @@ export function templateFacts(model) {
   return known;
 }
 
-/** @param {ServedModel} model @returns {Promise<TemplateFacts>} */
+/** @param {ChatModel} model @returns {Promise<TemplateFacts>} */
 async function tryTemplate(model) {
   if (!model.info.hasChatTemplate) return { takesTools: false, family: null };
-  const told = await render(model, [ASKS], { tools: [TOOL] });
-  const called = await render(model, [ASKS, CALLS], { tools: [TOOL], add_generation_prompt: false });
-  const plain = await render(model, [ASKS], {});
+  const told = await renders(model, [ASKS], { tools: [TOOL] });
+  const called = await renders(model, [ASKS, CALLS], { tools: [TOOL], add_generation_prompt: false });
+  const plain = await renders(model, [ASKS], {});
   const sample = told + called + plain;
   const family = families.find(({ sign }) => sign.test(sample)) ?? null;
   return { takesTools: family !== null && told.includes(PROBE), family };
 }
 
 /**
- * @param {ServedModel} model
- * @param {import("../../types.js").Message[]} messages
+ * What a template makes of messages, to learn about it.
+ * @param {ChatModel} model
+ * @param {import("../types.js").Message[]} messages
  * @param {Record<string, unknown>} variables
  * @returns {Promise<string>} Nothing where the template refuses them.
  */
-async function render(model, messages, variables) {
+export async function renders(model, messages, variables) {
   try {
     return await model.chatPrompt(messages, variables);
   } catch (error) {
@@ -185,7 +186,7 @@ const specials = new WeakMap();
 
 /**
  * Which of the tags are special tokens, whose text a generation leaves out.
- * @param {ServedModel} model
+ * @param {ChatModel} model
  * @param {readonly string[]} tags
  * @returns {Promise<Map<number, string>>} Their texts by id.
  */
@@ -196,7 +197,7 @@ export async function specialTags(model, tags) {
   return new Map(tags.flatMap((tag) => (known.get(tag) == null ? [] : [[known.get(tag), tag]])));
 }
 
-/** @param {ServedModel} model @param {string} tag */
+/** @param {ChatModel} model @param {string} tag */
 async function specialId(model, tag) {
   const ids = await model.tokenize(tag, { addSpecial: false, parseSpecial: true });
   return ids.length === 1 && (await model.detokenize(ids)) === "" ? ids[0] : null;
