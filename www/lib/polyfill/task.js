@@ -21,6 +21,18 @@ export function hasContent(text) {
   return !EMPTY.test(text);
 }
 
+/**
+ * How much a search may write at most: its beams share the prompt, and each writes into the same context.
+ * @param {AnyModel} model
+ * @param {number} prompt
+ * @param {TaskOptions} options
+ * @returns {{maxNewTokens?: number}}
+ */
+function roomOfBeams({ info }, prompt, { numBeams = 1 }) {
+  if (numBeams === 1 || info.kind !== "decoder") return {};
+  return { maxNewTokens: Math.max(1, Math.floor((info.contextLength - prompt) / numBeams)) };
+}
+
 /** Runs requests on a model, each for itself. A request is messages, or the text that an encoder reads. */
 export class TaskRunner {
   #model;
@@ -58,11 +70,12 @@ export class TaskRunner {
     if (ids.length > this.quota) throw quotaExceeded(ids.length, this.quota);
     signal.throwIfAborted();
     const reader = makeReader();
+    const most = roomOfBeams(this.#model, ids.length, options);
     const tell = (/** @type {import("../chat/reader.js").Part[]} */ parts) => {
       for (const part of parts) if (part.type === "content") onChunk(part.text);
     };
     try {
-      for await (const token of this.#model.generate(ids, { ...options, stop: [...stop], signal }).tokens()) {
+      for await (const token of this.#model.generate(ids, { ...most, ...options, stop: [...stop], signal }).tokens()) {
         const piece = (token.id === null ? undefined : tags.get(token.id)) ?? token.text;
         if (piece !== "") tell(reader.push(piece));
       }
