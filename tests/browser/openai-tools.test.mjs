@@ -163,15 +163,6 @@ test("a template that knows no tools: the model is told in words and held to JSO
   assert.equal(words.choice.finish_reason, "stop");
 });
 
-test("a template that writes calls as XML has them told in words, which can be read", async () => {
-  const template = (list, { tools, ...variables }) =>
-    hermes(list, { ...variables, tools }) + (tools ? "<tool_call>\n<function=name>\n<parameter=x>" : "");
-  const answer = () => '{"tool_calls":[{"name":"add","arguments":{"a":1}}]}';
-  const said = await chat({ template, answer }, { tools: [add] });
-  assert.match(said.prompt, /You can call these functions/);
-  assert.deepEqual(called(said), [["add", '{"a":1}']]);
-});
-
 test("a model without a chat template can call too", async () => {
   const said = await chat(
     { template: null, answer: () => ' {"tool_calls":[{"name":"get_weather","arguments":{}}]}' },

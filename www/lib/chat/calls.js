@@ -58,7 +58,7 @@ export class CallReader {
 
   /**
    * @param {CallForm} form
-   * @param {ReadonlySet<string>} names The functions that may be called.
+   * @param {import("./tools.js").Functions} names
    * @param {number} maxCalls
    */
   constructor(form, names, maxCalls) {

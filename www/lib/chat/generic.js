@@ -35,11 +35,12 @@ export function answerSchema({ tools, must, maxCalls }, format) {
 
 /**
  * @param {Tools} given
- * @param {{name: string, arguments: string, isList: boolean}} form Names of a call's members; whether it is in a list.
+ * @param {{name: string, arguments: string, isList: boolean, id?: string}} form Names of a call's members; whether it is in a
+ *   list.
  * @returns {object} The JSON Schema of a call that a family writes.
  */
 export function forcedSchema({ tools, maxCalls }, form) {
-  const call = anyOf(tools.map((tool) => callSchema(tool, form.name, form.arguments)));
+  const call = anyOf(tools.map((tool) => callSchema(tool, form.name, form.arguments, form.id)));
   return form.isList ? listOf(call, maxCalls) : call;
 }
 
@@ -48,9 +49,10 @@ function listOf(items, most) {
   return { type: "array", items, minItems: 1, ...(most === Infinity ? {} : { maxItems: most }) };
 }
 
-/** @param {Tool} tool @param {string} name @param {string} args */
-function callSchema(tool, name, args) {
-  return closed({ [name]: { const: tool.name }, [args]: tool.parameters });
+/** @param {Tool} tool @param {string} name @param {string} args @param {string} [id] */
+function callSchema(tool, name, args, id) {
+  const before = id === undefined ? {} : { [id]: { type: "string" } };
+  return closed({ ...before, [name]: { const: tool.name }, [args]: tool.parameters });
 }
 
 /** @param {Record<string, object>} properties An object with these and no others. */

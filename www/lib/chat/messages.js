@@ -9,6 +9,7 @@
  * @property {string} [reasoning_content]
  * @property {{id: string, type: "function", function: {name: string, arguments: unknown}}[]} [tool_calls]
  * @property {string} [tool_call_id]
+ * @property {string} [tools] JSON of the tools, where a template takes them in the system's message.
  */
 
 /**

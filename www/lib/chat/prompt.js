@@ -2,7 +2,7 @@
 
 import { generic, genericJson, specialTags } from "./families.js";
 import { answerSchema } from "./generic.js";
-import { PlainReader, ThinkReader } from "./reader.js";
+import { PlainReader, THOUGHTS, ThinkReader } from "./reader.js";
 import { mannerOf, render } from "./render.js";
 import { TRANSCRIPT_STOP } from "./transcript.js";
 
@@ -39,31 +39,28 @@ import { TRANSCRIPT_STOP } from "./transcript.js";
  * @property {Uint32Array} ids
  * @property {string} seen The beginning of the answer that is part of the prompt, for the reader.
  * @property {() => Reader} reader
- * @property {({jsonSchema: object} | {regex: RegExp}) & {prefix?: string}} [constraint]
+ * @property {({jsonSchema: object} | {regex: RegExp} | {lark: string}) & {prefix?: string}} [constraint]
  * @property {readonly string[]} stop Texts that end the answer besides the caller's.
  * @property {ReadonlyMap<number, string>} tags Special tokens that are to be read.
  * @property {boolean} shortIds Whether ids of calls are nine letters and digits.
  */
-
-/** How an answer in words begins, where a format writes so. */
-const FINAL = "<|channel|>final<|message|>";
 
 /** @param {ChatModel} model @param {Chat} chat @returns {Promise<Prompt>} */
 export async function chatPrompt(model, chat) {
   const { tools, format, prefix = "", written = "" } = chat;
   const manner = await mannerOf(model, chat);
   const { family, forced, isNative, isGeneric } = manner;
-  const names = new Set(tools.tools.map(({ name }) => name));
-  const isHarmony = family?.name === "harmony";
+  const names = new Map(tools.tools.map((tool) => [tool.name, tool]));
+  const isMarked = family?.words !== undefined;
   const hasTemplate = model.info.hasChatTemplate;
 
   const text = await render(model, chat, manner);
-  const schema = isGeneric ? answerSchema(tools, format.schema) : (forced?.schema ?? format.schema);
-  const isHeld = schema !== null || format.regex !== undefined;
+  const schema = isGeneric ? answerSchema(tools, format.schema) : forced ? (forced.schema ?? null) : format.schema;
+  const isHeld = forced !== null || schema !== null || format.regex !== undefined;
   const opened = /<think>\s*$/.test(text);
   // What is held to a form, or begun already, has no room for thoughts.
   const closing = (isHeld || prefix !== "") && opened ? "\n</think>\n\n" : "";
-  const header = forced ? forced.prefix : (isHeld || prefix !== "") && isHarmony ? FINAL : "";
+  const header = forced ? forced.prefix : isHeld || prefix !== "" ? (family?.words ?? "") : "";
   const begun = isGeneric && prefix !== "" ? inResponse(prefix, format.schema !== null) : prefix;
   const gap = !hasTemplate && /^\S/.test(begun) ? " " : "";
   const ids = await model.tokenize(text + closing + header + gap + begun + written, {
@@ -75,24 +72,35 @@ export async function chatPrompt(model, chat) {
   const reader = () => {
     if (isGeneric) return (format.schema ? genericJson : generic).reader(names, tools.maxCalls);
     const thinks = !isHeld && prefix === "";
-    if (family && (isNative || isHarmony) && (!isHeld || forced)) {
+    if (family && (isNative || isMarked) && (!isHeld || forced)) {
       const calls = family.reader(names, tools.maxCalls);
-      return isHarmony || !thinks ? calls : new ThinkReader(calls, opened);
+      return family.name === "harmony" || !thinks ? calls : new ThinkReader(calls, opened, family.thoughts);
     }
     return thinks ? new ThinkReader(new PlainReader({ trimStart }), opened) : new PlainReader({ trimStart });
   };
-  const structure = schema ? { jsonSchema: schema } : format.regex ? { regex: format.regex } : null;
+  const structure = structureOf(schema, forced?.lark, format.regex);
   const isBegun = begun + written !== "";
   return {
     ids,
     // What a form is written in around an answer in words says that it is one.
-    seen: forced ? forced.prefix : (isHarmony && prefix !== "" ? FINAL : "") + begun,
+    seen: forced ? forced.prefix : (prefix !== "" && !isHeld ? (family?.words ?? "") : "") + begun,
     reader,
     ...(structure ? { constraint: { ...structure, ...(isBegun ? { prefix: begun + written } : {}) } } : {}),
     stop: hasTemplate ? [] : TRANSCRIPT_STOP,
-    tags: await specialTags(model, [...(family?.tags ?? []), "<think>", "</think>"]),
+    tags: await specialTags(model, [...(family?.tags ?? []), ...(family?.thoughts ?? []), ...THOUGHTS]),
     shortIds: family?.shortIds === true,
   };
+}
+
+/**
+ * @param {object | null} schema
+ * @param {string | undefined} lark
+ * @param {RegExp | undefined} regex
+ */
+function structureOf(schema, lark, regex) {
+  if (lark !== undefined) return { lark };
+  if (schema) return { jsonSchema: schema };
+  return regex ? { regex } : null;
 }
 
 /** @param {string} prefix @param {boolean} isJson @returns {string} The beginning of an answer in words that is held to JSON. */

@@ -17,6 +17,7 @@ import { transcript } from "./transcript.js";
  * @typedef {object} Manner
  * @property {Family | null} family
  * @property {boolean} takesTools
+ * @property {boolean} rewrites
  * @property {import("./families.js").Forced | null} forced How the answer begins where it has to be a call in the family's syntax.
  * @property {boolean} isNative Whether the template tells of the tools, and calls are in the family's own syntax.
  * @property {boolean} isGeneric Whether the model is told of the tools in words, and held to JSON.
@@ -24,12 +25,12 @@ import { transcript } from "./transcript.js";
 
 /** @param {ChatModel} model @param {Chat} chat @returns {Promise<Manner>} */
 export async function mannerOf(model, { tools, format, prefix = "" }) {
-  const { takesTools, family } = await templateFacts(model);
+  const { takesTools, family, rewrites } = await templateFacts(model);
   const hasTools = tools.tools.length > 0;
   const isStrict = format.schema !== null || tools.tools.some(({ strict }) => strict);
   const forced = tools.must && takesTools && family && prefix === "" ? family.forced(tools) : null;
   const isNative = hasTools && takesTools && family !== null && (forced !== null || (!tools.must && !isStrict));
-  return { family, takesTools, forced, isNative, isGeneric: hasTools && !isNative && format.regex === undefined };
+  return { family, takesTools, rewrites, forced, isNative, isGeneric: hasTools && !isNative && format.regex === undefined };
 }
 
 /**
@@ -39,14 +40,15 @@ export async function mannerOf(model, { tools, format, prefix = "" }) {
  * @param {{open?: boolean}} [how] `open` (default true): end where the answer begins.
  * @returns {Promise<string>} Rejects with `TemplateError` where the template refuses the messages in every form.
  */
-export async function render(model, chat, { family, takesTools, isNative, isGeneric }, { open = true } = {}) {
+export async function render(model, chat, { family, takesTools, rewrites, isNative, isGeneric }, { open = true } = {}) {
   const { tools, format, variables } = chat;
   const own = takesTools && !isGeneric;
   let list = own ? chat.messages.map((message) => asTemplate(message, family)) : withoutCalls(chat.messages);
   if (format.description !== undefined) list = instructed(list, `The answer is JSON. ${format.description}`);
   if (isGeneric) list = instructed(list, instructions(tools, format.schema));
   if (!model.info.hasChatTemplate) return transcript(list, { open });
-  const given = { ...variables, ...(isNative ? { tools: tools.tools.map(asDefinition) } : {}) };
+  if (rewrites && own && family?.rewrite) list = family.rewrite(isNative ? tools.tools : [], list);
+  const given = { ...variables, ...(isNative && !rewrites ? { tools: tools.tools.map(asDefinition) } : {}) };
   const ways = [list];
   // Some templates take the arguments of calls as text.
   if (list.some(({ tool_calls: calls }) => calls)) ways.push(withArgumentsAsText(list));

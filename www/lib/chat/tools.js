@@ -9,6 +9,11 @@
  */
 
 /**
+ * The functions that may be called, by name.
+ * @typedef {{has(name: string): boolean, get?(name: string): Tool | undefined}} Functions
+ */
+
+/**
  * @typedef {object} Tools
  * @property {Tool[]} tools Those that may be called; none where the model is not to hear of any.
  * @property {boolean} must Whether an answer has to be a call.
