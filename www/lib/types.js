@@ -364,7 +364,8 @@
  *   that does not fit rejects with `ContextFullError`, an answer ends there (`finishReason` `"context"`). `"evict"`: before an
  *   answer the oldest exchanges of a conversation go, never the system's message, until it has room: `maxNewTokens` tokens, or
  *   a quarter of the context. `"shift"`: of a text the older half goes, but for what the session began with, and writing goes on.
- * @property {(messages: Message[]) => void} [onEvict] Told which messages went.
+ * @property {(messages: Message[]) => void} [onEvict] Told which messages went, when the answer that needed their room is a part of
+ *   the session; where that fails or is aborted they stay.
  */
 
 /**

@@ -1,7 +1,7 @@
 // POST /v1/chat/completions
 
 import { chatLogprob, newCallId, newId, now, usageOf } from "./answer.js";
-import { boolean, check, integer, object, oneOf, required, string } from "./checks.js";
+import { boolean, check, integer, oneOf, required, string, templateVariables } from "./checks.js";
 import { invalid } from "./errors.js";
 import { responseFormat, TEXT } from "./format.js";
 import { jsonResponse } from "./json-response.js";
@@ -34,7 +34,7 @@ const checks = {
   stream: boolean,
   stream_options: streamOptions,
   reasoning_effort: effort,
-  chat_template_kwargs: object,
+  chat_template_kwargs: templateVariables,
   // Told in the answer; there is nothing else to choose here.
   service_tier: oneOf(["auto", "default"]),
   modalities: (/** @type {unknown} */ value, /** @type {string} */ param) => {

@@ -32,10 +32,12 @@ export function handlerFor(models, options = {}) {
 
   return async (input, init) => {
     const request = new AbortController();
+    const forget = follow(init?.signal ?? (input instanceof Request ? input.signal : undefined), request);
     try {
       const incoming = await read(input, init, request);
-      return await route(incoming, { models, server, stored, request });
+      return untilRead(await route(incoming, { models, server, stored, request }), forget);
     } catch (error) {
+      forget();
       if (request.signal.aborted) throw request.signal.reason;
       const failure = asApiError(error);
       return new Response(JSON.stringify(failure.body), {
@@ -47,6 +49,50 @@ export function handlerFor(models, options = {}) {
 }
 
 /**
+ * @param {AbortSignal | null | undefined} signal The caller's.
+ * @param {AbortController} request Is aborted when it fires.
+ * @returns {() => void} Ends that, as a signal may live on for long.
+ */
+function follow(signal, request) {
+  const abort = () => request.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  return () => signal?.removeEventListener("abort", abort);
+}
+
+/**
+ * @param {Response} response
+ * @param {() => void} done Called when nothing of it is to come any more.
+ * @returns {Response} The same.
+ */
+function untilRead(response, done) {
+  const { body, status, statusText, headers } = response;
+  if (!body || headers.get("Content-Type") === "application/json") {
+    done();
+    return response;
+  }
+  const reader = body.getReader();
+  const passed = new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done: isDone, value } = await reader.read();
+        if (!isDone) return controller.enqueue(value);
+        done();
+        controller.close();
+      } catch (error) {
+        done();
+        controller.error(error);
+      }
+    },
+    cancel(reason) {
+      done();
+      return reader.cancel(reason);
+    },
+  });
+  return new Response(passed, { status, statusText, headers });
+}
+
+/**
  * @typedef {{method: string, path: string, text: string | undefined}} Incoming `path` is what follows `/v1/`.
  * @typedef {{models: Models, server: RemoteServer | null, stored: ResponseStore, request: AbortController}} Context
  */
@@ -54,16 +100,12 @@ export function handlerFor(models, options = {}) {
 /**
  * @param {RequestInfo | URL} input
  * @param {RequestInit | undefined} init
- * @param {AbortController} request Is aborted when the caller's signal fires.
+ * @param {AbortController} request
  * @returns {Promise<Incoming>}
  */
 async function read(input, init, request) {
   const isRequest = input instanceof Request;
   const url = new URL(isRequest ? input.url : input, globalThis.location?.href ?? "http://localhost/");
-  const signal = init?.signal ?? (isRequest ? input.signal : undefined);
-  const abort = () => request.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort, { once: true });
   request.signal.throwIfAborted();
   const method = (init?.method ?? (isRequest ? input.method : "GET")).toUpperCase();
   const body = init?.body ?? (isRequest && method !== "GET" ? await input.text() : undefined);
@@ -83,12 +125,12 @@ async function route({ method, path, text }, context) {
   const [, model] = /^models\/(.+)$/.exec(path) ?? [];
   if (model !== undefined) {
     allow(method, ["GET"], path);
-    return oneModel(decodeURIComponent(model), path, context);
+    return oneModel(decoded(model, path), path, context);
   }
   const [, response] = /^responses\/([^/]+)$/.exec(path) ?? [];
   if (response !== undefined) {
     allow(method, ["GET", "DELETE"], path);
-    return storedResponse(stored, method, decodeURIComponent(response));
+    return storedResponse(stored, method, decoded(response, path));
   }
   if (!PATHS.includes(path)) throw unknownUrl(method, path);
   allow(method, ["POST"], path);
@@ -135,6 +177,15 @@ function loadEndpoints() {
     throw error;
   });
   return loading;
+}
+
+/** @param {string} text Of a path. @param {string} path */
+function decoded(text, path) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ApiError(400, `/v1/${path}: a per cent sign has to be written as %25`, { code: "invalid_url" });
+  }
 }
 
 /** @param {string | undefined} text */

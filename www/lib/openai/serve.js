@@ -32,7 +32,7 @@ export const ASKS = "intab:asks";
  * @param {import("./handler.js").Handler} fallback
  * @param {ServeOptions} [options]
  * @returns {Promise<Serving>} Resolves when requests of this page are answered. Rejects with `InputError` where the browser
- *   has no service workers or does not allow the scope.
+ *   has no service workers or does not allow the scope, and where another service worker gets this page's requests.
  */
 export async function serveWith(fallback, options = {}) {
   const { handler = fallback, scope, script = new URL("./service-worker.js", import.meta.url), ...rest } = options;
@@ -60,7 +60,12 @@ export async function serveWith(fallback, options = {}) {
   };
   workers.addEventListener("message", answer);
   workers.startMessages();
-  await isControlled(workers, registration);
+  try {
+    await isControlled(workers, registration);
+  } catch (error) {
+    workers.removeEventListener("message", answer);
+    throw error;
+  }
   return {
     baseURL: new URL("v1", registration.scope).href,
     async stop() {
@@ -70,19 +75,51 @@ export async function serveWith(fallback, options = {}) {
 }
 
 /**
- * Waits until the service worker sees this page's requests, which it asks for when it starts.
+ * Waits until this very service worker sees this page's requests, not one that was there before.
  * @param {ServiceWorkerContainer} workers
  * @param {ServiceWorkerRegistration} registration
  */
 async function isControlled(workers, registration) {
-  const isInScope = globalThis.location.href.startsWith(registration.scope);
+  const { href } = globalThis.location;
   // A page outside may still answer for pages inside.
-  if (!isInScope) return;
-  await workers.ready;
-  if (workers.controller) return;
-  const controlled = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
-  registration.active?.postMessage("intab:claim");
+  if (!href.startsWith(registration.scope)) return;
+  const own = await workers.getRegistration(href);
+  if (own && own.scope !== registration.scope) {
+    const problem = `this page belongs to the service worker of ${own.scope}, which gets its requests`;
+    throw wrong("serve scope", `${problem}: give that scope, or import this script there`);
+  }
+  const worker = registration.installing ?? registration.waiting ?? registration.active;
+  if (!worker) throw wrong("serve script", "the service worker went before it was started");
+  await until(worker, "statechange", () => {
+    if (worker.state === "redundant") throw wrong("serve script", "the service worker was replaced by another or did not start");
+    return worker.state === "activated";
+  });
+  if (workers.controller === worker) return;
+  const controlled = until(workers, "controllerchange", () => workers.controller === worker);
+  worker.postMessage("intab:claim");
   await controlled;
+}
+
+/**
+ * @param {EventTarget} target
+ * @param {string} type Of the event after which it is looked again.
+ * @param {() => boolean} isSo
+ * @returns {Promise<void>} Rejects with what `isSo` throws.
+ */
+function until(target, type, isSo) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      try {
+        if (!isSo()) return;
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      target.removeEventListener(type, look);
+    };
+    target.addEventListener(type, look);
+    look();
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { array, boolean, check, isObject, object, oneOf, required, string } from "./checks.js";
 import { invalid, unsupported } from "./errors.js";
+import { checkStrict } from "./format.js";
 
 /**
  * @typedef {import("../chat/tools.js").Tool} Tool
@@ -19,7 +20,8 @@ const functionChecks = { name: functionName, description: string, parameters: ob
 function tool(value, param) {
   const checked = check(value, functionChecks, { within: param });
   required(checked, "name", param);
-  return { parameters: { type: "object", properties: {} }, strict: false, ...checked, name: checked.name };
+  if (checked.strict && checked.parameters) checkStrict(checked.parameters, `${param}.parameters`);
+  return { parameters: { type: "object", properties: {}, additionalProperties: false }, strict: false, ...checked, name: checked.name };
 }
 
 /**
