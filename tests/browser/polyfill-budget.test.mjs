@@ -63,6 +63,29 @@ test("a model that is writing is not unloaded", async () => {
   assert.ok(log.includes("unload chat"));
 });
 
+test("what a call begins with one load of a model it ends with it, though another waits for the room", async () => {
+  const gate = held("one");
+  const answers = ["first", gate.answer, "two"];
+  const answer = (prompt, call) => (call.at === 1 ? gate.answer(prompt, call) : answers[call.at]);
+  // Where the context is full in the middle, the prompt is made anew.
+  const { log, loader } = world({ answer, finishReason: (at) => (at === 1 ? "context" : "eos") });
+  const { LanguageModel, Translator } = createClasses({
+    model: loader("chat", 60),
+    translator: loader("translator", 60),
+    memoryBudget: 100,
+  });
+  const session = await LanguageModel.create();
+  await session.prompt("First");
+  const writing = session.prompt("Second");
+  await gate.started;
+  const translator = Translator.create(pair);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  gate.letGo();
+  assert.equal(await writing, "onetwo");
+  await translator;
+  assert.deepEqual(log.slice(0, 3), ["load chat", "load translator", "unload chat"]);
+});
+
 test("a tool may use an object whose model needs the room of the one that called it", async () => {
   const { log, loader } = world({
     answer: (prompt) => (prompt.includes("Result of t") ? '{"response": "Hallo"}' : '{"tool_calls": [{"name": "t", "arguments": {}}]}'),

@@ -21,7 +21,10 @@ import { UnloadedError } from "./errors.js";
 /**
  * A use of a model, which keeps it from being unloaded.
  * @template M
- * @typedef {{ready: Promise<M>, leave: () => void}} Use `leave` has to be called in the end, also where `ready` rejects.
+ * @typedef {object} Use
+ * @property {Promise<M>} ready
+ * @property {() => void} leave To be called in the end, also where `ready` rejects.
+ * @property {() => Use<M>} again Another use of the same load, while this one lasts: also where it is to go after that.
  */
 
 /** @template {Unloadable} M */
@@ -50,10 +53,9 @@ export class Loadable {
 
   /** @returns {Use<M>} Whoever comes first gets it first. */
   use() {
-    if (this.#isEnded) return { ready: Promise.reject(new UnloadedError("the model was unloaded")), leave() {} };
+    if (this.#isEnded) return { ready: Promise.reject(new UnloadedError("the model was unloaded")), leave() {}, again: () => this.use() };
     this.#copy ??= this.#begin();
-    const { place, ready } = this.#copy;
-    return { ready, leave: place.enter() };
+    return useOf(this.#copy);
   }
 
   /** The model is of no more use: the next to need it loads it anew. @param {M} model */
@@ -117,4 +119,13 @@ export class Loadable {
     copy.model = model;
     return model;
   }
+}
+
+/**
+ * @template {Unloadable} M
+ * @param {Copy<M>} copy
+ * @returns {Use<M>}
+ */
+function useOf(copy) {
+  return { ready: copy.ready, leave: copy.place.enter(), again: () => useOf(copy) };
 }

@@ -30,10 +30,12 @@ import { ApiError, loadFailure } from "./errors.js";
  * @property {import("../needs.js").Estimate} [estimate] How it is told what a source takes: `estimate` of `intab.js`.
  */
 
+/** @typedef {Pick<import("../loadable.js").Use<ServedModel>, "ready" | "leave">} ModelUse */
+
 /**
  * @typedef {object} Registered
  * @property {number} created Seconds since 1970.
- * @property {() => import("../loadable.js").Use<ServedModel>} use
+ * @property {() => ModelUse} use
  * @property {(model: ServedModel) => void} forget
  * @property {() => void} remove
  */
@@ -106,7 +108,7 @@ export class Models {
   /**
    * A use of a model, which is loaded where it has to be and stays until the use ends.
    * @param {string} id
-   * @returns {import("../loadable.js").Use<ServedModel>} Rejects with an `ApiError`, 503, where the model cannot be loaded.
+   * @returns {ModelUse} Rejects with an `ApiError`, 503, where the model cannot be loaded.
    * @throws {ApiError} 404 for an id that is not here.
    */
   use(id) {

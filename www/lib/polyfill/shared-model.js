@@ -8,6 +8,8 @@
 /** Has the calls of the model that it stands for, and keeps it while one runs. */
 export class SharedModel {
   #loadable;
+  /** Uses for several calls, which go on with the load that they began with. @type {import("../loadable.js").Use<AnyModel>[]} */
+  #kept = [];
 
   /**
    * @param {import("../loadable.js").Loadable<AnyModel>} loadable
@@ -25,7 +27,7 @@ export class SharedModel {
 
   /** @type {AnyModel["generate"]} */
   generate(prompt, options) {
-    const { ready, leave } = this.#loadable.use();
+    const { ready, leave } = this.#use();
     const begun = ready.then((model) => model.generate(prompt, options));
     const result = begun.then((generation) => generation.result).finally(leave);
     result.catch(() => {}); // nobody needs to look at it
@@ -42,22 +44,22 @@ export class SharedModel {
 
   /** @type {AnyModel["chatPrompt"]} */
   chatPrompt(...given) {
-    return this.hold((model) => model.chatPrompt(...given));
+    return this.#call((model) => model.chatPrompt(...given));
   }
 
   /** @type {AnyModel["tokenize"]} */
   tokenize(...given) {
-    return this.hold((model) => model.tokenize(...given));
+    return this.#call((model) => model.tokenize(...given));
   }
 
   /** @type {AnyModel["detokenize"]} */
   detokenize(...given) {
-    return this.hold((model) => model.detokenize(...given));
+    return this.#call((model) => model.detokenize(...given));
   }
 
   /** @type {AnyModel["classify"]} */
   classify(...given) {
-    return this.hold((model) => model.classify(...given));
+    return this.#call((model) => model.classify(...given));
   }
 
   unload() {
@@ -67,16 +69,38 @@ export class SharedModel {
   /**
    * Keeps the model where it is while several calls are made.
    * @template T
+   * @param {() => Promise<T>} job
+   * @returns {Promise<T>}
+   */
+  async keep(job) {
+    const use = this.#loadable.use();
+    try {
+      await use.ready;
+      this.#kept.push(use);
+      return await job();
+    } finally {
+      this.#kept = this.#kept.filter((kept) => kept !== use);
+      use.leave();
+    }
+  }
+
+  /**
+   * @template T
    * @param {(model: AnyModel) => Promise<T>} job
    * @returns {Promise<T>}
    */
-  async hold(job) {
-    const { ready, leave } = this.#loadable.use();
+  async #call(job) {
+    const { ready, leave } = this.#use();
     try {
       return await job(await ready);
     } finally {
       leave();
     }
+  }
+
+  /** What waits for a new load while it keeps an old one from going would wait for ever. */
+  #use() {
+    return this.#kept.at(-1)?.again() ?? this.#loadable.use();
   }
 }
 
@@ -88,5 +112,5 @@ export class SharedModel {
  * @returns {Promise<T>}
  */
 export function keeping(model, job) {
-  return model instanceof SharedModel ? model.hold(job) : job();
+  return model instanceof SharedModel ? model.keep(job) : job();
 }
