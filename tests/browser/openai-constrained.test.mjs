@@ -232,6 +232,31 @@ test("logit_bias: a banned token does not come, and one that is favoured does", 
   assert.equal(forced, word.repeat(5));
 });
 
+test("schemas with definitions of their own hold calls and answers", async () => {
+  const given = await page.evaluate(async () => {
+    const schema = {
+      type: "object",
+      properties: { pet: { $ref: "#/$defs/pet" } },
+      required: ["pet"],
+      additionalProperties: false,
+      $defs: { pet },
+    };
+    const keep = { type: "function", function: { name: "keep", parameters: schema } };
+    const asked = { ...ask, temperature: 1.5 };
+    const [call] = (await client.chat.completions.create({ ...asked, tools: [keep], tool_choice: "required", seed: 1 })).choices;
+    const response_format = { type: "json_schema", json_schema: { name: "pet", schema, strict: true } };
+    const kept = [called(call.message)[0][1]];
+    for (let seed = 2; kept.length < 2; seed += 1) {
+      // The model may wait instead of answering.
+      const either = await client.chat.completions.create({ ...asked, tools: [tools[1]], response_format, seed });
+      const [{ message }] = either.choices;
+      if (!message.tool_calls) kept.push(JSON.parse(message.content));
+    }
+    return kept;
+  });
+  for (const { pet: kept } of given) assertPet(kept);
+});
+
 test("calls between tags are held to the functions too: whatever the model writes there can be read", async () => {
   const calls = await page.evaluate(async () => {
     const { qwenCoder, glm } = await import("/openai-templates.mjs");

@@ -343,3 +343,22 @@ test("arguments are given as text where the template wants them so", async () =>
   const said = await chat({ template, answer: () => "Rain." }, { messages: history });
   assert.match(said.prompt, /Oslo/);
 });
+
+test("references in a function's schema lead where they led, though it is a part of a larger one", async () => {
+  const tree = {
+    type: "object",
+    properties: { root: { $ref: "#/$defs/node" } },
+    $defs: { node: { type: "object", properties: { left: { $ref: "#/$defs/node" }, up: { $ref: "#" } } } },
+  };
+  const plant = { type: "function", function: { name: "plant", parameters: tree } };
+  const answer = () => '{"tool_calls":[{"name":"plant","arguments":{}}]}';
+  const { options } = await chat({ answer }, { tools: [weather, plant] });
+  const { anyOf, $defs } = options.constraint.jsonSchema;
+  const [, call] = anyOf[0].properties.tool_calls.items.anyOf;
+  assert.deepEqual(call.properties.arguments, { $ref: "#/$defs/part0" });
+  assert.deepEqual($defs.part0.properties.root, { $ref: "#/$defs/part0/$defs/node" });
+  assert.deepEqual($defs.part0.$defs.node.properties, {
+    left: { $ref: "#/$defs/part0/$defs/node" },
+    up: { $ref: "#/$defs/part0" },
+  });
+});

@@ -248,3 +248,11 @@ fn a_beginning_that_the_vocabulary_cannot_spell_is_refused() {
     let error = constraint.begin("axb").unwrap_err();
     assert_eq!(error.to_string(), "prefix: the model's vocabulary has no tokens that spell it");
 }
+
+#[test]
+fn a_reference_may_lead_deep_into_the_schema() {
+    let schema = r##"{"type": "object", "properties": {"r": {"type": "array", "items": {"$ref": "#/properties/r/$defs/x"},
+        "$defs": {"x": {"type": "integer", "maximum": 9, "minimum": 0}}, "minItems": 1}}, "required": ["r"], "additionalProperties": false}"##;
+    fits(schema, r#"{"r": [1, 9]}"#);
+    fits_not(schema, r#"{"r": [10]}"#);
+}

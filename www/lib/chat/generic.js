@@ -1,5 +1,7 @@
 // Calls of tools on any model: it is told of the functions in words, and its answer is held to JSON that is a call or text.
 
+import { Parts } from "./parts.js";
+
 /**
  * @typedef {import("./tools.js").Tools} Tools
  * @typedef {import("./tools.js").Tool} Tool
@@ -28,9 +30,12 @@ export function instructions({ tools, must, maxCalls }, format) {
  * @returns {object} The JSON Schema that the answer is held to.
  */
 export function answerSchema({ tools, must, maxCalls }, format) {
-  const calls = listOf(anyOf(tools.map((tool) => callSchema(tool, "name", "arguments"))), maxCalls);
-  const called = closed({ tool_calls: calls });
-  return must ? called : anyOf([called, closed({ response: format ?? { type: "string" } })]);
+  const parts = new Parts();
+  const calls = tools.map((tool) => callSchema(parts.add(tool), "name", "arguments"));
+  const called = closed({ tool_calls: listOf(anyOf(calls), maxCalls) });
+  if (must) return parts.whole(called);
+  const words = format ? parts.schema(format) : { type: "string" };
+  return parts.whole(anyOf([called, closed({ response: words })]));
 }
 
 /**
@@ -40,8 +45,9 @@ export function answerSchema({ tools, must, maxCalls }, format) {
  * @returns {object} The JSON Schema of a call that a family writes.
  */
 export function forcedSchema({ tools, maxCalls }, form) {
-  const call = anyOf(tools.map((tool) => callSchema(tool, form.name, form.arguments, form.id)));
-  return form.isList ? listOf(call, maxCalls) : call;
+  const parts = new Parts();
+  const call = anyOf(tools.map((tool) => callSchema(parts.add(tool), form.name, form.arguments, form.id)));
+  return parts.whole(form.isList ? listOf(call, maxCalls) : call);
 }
 
 /** @param {object} items @param {number} most */
