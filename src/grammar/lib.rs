@@ -105,6 +105,28 @@ pub struct Constraint {
 }
 
 impl Constraint {
+    /// Takes the beginning of the text, where it stands there already. To be called before any token is accepted.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for one that no text of the structure begins with, or that no tokens of the vocabulary spell.
+    pub fn begin(&mut self, text: &str) -> Result<()> {
+        let failed = |error: &dyn std::fmt::Display| Error::of_structure(self.what, &error.to_string());
+        let vocabulary = self.matcher.tok_env().map_err(|error| failed(&error))?;
+        let trie = vocabulary.tok_trie();
+        let tokens = trie.greedy_tokenize(text.as_bytes());
+        if trie.decode_raw(&tokens) != text.as_bytes() {
+            return Err(Error::input("prefix", "the model's vocabulary has no tokens that spell it"));
+        }
+        let taken = self.matcher.try_consume_tokens(&tokens).map_err(|error| failed(&error))?;
+        if taken == tokens.len() {
+            return Ok(());
+        }
+        let fits = String::from_utf8_lossy(&trie.decode_raw(&tokens[..taken])).into_owned();
+        let problem =
+            format!("no text that fits begins with it: it may go as far as {fits:?} and then differs");
+        Err(Error::input("prefix", problem))
+    }
+
     /// Sets the bits of the tokens that may come next: bit `i % 32` of word `i / 32` for token `i`.
     ///
     /// # Errors

@@ -31,15 +31,17 @@ impl Grammars {
         Ok(Grammars { inner, n_vocab: ends.len() })
     }
 
-    /// A text that is to be held to a structure: `kind` is `"jsonSchema"`, `"regex"` or `"lark"`.
-    pub fn constraint(&self, kind: &str, text: &str) -> Result<Constraint, JsValue> {
+    /// A text that is to be held to a structure: `kind` is `"jsonSchema"`, `"regex"` or `"lark"`. `prefix` is what stands there
+    /// already of it.
+    pub fn constraint(&self, kind: &str, text: &str, prefix: &str) -> Result<Constraint, JsValue> {
         let structure = match kind {
             "jsonSchema" => Structure::JsonSchema(text),
             "regex" => Structure::Regex(text),
             "lark" => Structure::Lark(text),
             other => return Err(throw(Error::input("constraint", format!("`{other}` is none")))),
         };
-        let inner = self.inner.constraint(&structure).map_err(throw)?;
+        let mut inner = self.inner.constraint(&structure).map_err(throw)?;
+        inner.begin(prefix).map_err(throw)?;
         Ok(Constraint { inner, allowed: vec![0; self.n_vocab.div_ceil(32)] })
     }
 }

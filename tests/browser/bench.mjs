@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
+import { measureAdapter } from "./bench-adapter.mjs";
 import { launchChromium, openPage, startServer } from "./harness.mjs";
 
 const text = (value) => ({ type: "string", default: value });
@@ -58,6 +59,7 @@ try {
     const before = older.find((line) => CASE.every((key) => JSON.stringify(line[key]) === JSON.stringify(figures[key])));
     if (before) console.log(JSON.stringify({ ...caseOf(figures), bench: "comparison", of: figures.bench, ratios: ratios(figures, before) }));
     console.log(JSON.stringify(await page.evaluate(measureStructure, { ...settings, backend })));
+    console.log(JSON.stringify(await page.evaluate(measureAdapter, { ...settings, backend })));
   }
 } finally {
   await browser.close();

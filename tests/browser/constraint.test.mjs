@@ -102,6 +102,32 @@ test("a regular expression is matched by the whole text", async () => {
   });
 });
 
+test("what stands in the prompt of a text counts as its beginning", async () => {
+  const { texts, errors } = await page.evaluate(async () => {
+    const model = await loadStories();
+    const write = (prompt, constraint) =>
+      model.generate(prompt, { constraint, maxNewTokens: 20, temperature: 0 }).result.then(({ text }) => text);
+    const texts = [
+      await write("She said: 20", { regex: /20\d\d-\d\d/, prefix: "20" }),
+      await write("She said: no", { regex: "no", prefix: "no" }),
+      await write("She said: ", { regex: "no", prefix: "" }),
+    ];
+    const errors = [
+      await errorOf(write("She said: 30", { regex: /20\d\d/, prefix: "30" })),
+      await errorOf((async () => write("She", { regex: /20/, prefix: 20 }))()),
+      await errorOf((async () => write("She", { prefix: "20" }))()),
+    ];
+    await model.unload();
+    return { texts, errors };
+  });
+  assert.match(texts[0], /^\d\d-\d\d$/);
+  assert.deepEqual(texts.slice(1), ["", "no"]);
+  assert.deepEqual(errors.map(({ name }) => name), ["InputError", "InputError", "InputError"]);
+  assert.match(errors[0].message, /^prefix: no text that fits begins with it/);
+  assert.match(errors[1].message, /expected `prefix` to be a text/);
+  assert.match(errors[2].message, /one of them/);
+});
+
 test("a RegExp is taken with its flags, and a grammar with its rules", async () => {
   const results = await page.evaluate(async () => {
     const model = await loadStories();

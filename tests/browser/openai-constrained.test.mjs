@@ -231,3 +231,73 @@ test("logit_bias: a banned token does not come, and one that is favoured does", 
   assert.notEqual(banned, plain);
   assert.equal(forced, word.repeat(5));
 });
+
+test("schemas with definitions of their own hold calls and answers", async () => {
+  const given = await page.evaluate(async () => {
+    const schema = {
+      type: "object",
+      properties: { pet: { $ref: "#/$defs/pet" } },
+      required: ["pet"],
+      additionalProperties: false,
+      $defs: { pet },
+    };
+    const keep = { type: "function", function: { name: "keep", parameters: schema } };
+    const asked = { ...ask, temperature: 1.5 };
+    const [call] = (await client.chat.completions.create({ ...asked, tools: [keep], tool_choice: "required", seed: 1 })).choices;
+    const response_format = { type: "json_schema", json_schema: { name: "pet", schema, strict: true } };
+    const kept = [called(call.message)[0][1]];
+    for (let seed = 2; kept.length < 2; seed += 1) {
+      // The model may wait instead of answering.
+      const either = await client.chat.completions.create({ ...asked, tools: [tools[1]], response_format, seed });
+      const [{ message }] = either.choices;
+      if (!message.tool_calls) kept.push(JSON.parse(message.content));
+    }
+    return kept;
+  });
+  for (const { pet: kept } of given) assertPet(kept);
+});
+
+test("calls between tags are held to the functions too: whatever the model writes there can be read", async () => {
+  const calls = await page.evaluate(async () => {
+    const { qwenCoder, glm } = await import("/openai-templates.mjs");
+    const engine = await loadStories();
+    const buy = {
+      type: "object",
+      properties: { kind: { enum: ["cat", "dog"] }, legs: { type: "integer", minimum: 2, maximum: 9 }, soon: { type: "boolean" } },
+      required: ["kind", "legs"],
+    };
+    const tools = [
+      { type: "function", function: { name: "buy", parameters: buy } },
+      { type: "function", function: { name: "wait", parameters: { type: "object", properties: {} } } },
+    ];
+    const calls = [];
+    for (const template of [qwenCoder, glm]) {
+      const model = {
+        info: { ...engine.info, hasChatTemplate: true },
+        generate: (...given) => engine.generate(...given),
+        tokenize: (...given) => engine.tokenize(...given),
+        detokenize: (...given) => engine.detokenize(...given),
+        chatPrompt: async (messages, variables) => template(messages, variables),
+      };
+      const client = openaiFor(intab.createHandler({ m: model }));
+      for (const seed of [1, 2, 3, 4]) {
+        const given = { model: "m", messages: ask.messages, tools, tool_choice: "required", temperature: 1.5, seed };
+        const [{ message, finish_reason }] = (await client.chat.completions.create(given)).choices;
+        calls.push([finish_reason, ...called(message)[0]]);
+      }
+    }
+    await engine.unload();
+    return calls;
+  });
+  assert.equal(calls.length, 8);
+  for (const [finish, name, given] of calls) {
+    assert.equal(finish, "tool_calls");
+    if (name === "wait") assert.deepEqual(given, {});
+    else {
+      assert.equal(name, "buy");
+      assert.ok(["cat", "dog"].includes(given.kind) && given.legs >= 2 && given.legs <= 9, JSON.stringify(given));
+      assert.ok(Object.keys(given).every((key) => ["kind", "legs", "soon"].includes(key)));
+    }
+  }
+  assert.ok(calls.some(([, name]) => name === "buy"));
+});

@@ -22,7 +22,7 @@ before(async () => {
   server = await startServer();
   browser = await launchChromium();
   const file = await readFile(`${root}models/intab-stories.gguf`);
-  const own = { "own-hermes.gguf": withTemplate(file, HERMES), "own-plain.gguf": withTemplate(file, PLAIN) };
+  const own = { "own-hermes.gguf": withTemplate(file, HERMES), "own-plain.gguf": withTemplate(file, PLAIN), "own-phi.gguf": withTemplate(file, PHI), "own-functionary.gguf": withTemplate(file, FUNCTIONARY) };
   const real = skip
     ? []
     : await Promise.all(
@@ -35,8 +35,8 @@ before(async () => {
   ({ context, page } = await openPage(browser, `${server.url}lib/errors.js`));
   await page.evaluate(async () => {
     globalThis.intab = await import("/lib/intab.js");
-    const { templateFacts } = await import("/lib/openai/tools/families.js");
-    const { chatPrompt } = await import("/lib/openai/prompt.js");
+    const { templateFacts } = await import("/lib/chat/families.js");
+    const { chatPrompt } = await import("/lib/chat/prompt.js");
     globalThis.factsOf = async (url, chats) => {
       const model = await intab.load(url, { backend: "cpu" });
       const { takesTools, family } = await templateFacts(model);
@@ -68,6 +68,16 @@ const HERMES = `{%- if tools %}{{- '<|im_start|>system\\n# Tools\\n' }}{%- for t
 {{- '\\nanswer within <tool_call></tool_call><|im_end|>\\n' }}{%- endif %}
 {%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}`;
+/** As Phi-4-mini's: tools are a member of the system's message, calls are not known. */
+const PHI = `{%- for message in messages %}{%- if message.role == 'system' and 'tools' in message and message.tools is not none %}
+{{- '<|system|>' + message.content + '<|tool|>' + message.tools + '<|/tool|><|end|>' }}
+{%- else %}{{- '<|' + message.role + '|>' + message.content + '<|end|>' }}{%- endif %}{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}`;
+/** As Functionary 3.2's: arguments are text, and the answer says whom it is for. */
+const FUNCTIONARY = `{%- if tools %}{{- 'Use >>>\${recipient}' }}{%- for tool in tools %}{{- tool.function.name + ': ' + tool.function.description }}{%- endfor %}{%- endif %}
+{%- for message in messages %}{{- '<' + message.role + '>' + message.content }}{%- if message.tool_calls %}{%- for call in message.tool_calls %}
+{{- '>>>' + call.function.name + '\\n' + call.function.arguments }}{%- endfor %}{%- endif %}{%- endfor %}
+{%- if add_generation_prompt %}{{- '<assistant>>>>' }}{%- endif %}`;
 const PLAIN = "{%- for message in messages %}{{- message.role + ': ' + message.content + '\\n' }}{%- endfor %}";
 
 /** The family of each template, and whether it tells the model of tools in a form that is parsed. */
@@ -107,12 +117,18 @@ const chat = {
   variables: {},
 };
 
-test("templates of our own: one takes tools, the other has them told in words", async () => {
+test("templates of our own: some take tools, another has them told in words", async () => {
   const own = (name) =>
     page.evaluate(({ url, chats }) => factsOf(url, chats), { url: `${world.url}good/own-${name}.gguf`, chats: [chat] });
   const hermes = await own("hermes");
   assert.deepEqual(hermes.facts, ["hermes", true]);
   assert.match(hermes.prompts[0], /# Tools\n\{"type": "function", "function": \{"name": "get_weather"/);
+  const phi = await own("phi");
+  assert.deepEqual(phi.facts, ["phi-4-mini", true]);
+  assert.match(phi.prompts[0], /<\|tool\|>\[\{"name":"get_weather".*<\|tool_call\|>\[\{"name":"get_weather","arguments":\{"city":"Oslo"\}\}\].*<\|tool_response\|>It is wet\./);
+  const functionary = await own("functionary");
+  assert.deepEqual(functionary.facts, ["functionary-3.2", true]);
+  assert.match(functionary.prompts[0], />>>get_weather\n\{"city":"Oslo"\}/);
   const plain = await own("plain");
   assert.deepEqual(plain.facts, [null, false]);
   assert.match(plain.prompts[0], /^system: You can call these functions:/);

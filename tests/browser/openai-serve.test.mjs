@@ -55,6 +55,10 @@ async function startSite() {
   const own = {
     "/": ["text/html", "<!doctype html><title>Mine</title>"],
     "/mine.js": ["text/javascript", 'import "/lib/openai/service-worker.js";'],
+    "/other.js": ["text/javascript", 'addEventListener("activate", (event) => event.waitUntil(clients.claim()));'],
+    "/inner/": ["text/html", "<!doctype html><title>Inner</title>"],
+    "/inner/other.js": ["text/javascript", 'addEventListener("activate", (event) => event.waitUntil(clients.claim()));'],
+    "/v1/own": ["application/json", '{"own": true}'],
   };
   const site = createServer(async ({ url, headers }, response) => {
     const [type, body] = own[url] ?? [];
@@ -88,7 +92,48 @@ test("a script of the page's own, at the top of its site, serves all of it at /v
   assert.deepEqual(ids, ["stories"]);
 });
 
-test("another page of the site is answered by the one that has the models; without one there is none", async () => {
+test("a service worker that controls the page already is replaced, or named where it stays", async () => {
+  const url = await startSite();
+  const claim = (script) =>
+    page.evaluate(async (script) => {
+      const controlled = new Promise((resolve) => (navigator.serviceWorker.oncontrollerchange = resolve));
+      await navigator.serviceWorker.register(script);
+      await controlled;
+      return navigator.serviceWorker.controller.scriptURL;
+    }, script);
+  await page.goto(url);
+  assert.equal(await claim("/other.js"), `${url}other.js`);
+  const { script, ids } = await page.evaluate(async () => {
+    const intab = await import("/lib/intab.js");
+    intab.models.add("stories", "/models/intab-stories.gguf");
+    await intab.serve({ script: "/mine.js" });
+    const { data } = await (await fetch("/v1/models")).json();
+    return { script: navigator.serviceWorker.controller.scriptURL, ids: data.map(({ id }) => id) };
+  });
+  assert.deepEqual([script, ids], [`${url}mine.js`, ["stories"]]);
+  await page.goto(`${url}inner/`);
+  await claim("/inner/other.js");
+  const error = await page.evaluate(async () =>
+    (await import("/lib/intab.js")).serve({ script: "/mine.js" }).catch(({ name, message }) => `${name}: ${message}`),
+  );
+  assert.match(error, /^InputError: serve scope: this page belongs to the service worker of .*\/inner\//);
+});
+
+test("what no page answers goes to the site's own server, with its body", async () => {
+  const url = await startSite();
+  await page.goto(url);
+  const own = await page.evaluate(async () => {
+    const intab = await import("/lib/intab.js");
+    const serving = await intab.serve({ script: "/mine.js" });
+    await serving.stop();
+    const get = await (await fetch("/v1/own")).json();
+    const post = await (await fetch("/v1/own", { method: "POST", body: "{}" })).json();
+    return [get, post];
+  });
+  assert.deepEqual(own, [{ own: true }, { own: true }]);
+});
+
+test("another page of the site is answered by the one that has the models; without one by the server, or by nobody", async () => {
   await openInScope();
   const other = await context.newPage();
   await other.goto(`${server.url}${SCOPE}errors.js`);
@@ -100,7 +145,11 @@ test("another page of the site is answered by the one that has the models; witho
   const { status, body } = await ask();
   assert.deepEqual([status, body.data.map(({ id }) => id)], [200, ["stories"]]);
   await page.close();
+  // The site's own server answers then, which has no such thing here, and behind it nobody.
+  assert.equal(await other.evaluate(async () => (await fetch("/lib/openai/v1/models")).status), 404);
+  await context.setOffline(true);
   const alone = await ask();
+  await context.setOffline(false);
   assert.deepEqual([alone.status, alone.body.error.code, alone.body.error.type], [503, "no_page", "server_error"]);
 });
 

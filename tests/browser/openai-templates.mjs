@@ -82,3 +82,96 @@ export function harmony(
   });
   return list + said.join("") + (begins ? "<|start|>assistant" : "");
 }
+
+/** As Qwen3-Coder. @type {Template} */
+export function qwenCoder(messages, { tools, add_generation_prompt: begins = true }) {
+  const form = "<tool_call>\n<function=example>\n<parameter=first>\nvalue\n</parameter>\n</function>\n</tool_call>";
+  const list = tools?.length
+    ? turn("system", `# Tools\n<tools>${tools.map(({ function: { name } }) => `<function><name>${name}</name></function>`).join("")}</tools>\n${form}`)
+    : "";
+  const said = messages.map(({ role, content, tool_calls: calls = [] }) => {
+    const written = calls.map(({ function: { name, arguments: args } }) => {
+      const values = Object.entries(args).map(([key, value]) => `<parameter=${key}>\n${value}\n</parameter>\n`);
+      return `\n<tool_call>\n<function=${name}>\n${values.join("")}</function>\n</tool_call>`;
+    });
+    return turn(role, content + written.join(""));
+  });
+  return list + said.join("") + (begins ? "<|im_start|>assistant\n" : "");
+}
+
+/** As GLM-4.5. @type {Template} */
+export function glm(messages, { tools, add_generation_prompt: begins = true }) {
+  const list = tools?.length ? `<|system|>\n# Tools\n${tools.map((tool) => JSON.stringify(tool)).join("\n")}\n` : "";
+  const said = messages.map(({ role, content, tool_calls: calls = [] }) => {
+    const written = calls.map(({ function: { name, arguments: args } }) => {
+      const values = Object.entries(args).map(([key, value]) => `<arg_key>${key}</arg_key>\n<arg_value>${value}</arg_value>\n`);
+      return `\n<tool_call>${name}\n${values.join("")}</tool_call>`;
+    });
+    return `<|${role === "tool" ? "observation" : role}|>\n${content}${written.join("")}`;
+  });
+  return list + said.join("") + (begins ? "<|assistant|>" : "");
+}
+
+/** As Phi-4-mini, which takes tools in the system's message and knows no calls. @type {Template} */
+export function phi(messages, { add_generation_prompt: begins = true }) {
+  const said = messages.map(({ role, content, tools }) =>
+    role === "system" && tools ? `<|${role}|>${content}<|tool|>${tools}<|/tool|><|end|>` : `<|${role}|>${content}<|end|>`,
+  );
+  return said.join("") + (begins ? "<|assistant|>" : "");
+}
+
+/** As Functionary 3.1, which takes arguments as text. */
+export function functionary31(refuse) {
+  /** @type {Template} */
+  return (messages, { tools, add_generation_prompt: begins = true }) => {
+    const list = tools?.length
+      ? `Use the function '${tools[0].function.name}' as in <function=example_function_name>{"example_name": "example_value"}</function>\n`
+      : "";
+    const said = messages.map(({ role, content, tool_calls: calls = [] }) => {
+      const written = calls.map(({ function: { name, arguments: args } }) => {
+        if (typeof args !== "string") refuse("arguments are no text");
+        return `<function=${name}>${args}</function>`;
+      });
+      return `<|start_header_id|>${role}<|end_header_id|>\n\n${content}${written.join("")}<|eot_id|>`;
+    });
+    return list + said.join("") + (begins ? "<|start_header_id|>assistant<|end_header_id|>\n\n" : "");
+  };
+}
+
+/** As Functionary 3.2. */
+export function functionary32(refuse) {
+  /** @type {Template} */
+  return (messages, { tools, add_generation_prompt: begins = true }) => {
+    const list = tools?.length
+      ? `Use this format:\n>>>\${recipient}\n\${content}\n${tools.map(({ function: { name } }) => `type ${name} = () => any;`).join("\n")}\n`
+      : "";
+    const said = messages.map(({ role, content, tool_calls: calls = [] }) => {
+      const written = calls.map(({ function: { name, arguments: args } }) => {
+        if (typeof args !== "string") refuse("arguments are no text");
+        return `>>>${name}\n${args}`;
+      });
+      const words = role === "assistant" && content ? `>>>all\n${content}` : content;
+      return `<|start_header_id|>${role}<|end_header_id|>\n\n${words}${written.join("")}<|eot_id|>`;
+    });
+    return list + said.join("") + (begins ? "<|start_header_id|>assistant<|end_header_id|>\n\n>>>" : "");
+  };
+}
+
+/** The tags of Command R7B. */
+export const COMMAND_TAGS = ["THINKING", "ACTION", "RESPONSE"].flatMap((name) => [`<|START_${name}|>`, `<|END_${name}|>`]);
+
+/** As Command R7B, which always has room for an answer. @type {Template} */
+export function commandR(messages, { tools }) {
+  const list = tools?.length
+    ? `write <|START_ACTION|> followed by a list of calls\n${tools.map(({ function: { name } }) => `{"name": "${name}"}`).join("\n")}`
+    : "";
+  const said = messages.map(({ role, content, tool_calls: calls }) => {
+    const written = calls?.map(
+      ({ function: { name, arguments: args } }, at) =>
+        `{"tool_call_id": "${at}", "tool_name": "${name}", "parameters": ${JSON.stringify(args)}}`,
+    );
+    if (written) return `<|CHATBOT_TOKEN|><|START_ACTION|>[\n${written.join(",\n")}\n]<|END_ACTION|>`;
+    return role === "assistant" ? `<|CHATBOT_TOKEN|><|START_RESPONSE|>${content}<|END_RESPONSE|>` : `<|${role}|>${content}`;
+  });
+  return `${list + said.join("")}<|CHATBOT_TOKEN|>`;
+}

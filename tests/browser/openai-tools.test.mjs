@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { handlerFor, modelsOf } from "../../www/lib/openai/handler.js";
-import { HARMONY_TAGS } from "../../www/lib/openai/harmony.js";
+import { HARMONY_TAGS } from "../../www/lib/chat/harmony.js";
 import { fakeModel, plainTemplate, TemplateError } from "./fake-model.mjs";
 import { ask } from "./openai-ask.mjs";
 import { deepseek, harmony, hermes, llama, mistral } from "./openai-templates.mjs";
@@ -161,15 +161,6 @@ test("a template that knows no tools: the model is told in words and held to JSO
   const words = await chat({ answer: () => '{"response": "I do not know."}' }, { tools: [weather] });
   assert.equal(words.content, "I do not know.");
   assert.equal(words.choice.finish_reason, "stop");
-});
-
-test("a template that writes calls as XML has them told in words, which can be read", async () => {
-  const template = (list, { tools, ...variables }) =>
-    hermes(list, { ...variables, tools }) + (tools ? "<tool_call>\n<function=name>\n<parameter=x>" : "");
-  const answer = () => '{"tool_calls":[{"name":"add","arguments":{"a":1}}]}';
-  const said = await chat({ template, answer }, { tools: [add] });
-  assert.match(said.prompt, /You can call these functions/);
-  assert.deepEqual(called(said), [["add", '{"a":1}']]);
 });
 
 test("a model without a chat template can call too", async () => {
@@ -351,4 +342,23 @@ test("arguments are given as text where the template wants them so", async () =>
   ];
   const said = await chat({ template, answer: () => "Rain." }, { messages: history });
   assert.match(said.prompt, /Oslo/);
+});
+
+test("references in a function's schema lead where they led, though it is a part of a larger one", async () => {
+  const tree = {
+    type: "object",
+    properties: { root: { $ref: "#/$defs/node" } },
+    $defs: { node: { type: "object", properties: { left: { $ref: "#/$defs/node" }, up: { $ref: "#" } } } },
+  };
+  const plant = { type: "function", function: { name: "plant", parameters: tree } };
+  const answer = () => '{"tool_calls":[{"name":"plant","arguments":{}}]}';
+  const { options } = await chat({ answer }, { tools: [weather, plant] });
+  const { anyOf, $defs } = options.constraint.jsonSchema;
+  const [, call] = anyOf[0].properties.tool_calls.items.anyOf;
+  assert.deepEqual(call.properties.arguments, { $ref: "#/$defs/part0" });
+  assert.deepEqual($defs.part0.properties.root, { $ref: "#/$defs/part0/$defs/node" });
+  assert.deepEqual($defs.part0.$defs.node.properties, {
+    left: { $ref: "#/$defs/part0/$defs/node" },
+    up: { $ref: "#/$defs/part0" },
+  });
 });

@@ -43,6 +43,31 @@ test("an answer matches the regular expression that it is held to", async () => 
   assert.match(answer, /^(one|two|three) birds?$/);
 });
 
+test("with a prefix the whole answer fits, and a prefix of no answer that fits is a TypeError", async () => {
+  const { text, json, failure } = await page.evaluate(async () => {
+    const session = await LanguageModel.create();
+    const ask = (prefix, responseConstraint) =>
+      session.prompt([{ role: "user", content: "Which bird?" }, { role: "assistant", content: prefix, prefix: true }], {
+        responseConstraint,
+      });
+    const schema = {
+      type: "object",
+      properties: { bird: { enum: ["jay", "owl"] } },
+      required: ["bird"],
+      additionalProperties: false,
+    };
+    return {
+      text: await ask("The b", /The (blue jay|big owl|old hen) (flew|sang)\./),
+      json: await ask('{"bird": "o', schema),
+      failure: await failureOf(ask('{"birds"', schema)),
+    };
+  });
+  assert.match(text, /^(lue jay|ig owl) (flew|sang)\.$/);
+  assert.deepEqual(JSON.parse(`{"bird": "o${json}`), { bird: "owl" });
+  assert.equal(failure.name, "TypeError");
+  assert.match(failure.message, /prefix: no text that fits begins with it: it may go as far as "\{\\"bird"/);
+});
+
 test("a keyword that the engine does not have is a NotSupportedError that names it", async () => {
   const failure = await page.evaluate(async () => {
     const session = await LanguageModel.create();

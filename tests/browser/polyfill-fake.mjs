@@ -67,11 +67,11 @@ export class FakeModel {
     const { finishReason } = this;
     return {
       result: result.promise,
-      async *[Symbol.asyncIterator]() {
+      async *tokens() {
         try {
-          for await (const piece of typeof pieces === "string" ? [pieces] : pieces) {
+          for await (const text of typeof pieces === "string" ? [pieces] : pieces) {
             signal?.throwIfAborted();
-            yield piece;
+            yield { id: 0, text };
           }
           result.resolve({ finishReason: finishReason(at) });
         } catch (error) {

@@ -75,10 +75,22 @@ test("an answer that ends too early for it is a SyntaxError and leaves nothing i
   assert.equal(session.contextUsage, 0);
 });
 
-test("it cannot be had together with a prefix", async () => {
-  const { session } = await sessionOver();
-  const prompt = [user("a"), assistant("{", { prefix: true })];
-  const error = await rejection(session.prompt(prompt, { responseConstraint: SCHEMA }));
-  assert.equal(error.name, "NotSupportedError");
-  assert.match(error.message, /prefix/);
+test("with a prefix it holds for the whole answer: the engine is told what stands there", async () => {
+  const { session, model } = await sessionOver({ answer: () => '"a": 1}' });
+  const prompt = [user("Which?"), assistant("{", { prefix: true })];
+  assert.equal(await session.prompt(prompt, { responseConstraint: SCHEMA }), '"a": 1}');
+  assert.deepEqual(model.calls[0].options.constraint, { jsonSchema: SCHEMA, prefix: "{" });
+  assert.match(model.calls[0].prompt, /\[user\]Which\?.*JSON schema.*\[assistant\]\{$/s);
+  await session.prompt("What did you say?");
+  assert.ok(model.calls[1].prompt.includes('[assistant]{"a": 1}[user]What did you say?'), model.calls[1].prompt);
+});
+
+test("where the context is full it goes on from what was written", async () => {
+  const finishReason = (at) => (at === 1 ? "context" : "eos");
+  const answers = ["ok", '{"a"', ": 1}"];
+  const { session, model } = await sessionOver({ answer: (_, { at }) => answers[at], finishReason });
+  await session.prompt("first");
+  assert.equal(await session.prompt("second", { responseConstraint: SCHEMA }), '{"a": 1}');
+  assert.deepEqual(model.calls[2].options.constraint, { jsonSchema: SCHEMA, prefix: '{"a"' });
+  assert.ok(!model.calls[2].prompt.includes("first") && model.calls[2].prompt.endsWith('[assistant]{"a"'));
 });

@@ -318,7 +318,7 @@ test("a model without a chat template reads a plain form and is stopped where th
   const { session, model } = await sessionOver({ hasChatTemplate: false });
   await session.prompt([system("Be brief."), user("hi")]);
   await session.prompt("more");
-  assert.equal(model.calls[1].prompt, "Be brief.\nUser: hi\nAssistant: ok\nUser: more\nAssistant:");
+  assert.equal(model.calls[1].prompt, "Be brief.\n\nUser: hi\nAssistant: ok\nUser: more\nAssistant:");
   assert.deepEqual(model.calls[1].options.stop, ["\nUser:"]);
 });
 

@@ -102,6 +102,49 @@ test("where the context is full the oldest exchanges go, and the system's messag
   assert.ok(messages.at(-2).content.startsWith("5:"));
 });
 
+test("what an aborted answer would have pushed out stays, and nobody is told that it went", async () => {
+  const { gone, before, after } = await withChat(
+    async () => {
+      const gone = [];
+      const session = await model.session({ overflow: "evict", onEvict: (messages) => gone.push(messages.length) });
+      const words = "The cat sat on the mat. ".repeat(3);
+      await session.chat(`1: ${words}`, greedy).result;
+      await session.chat(`2: ${words}`, greedy).result;
+      const before = session.messages.map(({ content }) => content);
+      gone.length = 0;
+      const controller = new AbortController();
+      const generation = session.chat(`3: ${words}${words}`, { ...greedy, signal: controller.signal });
+      await nameOf((async () => {
+        for await (const _ of generation) controller.abort();
+      })());
+      await generation.result;
+      const after = session.messages.map(({ content }) => content);
+      const told = [...gone];
+      await session.chat(`3: ${words}${words}`, greedy).result;
+      return { gone: { told, then: gone }, before, after };
+    },
+    { contextLength: 96 },
+  );
+  assert.deepEqual(gone.told, []);
+  assert.deepEqual(after, before);
+  assert.ok(gone.then.length > 0, "the same message pushes something out when it is answered");
+});
+
+test("a session that is destroyed while it writes ends its answer within a token", async () => {
+  const { reason, n, next } = await withChat(async () => {
+    const session = await model.session();
+    const generation = session.chat("Tell me of a cat.", { ...greedy, maxNewTokens: 400, ignoreEos: true });
+    await generation.tokens().next(); // nobody leaves the loop, which would end it too
+    await session.destroy();
+    const { finishReason, tokens } = await generation.result;
+    const next = await errorOf((async () => session.chat("More."))());
+    return { reason: finishReason, n: tokens.length, next };
+  });
+  assert.equal(reason, "abort");
+  assert.ok(n < 100, `${n} tokens`);
+  assert.match(next.message, /the session was destroyed/);
+});
+
 test("a conversation is saved and goes on in another load, the page's own forks too", async () => {
   const { saved, restored, cached, forked } = await withChat(async () => {
     const session = await model.session({ messages: [{ role: "system", content: "Be brief." }] });

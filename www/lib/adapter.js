@@ -1,6 +1,7 @@
 // An adapter as the page sees it: a handle; its weights are in the worker, beside the model's.
 
-import { InputError, UnloadedError } from "./errors.js";
+import { wrong } from "./checks.js";
+import { UnloadedError } from "./errors.js";
 
 /** What the worker knows an adapter by, and whose it is. @type {WeakMap<Adapter, {model: object, id: number, gone: boolean}>} */
 const inner = new WeakMap();
@@ -53,22 +54,17 @@ export class Adapter {
  */
 export function namedAdapters(model, value) {
   if (value === undefined) return [];
-  if (!Array.isArray(value)) throw bad("adapters", "expected an array of adapters, or of {adapter, weight}");
+  if (!Array.isArray(value)) throw wrong("adapters", "expected an array of adapters, or of {adapter, weight}");
   return value.map((entry, at) => {
     const what = `adapters[${at}]`;
     const { adapter, weight = 1, ...others } = entry instanceof Adapter ? { adapter: entry } : Object(entry);
     const own = adapter instanceof Adapter ? inner.get(adapter) : undefined;
     const name = Object.keys(others)[0];
-    if (own === undefined) throw bad(what, "expected an adapter that was loaded, or {adapter, weight}");
-    if (name !== undefined) throw bad(what, `unknown name "${name}"; known are adapter, weight`);
-    if (own.model !== model) throw bad(what, "expected one that was loaded with this model");
+    if (own === undefined) throw wrong(what, "expected an adapter that was loaded, or {adapter, weight}");
+    if (name !== undefined) throw wrong(what, `unknown name "${name}"; known are adapter, weight`);
+    if (own.model !== model) throw wrong(what, "expected one that was loaded with this model");
     if (own.gone) throw new UnloadedError(`${what}: the adapter was unloaded`);
-    if (typeof weight !== "number" || !Number.isFinite(weight)) throw bad(`${what}.weight`, "expected a number");
+    if (typeof weight !== "number" || !Number.isFinite(weight)) throw wrong(`${what}.weight`, "expected a number");
     return { id: own.id, weight };
   });
-}
-
-/** @param {string} what @param {string} problem */
-function bad(what, problem) {
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

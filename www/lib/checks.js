@@ -89,16 +89,19 @@ export function resolve(value) {
   }
 }
 
+/** @param {string} what The argument or option. @param {string} problem */
+export function wrong(what, problem) {
+  return new InputError(`${what}: ${problem}`, { what, problem });
+}
+
 /** @param {string} what @param {string} expected @param {unknown} value */
 export function input(what, expected, value) {
-  const problem = `${expected}, got ${describe(value)}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
+  return wrong(what, `${expected}, got ${describe(value)}`);
 }
 
 /** @param {string} what @param {string} name @param {string[]} known */
 export function unknownName(what, name, known) {
-  const problem = `unknown name "${name}"; known are ${known.join(", ")}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
+  return wrong(what, `unknown name "${name}"; known are ${known.join(", ")}`);
 }
 
 /** @param {unknown} value @returns {string} A short text for a message; never throws. */

@@ -1,18 +1,28 @@
 // What a text is held to, as the page says it and as the worker gets it.
 
 /**
- * @typedef {{kind: "jsonSchema" | "regex" | "lark", text: string}} WireConstraint
+ * @typedef {{kind: "jsonSchema" | "regex" | "lark", text: string}} Structure
+ * @typedef {Structure & {prefix: string}} WireConstraint
  */
 
 const FORMS = "{jsonSchema}, {regex}, {lark} or {json: true}";
+
+/** @typedef {{value: Structure} | {expected: string}} Outcome */
 
 /**
  * @param {any} value
  * @returns {{value: WireConstraint} | {expected: string}} As the checks of `options.js`.
  */
 export function constraint(value) {
-  const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
-  const given = keys.filter((key) => value[key] !== undefined);
+  const { prefix = "", ...structure } = typeof value === "object" && value !== null ? value : {};
+  if (typeof prefix !== "string") return { expected: "expected `prefix` to be a text" };
+  const outcome = structureOf(structure);
+  return "expected" in outcome ? outcome : { value: { ...outcome.value, prefix } };
+}
+
+/** @param {Record<string, any>} value @returns {Outcome} */
+function structureOf(value) {
+  const given = Object.keys(value).filter((key) => value[key] !== undefined);
   if (given.length !== 1) return { expected: `expected ${FORMS}, one of them` };
   switch (given[0]) {
     case "jsonSchema":
@@ -30,7 +40,7 @@ export function constraint(value) {
   }
 }
 
-/** @param {unknown} value @returns {{value: WireConstraint} | {expected: string}} */
+/** @param {unknown} value @returns {Outcome} */
 function schema(value) {
   if (typeof value === "string") return { value: { kind: "jsonSchema", text: value } };
   const isSchema = typeof value === "boolean" || (typeof value === "object" && value !== null && !Array.isArray(value));
@@ -42,7 +52,7 @@ function schema(value) {
   }
 }
 
-/** @param {unknown} value @returns {{value: WireConstraint} | {expected: string}} */
+/** @param {unknown} value @returns {Outcome} */
 function regex(value) {
   if (typeof value === "string") return { value: { kind: "regex", text: value } };
   if (!(value instanceof RegExp)) return { expected: "expected `regex` to be a text or a RegExp" };

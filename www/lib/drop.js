@@ -1,6 +1,6 @@
 // What a person drops on a page, directories opened.
 
-import { InputError } from "./errors.js";
+import { wrong } from "./checks.js";
 
 /** More files than any model has: somebody dropped a disk. */
 const MOST_FILES = 1000;
@@ -57,8 +57,7 @@ async function collect(entry, files) {
 /** @param {import("./types.js").NamedFile} file @param {import("./types.js").NamedFile[]} files */
 function add(file, files) {
   if (files.length >= MOST_FILES) {
-    const problem = `more than ${MOST_FILES} files were dropped: drop only the model's`;
-    throw new InputError(`source: ${problem}`, { what: "source", problem });
+    throw wrong("source", `more than ${MOST_FILES} files were dropped: drop only the model's`);
   }
   files.push(file);
 }

@@ -10,6 +10,6 @@ export class Grammars {
   /** From the bytes of all tokens, one behind the other, and where those of each token end. */
   constructor(bytes: Uint8Array, ends: Uint32Array);
   /** Throws an `InputError` or `UnsupportedError` by name. */
-  constraint(kind: string, text: string): Held;
+  constraint(kind: string, text: string, prefix: string): Held;
   free(): void;
 }

@@ -39,7 +39,7 @@ export class GrammarModule {
    * @returns {Promise<import("./wasm.js").Held>} Rejects with `InputError`, `UnsupportedError`, and `SourceError` where the
    *   module could not be loaded.
    */
-  async constraint(model, { kind, text }) {
+  async constraint(model, { kind, text, prefix }) {
     let grammars = this.#grammars.get(model);
     if (!grammars) {
       const { bytes, ends } = model.tokenBytes();
@@ -47,7 +47,7 @@ export class GrammarModule {
       grammars = new Grammars(bytes, ends);
       this.#grammars.set(model, grammars);
     }
-    return grammars.constraint(kind, text);
+    return grammars.constraint(kind, text, prefix);
   }
 
   /** The model is no more. @param {Model} model */

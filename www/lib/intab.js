@@ -45,6 +45,7 @@ export { Session } from "./session.js";
  * @typedef {import("./openai/handler.js").Handler} Handler
  * @typedef {import("./openai/handler.js").HandlerOptions} HandlerOptions
  * @typedef {import("./openai/models.js").ModelEntry} ModelEntry
+ * @typedef {import("./openai/models.js").ModelsOptions} ModelsOptions
  * @typedef {import("./openai/remote.js").Remote} Remote
  * @typedef {import("./openai/serve.js").ServeOptions} ServeOptions
  * @typedef {import("./openai/serve.js").Serving} Serving
@@ -146,8 +147,11 @@ export function release() {
   for (const client of liveClients()) client.release();
 }
 
-/** The models that `fetch` and `serve` answer with: `models.add("name", model)`, or a source that the first request loads. */
-export const models = new Models(load);
+/**
+ * The models that `fetch` and `serve` answer with: `models.add("name", model)`, or a source that the first request loads. With
+ * `models.memoryBudget = 2e9` those that were not used for long are unloaded where another needs their room.
+ */
+export const models = new Models(load, { estimate });
 
 /**
  * OpenAI's API as a function like the platform's `fetch`, answered in this page: `/v1/models`, `/v1/chat/completions`,
@@ -159,12 +163,14 @@ export const models = new Models(load);
  * Requests for one model are answered one after another in the order in which they came. A parameter that is not supported
  * is refused by its name. The header `X-Intab-Served-By` of a response says who answered: `device` or `remote`.
  * @param {Models | Record<string, ModelEntry>} served Models by the ids that requests name: loaded ones, sources, or functions.
- * @param {HandlerOptions} [options]
+ * @param {HandlerOptions & {memoryBudget?: number}} [options] `memoryBudget`, as in `ModelsOptions`, of models that are not a
+ *   `Models`, which has one of its own.
  * @returns {Handler}
  * @throws {InputError} For what is no model, and for an unknown option.
  */
 export function createHandler(served, options = {}) {
-  return handlerFor(modelsOf(served, load), options);
+  const { memoryBudget, ...rest } = options;
+  return handlerFor(modelsOf(served, load, { memoryBudget, estimate }), rest);
 }
 
 const answerHere = createHandler(models);

@@ -1,7 +1,8 @@
 // A loaded model as the page sees it: a thin handle; the model itself is in the worker.
 
 import { Adapter, namedAdapters } from "./adapter.js";
-import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { wrong } from "./checks.js";
+import { UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import { languageOf } from "./languages.js";
 import * as options from "./options.js";
@@ -298,8 +299,7 @@ export class Model {
   #draft(model) {
     if (model === undefined) return undefined;
     if (model instanceof Model && model !== this && model.#client === this.#client) return model.#id;
-    const problem = "expected another model that was loaded with the same worker";
-    throw new InputError(`draft: ${problem}`, { what: "draft", problem });
+    throw wrong("draft", "expected another model that was loaded with the same worker");
   }
 
   /** @param {import("./options.js").CheckedCall} call */

@@ -1,8 +1,7 @@
 // Checks at the boundary: every option has a name, a type and a range, and nothing else is accepted.
 
-import { boolean, callback, check, input, isPlainObject, MAX_U32, number, oneOf, plainObject, signal, url } from "./checks.js";
+import { boolean, callback, check, input, isPlainObject, MAX_U32, number, oneOf, plainObject, signal, url, wrong } from "./checks.js";
 import { constraint } from "./constraint.js";
-import { InputError } from "./errors.js";
 import { biases } from "./logit-bias.js";
 import { checkIds, checkMessages, checkPrompt } from "./values.js";
 
@@ -117,6 +116,16 @@ export function checkLoadOptions(options) {
 export function checkEstimateOptions(options) {
   const { contextLength, quantize, kvCache, cache, signal } = loadChecks;
   return check("estimate", options, { contextLength, quantize, kvCache, cache, signal, ...urls });
+}
+
+/**
+ * @param {import("./types.js").LoadOptions} options
+ * @returns {import("./types.js").EstimateOptions} Those that an estimate of the load takes.
+ */
+export function estimateOptionsOf({ contextLength, quantize, kvCache, cache, signal, ...rest }) {
+  const { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = rest;
+  const own = { contextLength, quantize, kvCache, cache, signal };
+  return { ...own, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
 }
 
 /**
@@ -280,8 +289,7 @@ function splitCall({ signal, onPrefill, draft, adapters, constraint, ...sampling
   const against = [["draft", draft !== undefined], ["numBeams", (given.numBeams ?? 1) > 1], ["ignoreEos", given.ignoreEos]];
   const [other] = against.find(([, isSo]) => constraint !== undefined && isSo) ?? [];
   if (other !== undefined) {
-    const problem = `a text that is held to a structure is drawn token by token and ends with it: leave ${other} out`;
-    throw new InputError(`constraint: ${problem}`, { what: "constraint", problem });
+    throw wrong("constraint", `a text that is held to a structure is drawn token by token and ends with it: leave ${other} out`);
   }
   return { sampling: { stop: [], seed: randomSeed(), ...given }, signal, onPrefill, draft, adapters, constraint };
 }

@@ -30,18 +30,20 @@ import { writingClass } from "./polyfill/writing.js";
  * the answer, so that `contextUsage` may be above it until the next call; a turn (a call's messages and its answer) is dropped
  * as a whole, and the system message never; an answer that fails or is cancelled leaves nothing in the session; `destroy` ends
  * an object but leaves the model loaded for others.
- * Images and audio are not supported, nor is a `responseConstraint` together with a `prefix`.
+ * With a `prefix`, a `responseConstraint` holds for the whole answer, the prefix and what follows. Calls of tools are written as the
+ * model's chat template has them, where that form is known, and else as JSON that the model is held to. Images and audio are not
+ * supported.
  * @param {PolyfillOptions} options
  * @returns {import("./polyfill/interfaces.js").Classes}
  * @throws {InputError} For an unknown option, or a value of the wrong type.
  */
 export function createClasses(options) {
   const { model, summarizer, translator, detector, classifier, ...rest } = checkPolyfillOptions(options);
-  const { languages, userActivation, isStored } = rest;
+  const { languages, userActivation, isStored, budget } = rest;
   /** One for each choice, as several interfaces may share a model. @type {Map<unknown, Provider>} */
   const providers = new Map();
   const providerOf = (/** @type {ModelChoice | undefined} */ choice) => {
-    const provider = providers.get(choice) ?? new Provider(choice, isStored);
+    const provider = providers.get(choice) ?? new Provider(choice, isStored, budget);
     providers.set(choice, provider);
     return provider;
   };

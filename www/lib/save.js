@@ -1,6 +1,7 @@
 // The files of a loaded model, given back to the page.
 
-import { InputError, SourceError } from "./errors.js";
+import { wrong } from "./checks.js";
+import { SourceError } from "./errors.js";
 import { checkSource } from "./values.js";
 import { keptFile } from "./storage/catalog.js";
 
@@ -13,10 +14,7 @@ export async function exported(source, files) {
   const given = source === null ? null : checkSource(source);
   if (Array.isArray(given)) return given;
   if (given instanceof Blob) return [{ path: "model.gguf", file: given }];
-  if (given === null) {
-    const problem = "the model was loaded from bytes that the page has";
-    throw new InputError(`save: ${problem}`, { what: "save", problem });
-  }
+  if (given === null) throw wrong("save", "the model was loaded from bytes that the page has");
   const paths = relative(files.map(({ url }) => pathOf(url)));
   return Promise.all(files.map(async ({ url }, i) => ({ path: paths[i], file: (await keptFile(url)) ?? (await fetched(url)) })));
 }

@@ -1,7 +1,8 @@
 // A conversation or a text that goes on from call to call. What the model has read of it stays in its memory, as far as that
 // reaches, also while other sessions have their turn.
 
-import { FormatError, InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { wrong } from "./checks.js";
+import { FormatError, UnloadedError, WorkerCrashedError } from "./errors.js";
 import { Generation } from "./generation.js";
 import * as options from "./options.js";
 import * as values from "./values.js";
@@ -55,7 +56,8 @@ export class Session {
   /** @type {Held} */
   #held;
   #settings;
-  #writes = false;
+  /** The answer that is being written. @type {Generation | null} */
+  #writing = null;
   #destroyed = false;
 
   /**
@@ -97,17 +99,19 @@ export class Session {
     const before = [...messages];
     messages.push(...added);
     const { template, overflow, onEvict } = this.#settings;
-    const evicted = (/** @type {any} */ { start, count }) => {
-      const gone = messages.splice(start, count);
-      onEvict?.(gone);
-    };
+    /** @type {Message[]} */
+    const gone = [];
+    const evicted = (/** @type {any} */ { start, count }) => void gone.push(...messages.splice(start, count));
     const args = { messages: [...messages], template, evicts: overflow === "evict" };
     return this.#write(
       "chat",
       args,
       call,
       evicted,
-      (text) => messages.push({ role: "assistant", content: text }),
+      (text) => {
+        messages.push({ role: "assistant", content: text });
+        if (gone.length > 0) onEvict?.(gone);
+      },
       () => messages.splice(0, messages.length, ...before),
     );
   }
@@ -188,10 +192,16 @@ export class Session {
     return this.#host.call("saveSession", { session: this.#number, ids, note }).reply;
   }
 
-  /** Gives the session's memory back. May be called again. @returns {Promise<void>} */
+  /**
+   * Gives the session's memory back; an answer that is being written ends within a token, with the finish reason `"abort"`. May be
+   * called again.
+   * @returns {Promise<void>}
+   */
   async destroy() {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    this.#writing?.stop();
+    await this.#writing?.result.catch(() => {}); // whoever asked for it hears of that
     await this.#host.call("closeSession", { session: this.#number }).reply.catch((error) => {
       // Then it is gone already.
       if (!(error instanceof UnloadedError || error instanceof WorkerCrashedError)) throw error;
@@ -218,8 +228,7 @@ export class Session {
    */
   #write(op, args, call, onOwn, keep, takeBack) {
     const { signal, onPrefill, ...given } = call;
-    this.#writes = true;
-    const generation = new Generation(
+        const generation = new Generation(
       (onStep) => {
         const onEvent = (/** @type {any} */ event) => (event.type === "session" ? onOwn(event) : onStep(event));
         const { id, reply } = this.#host.call(op, { ...args, session: this.#number, ...given }, onEvent);
@@ -227,8 +236,9 @@ export class Session {
       },
       { seed: given.sampling.seed, signal, onPrefill },
     );
+    this.#writing = generation;
     const ended = (/** @type {() => void} */ then) => {
-      this.#writes = false;
+      this.#writing = null;
       then();
     };
     generation.result.then(
@@ -269,7 +279,7 @@ export class Session {
   /** @param {string} what */
   #check(what) {
     if (this.#destroyed) throw wrong(what, "the session was destroyed");
-    if (this.#writes) throw wrong(what, "an answer is still being written: wait for its result");
+    if (this.#writing) throw wrong(what, "an answer is still being written: wait for its result");
   }
 }
 
@@ -327,9 +337,4 @@ async function idsOf(host, text) {
 function checkMessage(message) {
   if (typeof message === "string") return [{ role: "user", content: message }];
   return values.checkMessages(Array.isArray(message) ? message : [message]);
-}
-
-/** @param {string} what @param {string} problem */
-function wrong(what, problem) {
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

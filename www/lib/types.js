@@ -265,7 +265,11 @@
  * - `lark`: a context-free grammar in the syntax of Lark, as llguidance reads it, whose rule `start` the text is;
  *   `%json {…}` in it is a schema, held to as above.
  * - `json`: any JSON.
- * @typedef {{jsonSchema: object | boolean | string} | {regex: string | RegExp} | {lark: string} | {json: true}} Constraint
+ *
+ * With it may stand `prefix`, the beginning of the text that is the end of the prompt already (default: nothing): it and what
+ * follows fit together. One that no text begins with which fits is an `InputError`.
+ * @typedef {({jsonSchema: object | boolean | string} | {regex: string | RegExp} | {lark: string} | {json: true}) &
+ *   {prefix?: string}} Constraint
  */
 
 /**
@@ -364,7 +368,8 @@
  *   that does not fit rejects with `ContextFullError`, an answer ends there (`finishReason` `"context"`). `"evict"`: before an
  *   answer the oldest exchanges of a conversation go, never the system's message, until it has room: `maxNewTokens` tokens, or
  *   a quarter of the context. `"shift"`: of a text the older half goes, but for what the session began with, and writing goes on.
- * @property {(messages: Message[]) => void} [onEvict] Told which messages went.
+ * @property {(messages: Message[]) => void} [onEvict] Told which messages went, when the answer that needed their room is a part of
+ *   the session; where that fails or is aborted they stay.
  */
 
 /**

@@ -198,3 +198,61 @@ fn tokens_without_bytes_are_never_allowed() {
     assert_eq!(mask[0], 0b101);
     assert!(matches!(Grammars::new([&b""[..]]), Err(Error::Input { .. })));
 }
+
+/// A text under way whose beginning stands there already.
+fn begun(structure: &Structure, prefix: &str) -> Result<Constraint, Error> {
+    let mut constraint = bytes().constraint(structure).unwrap();
+    constraint.begin(prefix).map(|()| constraint)
+}
+
+#[test]
+fn a_beginning_that_stands_there_is_a_part_of_what_has_to_fit() {
+    let mut constraint = begun(&Structure::Regex("[a-c]+-[0-9]{2}"), "ab-").unwrap();
+    assert_eq!(allowed(&mut constraint), (Completion::Open, (b'0'..=b'9').collect()));
+    constraint.accept(b'4'.into()).unwrap();
+    constraint.accept(b'2'.into()).unwrap();
+    assert_eq!(allowed(&mut constraint).0, Completion::Over);
+
+    let schema = r#"{"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"], "additionalProperties": false}"#;
+    let mut constraint = begun(&Structure::JsonSchema(schema), r#"{"a": "#).unwrap();
+    assert!(allowed(&mut constraint).1.contains(&b'1'));
+    assert!(!allowed(&mut constraint).1.contains(&b'2'));
+}
+
+#[test]
+fn a_beginning_that_is_whole_may_end_there() {
+    let mut constraint = begun(&Structure::Regex("ab?"), "a").unwrap();
+    assert_eq!(allowed(&mut constraint), (Completion::MayEnd, vec![b'b']));
+    let mut constraint = begun(&Structure::Regex("ab"), "ab").unwrap();
+    assert_eq!(allowed(&mut constraint).0, Completion::Over);
+    let mut constraint = begun(&Structure::Regex("ab"), "").unwrap();
+    assert_eq!(allowed(&mut constraint), (Completion::Open, vec![b'a']));
+}
+
+#[test]
+fn a_beginning_of_no_text_that_fits_is_refused_and_says_where() {
+    let error = begun(&Structure::Regex("abc"), "abd").err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        r#"prefix: no text that fits begins with it: it may go as far as "ab" and then differs"#
+    );
+    assert!(begun(&Structure::Regex("ab"), "abc").is_err());
+}
+
+#[test]
+fn a_beginning_that_the_vocabulary_cannot_spell_is_refused() {
+    let grammars = Grammars::new([&b"a"[..], b"b"]).unwrap();
+    let mut constraint = grammars.constraint(&Structure::Regex("[a-z]*")).unwrap();
+    constraint.begin("ab").unwrap();
+    let mut constraint = grammars.constraint(&Structure::Regex("[a-z]*")).unwrap();
+    let error = constraint.begin("axb").unwrap_err();
+    assert_eq!(error.to_string(), "prefix: the model's vocabulary has no tokens that spell it");
+}
+
+#[test]
+fn a_reference_may_lead_deep_into_the_schema() {
+    let schema = r##"{"type": "object", "properties": {"r": {"type": "array", "items": {"$ref": "#/properties/r/$defs/x"},
+        "$defs": {"x": {"type": "integer", "maximum": 9, "minimum": 0}}, "minItems": 1}}, "required": ["r"], "additionalProperties": false}"##;
+    fits(schema, r#"{"r": [1, 9]}"#);
+    fits_not(schema, r#"{"r": [10]}"#);
+}

@@ -1,15 +1,15 @@
 // POST /v1/chat/completions
 
 import { chatLogprob, newCallId, newId, now, usageOf } from "./answer.js";
-import { boolean, check, integer, object, oneOf, required, string } from "./checks.js";
+import { boolean, check, integer, oneOf, required, string, templateVariables } from "./checks.js";
 import { invalid } from "./errors.js";
 import { responseFormat, TEXT } from "./format.js";
 import { jsonResponse } from "./json-response.js";
 import { messages } from "./messages.js";
-import { chatPrompt } from "./prompt.js";
+import { requestPrompt } from "./prompt.js";
 import { fingerprint, generate, servedBy, streamResponse } from "./run.js";
 import { choices, SAMPLING, samplingChecks, samplingOptions } from "./sampling.js";
-import { chatTools, chosenTools, toolChoice } from "./tools/definitions.js";
+import { chatTools, chosenTools, toolChoice } from "./tools.js";
 
 /** @typedef {import("./run.js").Exchange} Exchange */
 
@@ -34,7 +34,7 @@ const checks = {
   stream: boolean,
   stream_options: streamOptions,
   reasoning_effort: effort,
-  chat_template_kwargs: object,
+  chat_template_kwargs: templateVariables,
   // Told in the answer; there is nothing else to choose here.
   service_tier: oneOf(["auto", "default"]),
   modalities: (/** @type {unknown} */ value, /** @type {string} */ param) => {
@@ -77,7 +77,7 @@ export async function chatCompletions(exchange) {
   const n = given.n ?? 1;
   const constraint = chat.tools.tools.length > 0 ? "tools" : "response_format";
   const wanted = { model, input: "messages", constraint, n, options };
-  const run = await generate(exchange, wanted, async (served) => [await chatPrompt(served, chat)]);
+  const run = await generate(exchange, wanted, async (served) => [await requestPrompt(served, chat, "messages")]);
   const [{ shortIds }] = run.prompts;
   const about = {
     id: newId("chatcmpl-"),
@@ -123,7 +123,7 @@ async function* deltas(steps, { shortIds, withLogprobs }) {
   }
 }
 
-/** @param {import("./reader.js").Part} part @param {boolean} shortIds @returns {Record<string, any>} */
+/** @param {import("../chat/reader.js").Part} part @param {boolean} shortIds @returns {Record<string, any>} */
 function asDelta(part, shortIds) {
   switch (part.type) {
     case "content":

@@ -56,6 +56,16 @@ export const object = (value, param) => {
   throw invalid(param, `expected an object, got ${describe(value)}`);
 };
 
+/** What the prompt is made of, which only the request's own parameters say. */
+const OWN_VARIABLES = ["messages", "tools", "add_generation_prompt"];
+
+/** Values for a chat template. @type {Check} */
+export const templateVariables = (value, param) => {
+  const own = Object.keys(object(value, param)).find((name) => OWN_VARIABLES.includes(name));
+  if (own !== undefined) throw unsupported(`${param}.${own}`, "the request's own parameters say it");
+  return value;
+};
+
 /** @type {Check} */
 export const array = (value, param) => {
   if (Array.isArray(value)) return value;

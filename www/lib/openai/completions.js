@@ -1,12 +1,12 @@
 // POST /v1/completions
 
 import { newId, now, usageOf } from "./answer.js";
+import { PlainReader } from "../chat/reader.js";
 import { boolean, check, integer, required, string } from "./checks.js";
 import { streamOptions } from "./chat.js";
 import { invalid } from "./errors.js";
 import { jsonResponse } from "./json-response.js";
 import { tooLong } from "./prompt.js";
-import { PlainReader } from "./reader.js";
 import { fingerprint, generate, servedBy, streamResponse } from "./run.js";
 import { choices, SAMPLING, samplingChecks, samplingOptions } from "./sampling.js";
 import { checkIds, isIds, texts } from "./inputs.js";

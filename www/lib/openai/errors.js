@@ -1,6 +1,7 @@
 // Failures as OpenAI's clients know them: an HTTP status and `{error: {message, type, param, code}}`.
 
 import { IntabError } from "../errors.js";
+import { isGone } from "../gone.js";
 
 /** What the API answers with instead of a result. */
 export class ApiError extends Error {
@@ -71,14 +72,6 @@ function paramOf(what, input, constraint) {
   if (/constraint|schema/i.test(what)) return constraint;
   if (what === "prompt" || what === "texts") return input;
   return PARAMS[what] ?? (/^[a-z_]+$/.test(what) ? what : null);
-}
-
-/** Errors after which the model has to be loaded again. */
-const GONE = ["UnloadedError", "WorkerCrashedError", "DeviceLostError"];
-
-/** @param {unknown} error Whether the model that threw it is of no more use. */
-export function isGone(error) {
-  return error instanceof IntabError && GONE.includes(error.name);
 }
 
 /**

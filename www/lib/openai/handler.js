@@ -1,6 +1,6 @@
 // Requests of OpenAI's API, answered in the page: what comes in, who answers, and how it fails.
 
-import { InputError } from "../errors.js";
+import { unknownName, wrong } from "../checks.js";
 import { ApiError, asApiError } from "./errors.js";
 import { jsonResponse } from "./json-response.js";
 import { Models } from "./models.js";
@@ -26,19 +26,18 @@ const PATHS = ["chat/completions", "completions", "embeddings", "rerank", "respo
 export function handlerFor(models, options = {}) {
   const { remote, ...rest } = options;
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) {
-    const problem = `unknown name ${JSON.stringify(unknown)}; known is remote`;
-    throw new InputError(`handler options: ${problem}`, { what: "handler options", problem });
-  }
+  if (unknown !== undefined) throw unknownName("handler options", unknown, ["remote", "memoryBudget"]);
   const server = remote === undefined ? null : new RemoteServer(remote);
   const stored = new ResponseStore();
 
   return async (input, init) => {
     const request = new AbortController();
+    const forget = follow(init?.signal ?? (input instanceof Request ? input.signal : undefined), request);
     try {
       const incoming = await read(input, init, request);
-      return await route(incoming, { models, server, stored, request });
+      return untilRead(await route(incoming, { models, server, stored, request }), forget);
     } catch (error) {
+      forget();
       if (request.signal.aborted) throw request.signal.reason;
       const failure = asApiError(error);
       return new Response(JSON.stringify(failure.body), {
@@ -50,6 +49,50 @@ export function handlerFor(models, options = {}) {
 }
 
 /**
+ * @param {AbortSignal | null | undefined} signal The caller's.
+ * @param {AbortController} request Is aborted when it fires.
+ * @returns {() => void} Ends that, as a signal may live on for long.
+ */
+function follow(signal, request) {
+  const abort = () => request.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  return () => signal?.removeEventListener("abort", abort);
+}
+
+/**
+ * @param {Response} response
+ * @param {() => void} done Called when nothing of it is to come any more.
+ * @returns {Response} The same.
+ */
+function untilRead(response, done) {
+  const { body, status, statusText, headers } = response;
+  if (!body || headers.get("Content-Type") === "application/json") {
+    done();
+    return response;
+  }
+  const reader = body.getReader();
+  const passed = new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done: isDone, value } = await reader.read();
+        if (!isDone) return controller.enqueue(value);
+        done();
+        controller.close();
+      } catch (error) {
+        done();
+        controller.error(error);
+      }
+    },
+    cancel(reason) {
+      done();
+      return reader.cancel(reason);
+    },
+  });
+  return new Response(passed, { status, statusText, headers });
+}
+
+/**
  * @typedef {{method: string, path: string, text: string | undefined}} Incoming `path` is what follows `/v1/`.
  * @typedef {{models: Models, server: RemoteServer | null, stored: ResponseStore, request: AbortController}} Context
  */
@@ -57,16 +100,12 @@ export function handlerFor(models, options = {}) {
 /**
  * @param {RequestInfo | URL} input
  * @param {RequestInit | undefined} init
- * @param {AbortController} request Is aborted when the caller's signal fires.
+ * @param {AbortController} request
  * @returns {Promise<Incoming>}
  */
 async function read(input, init, request) {
   const isRequest = input instanceof Request;
   const url = new URL(isRequest ? input.url : input, globalThis.location?.href ?? "http://localhost/");
-  const signal = init?.signal ?? (isRequest ? input.signal : undefined);
-  const abort = () => request.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort, { once: true });
   request.signal.throwIfAborted();
   const method = (init?.method ?? (isRequest ? input.method : "GET")).toUpperCase();
   const body = init?.body ?? (isRequest && method !== "GET" ? await input.text() : undefined);
@@ -86,12 +125,12 @@ async function route({ method, path, text }, context) {
   const [, model] = /^models\/(.+)$/.exec(path) ?? [];
   if (model !== undefined) {
     allow(method, ["GET"], path);
-    return oneModel(decodeURIComponent(model), path, context);
+    return oneModel(decoded(model, path), path, context);
   }
   const [, response] = /^responses\/([^/]+)$/.exec(path) ?? [];
   if (response !== undefined) {
     allow(method, ["GET", "DELETE"], path);
-    return storedResponse(stored, method, decodeURIComponent(response));
+    return storedResponse(stored, method, decoded(response, path));
   }
   if (!PATHS.includes(path)) throw unknownUrl(method, path);
   allow(method, ["POST"], path);
@@ -140,6 +179,15 @@ function loadEndpoints() {
   return loading;
 }
 
+/** @param {string} text Of a path. @param {string} path */
+function decoded(text, path) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ApiError(400, `/v1/${path}: a per cent sign has to be written as %25`, { code: "invalid_url" });
+  }
+}
+
 /** @param {string | undefined} text */
 function parse(text) {
   try {
@@ -166,10 +214,14 @@ function unknownUrl(method, path) {
 /**
  * @param {Models | Record<string, import("./models.js").ModelEntry>} models
  * @param {import("./models.js").Load} load
+ * @param {import("./models.js").ModelsOptions} [options]
  */
-export function modelsOf(models, load) {
-  if (models instanceof Models) return models;
-  const made = new Models(load);
+export function modelsOf(models, load, options = {}) {
+  if (models instanceof Models) {
+    if (options.memoryBudget === undefined) return models;
+    throw wrong("memoryBudget", "the models that were given have one of their own: set it there");
+  }
+  const made = new Models(load, options);
   for (const [id, entry] of Object.entries(models)) made.add(id, entry);
   return made;
 }

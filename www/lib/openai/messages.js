@@ -3,16 +3,7 @@
 import { array, check, isObject, object, required, string } from "./checks.js";
 import { invalid, unsupported } from "./errors.js";
 
-/**
- * A message as chat templates read it. Arguments of calls are values, not text.
- * @typedef {object} ChatMessage
- * @property {string} role
- * @property {string} content
- * @property {string} [name]
- * @property {string} [reasoning_content]
- * @property {{id: string, type: "function", function: {name: string, arguments: unknown}}[]} [tool_calls]
- * @property {string} [tool_call_id]
- */
+/** @typedef {import("../chat/messages.js").ChatMessage} ChatMessage */
 
 /** @type {import("./checks.js").Check} */
 const content = (value, param) => {
@@ -90,24 +81,4 @@ function message(entry, within) {
     content: text,
     ...(hasCalls ? { tool_calls: calls } : {}),
   };
-}
-
-/**
- * Puts instructions before what the system says already.
- * @param {ChatMessage[]} list @param {string} text @returns {ChatMessage[]}
- */
-export function instructed(list, text) {
-  const [first, ...rest] = list;
-  if (first?.role !== "system") return [{ role: "system", content: text }, ...list];
-  return [{ ...first, content: `${first.content}\n\n${text}` }, ...rest];
-}
-
-/**
- * What the system says, as the start of what the user says, for templates that know no system.
- * @param {ChatMessage[]} list @returns {ChatMessage[]}
- */
-export function systemAsUser(list) {
-  const [system, user, ...rest] = list;
-  if (system?.role !== "system" || user?.role !== "user") return list;
-  return [{ ...user, content: `${system.content}\n\n${user.content}` }, ...rest];
 }

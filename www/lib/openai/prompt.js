@@ -1,189 +1,59 @@
-// What a chat becomes for a model: the tokens to go on from, what the answer is held to, and how it is read.
+// The prompt of a request: what a chat becomes for a model, and what of it cannot be had.
 
+import { renders } from "../chat/families.js";
+import { chatPrompt } from "../chat/prompt.js";
 import { ApiError, unsupported } from "./errors.js";
-import { instructed, systemAsUser } from "./messages.js";
-import { PlainReader, ThinkReader } from "./reader.js";
-import { generic, genericJson, specialTags, templateFacts } from "./tools/families.js";
-import { answerSchema, instructions, withoutCalls } from "./tools/generic.js";
-import { transcript, TRANSCRIPT_STOP } from "./transcript.js";
 
 /**
- * @typedef {import("./messages.js").ChatMessage} ChatMessage
  * @typedef {import("./models.js").ServedModel} ServedModel
- * @typedef {import("./reader.js").Reader} Reader
- * @typedef {import("./tools/definitions.js").Tools} Tools
+ * @typedef {import("../chat/prompt.js").Chat & {effort?: string}} Chat `effort`: how much the model is to think.
  */
 
-/**
- * What the answer is to be: its JSON Schema, or null for text, and a word on it for the model.
- * @typedef {{schema: object | null, description?: string}} Format
- */
-
-/**
- * @typedef {object} Chat
- * @property {ChatMessage[]} messages
- * @property {Tools} tools
- * @property {Format} format
- * @property {Record<string, unknown>} variables For the template.
- * @property {string} [effort] How much the model is to think.
- */
-
-/**
- * @typedef {object} Prompt
- * @property {Uint32Array} ids
- * @property {string} seen The beginning of the answer that is part of the prompt, for the reader.
- * @property {() => Reader} reader
- * @property {{jsonSchema: object}} [constraint]
- * @property {readonly string[]} stop Texts that end the answer besides the caller's.
- * @property {ReadonlyMap<number, string>} tags Special tokens that are to be read.
- * @property {boolean} shortIds Whether ids of calls are nine letters and digits.
- */
-
-/** How an answer in words begins, where a format writes so. */
-const FINAL = "<|channel|>final<|message|>";
-
-/** @param {ServedModel} model @param {Chat} chat @returns {Promise<Prompt>} */
-export async function chatPrompt(model, chat) {
-  const { tools, format } = chat;
-  const { takesTools, family } = await templateFacts(model);
-  const names = new Set(tools.tools.map(({ name }) => name));
-  const isHarmony = family?.name === "harmony";
-  const forced = tools.must && takesTools && family ? family.forced(tools) : null;
-  const isFree = !tools.must && !isStrict(chat);
-  const isNative = names.size > 0 && takesTools && family !== null && (forced !== null || isFree);
-  const isGeneric = names.size > 0 && !isNative;
-
-  const text = await render(model, chat, { isNative, isGeneric, takesTools, family });
-  const held = isGeneric ? answerSchema(tools, format.schema) : (forced?.schema ?? format.schema);
-  const opened = /<think>\s*$/.test(text);
-  // What is held to JSON has no room for thoughts.
-  const closing = held && opened ? "\n</think>\n\n" : "";
-  const beginning = forced ? forced.prefix : held && isHarmony ? FINAL : "";
-  const ids = await model.tokenize(text + closing + beginning, {
-    addSpecial: !model.info.hasChatTemplate,
-    parseSpecial: true,
-  });
-  if (ids.length > model.info.contextLength) throw tooLong(ids.length, model.info.contextLength);
-
-  const trimStart = !model.info.hasChatTemplate;
-  const reader = () => {
-    if (isGeneric) return (format.schema ? genericJson : generic).reader(names, tools.maxCalls);
-    if (family && (isNative || isHarmony) && (!held || forced)) {
-      const calls = family.reader(names, tools.maxCalls);
-      return isHarmony || forced ? calls : new ThinkReader(calls, opened);
-    }
-    return held ? new PlainReader({ trimStart }) : new ThinkReader(new PlainReader({ trimStart }), opened);
-  };
-  return {
-    ids,
-    seen: forced?.prefix ?? "",
-    reader,
-    ...(held ? { constraint: { jsonSchema: held } } : {}),
-    stop: model.info.hasChatTemplate ? [] : TRANSCRIPT_STOP,
-    tags: await specialTags(model, [...(family?.tags ?? []), "<think>", "</think>"]),
-    shortIds: family?.shortIds === true,
-  };
-}
-
-/** @param {Chat} chat Whether text beside a call, or its arguments, are to follow a schema, which needs a constraint. */
-function isStrict({ tools, format }) {
-  return format.schema !== null || tools.tools.some(({ strict }) => strict);
+/** @param {ServedModel} model @param {Chat} chat @param {"messages" | "input"} param What the messages came from. */
+export async function requestPrompt(model, { effort, ...chat }, param) {
+  if (!model.info.hasChatTemplate && Object.keys(chat.variables).length > 0) {
+    throw unsupported("chat_template_kwargs", "this model has no chat template");
+  }
+  await requireNames(model, chat.messages, param);
+  const variables = { ...(await effortVariables(model, effort)), ...chat.variables };
+  const prompt = await chatPrompt(model, { ...chat, variables });
+  const { contextLength } = model.info;
+  if (prompt.ids.length > contextLength) throw tooLong(prompt.ids.length, contextLength, param);
+  return prompt;
 }
 
 /**
  * @param {ServedModel} model
- * @param {Chat} chat
- * @param {import("./tools/families.js").TemplateFacts & {isNative: boolean, isGeneric: boolean}} how
- * @returns {Promise<string>}
+ * @param {string | undefined} effort
+ * @returns {Promise<Record<string, unknown>>} What tells the template of it.
  */
-async function render(
-  model,
-  { messages, tools, format, variables, effort },
-  { isNative, isGeneric, takesTools, family },
-) {
-  let list = takesTools && !isGeneric ? messages.map((message) => asTemplate(message, family)) : withoutCalls(messages);
-  if (format.description !== undefined) list = instructed(list, `The answer is JSON. ${format.description}`);
-  if (isGeneric) list = instructed(list, instructions(tools, format.schema));
-  const isInstructed = isGeneric || format.description !== undefined;
+async function effortVariables(model, effort) {
+  if (effort === undefined) return {};
   if (!model.info.hasChatTemplate) {
-    if (effort !== undefined)
-      throw unsupported("reasoning_effort", "this model has no chat template that could tell it");
-    if (Object.keys(variables).length > 0) throw unsupported("chat_template_kwargs", "this model has no chat template");
-    return transcript(list);
+    throw unsupported("reasoning_effort", "this model has no chat template that could tell it");
   }
-  const given = isNative ? { ...variables, tools: tools.tools.map(asDefinition) } : variables;
-  if (effort === undefined) return rendered(model, list, given, isInstructed);
-  const at = (/** @type {string} */ effort) =>
-    rendered(model, list, { reasoning_effort: effort, enable_thinking: effort !== "none", ...given }, isInstructed);
-  const text = await at(effort);
-  for (const other of ["none", "low", "high"]) if ((await at(other)) !== text) return text;
+  const variables = (/** @type {string} */ effort) => ({ reasoning_effort: effort, enable_thinking: effort !== "none" });
+  const text = (/** @type {string} */ effort) => renders(model, [{ role: "user", content: "?" }], variables(effort));
+  const told = await text(effort);
+  for (const other of ["none", "low", "high"]) if ((await text(other)) !== told) return variables(effort);
   throw unsupported("reasoning_effort", "this model's chat template knows no such thing");
 }
 
-/**
- * @param {ServedModel} model
- * @param {ChatMessage[]} list
- * @param {Record<string, unknown>} variables
- * @param {boolean} isInstructed Whether the system's message has words of ours, which templates without one have to take
- *   elsewhere.
- */
-async function rendered(model, list, variables, isInstructed) {
-  const ways = [list];
-  // Some templates take the arguments of calls as text.
-  if (list.some(({ tool_calls: calls }) => calls)) ways.push(list.map(withArgumentsAsText));
-  if (isInstructed) ways.push(systemAsUser(list));
-  /** @type {unknown} */
-  let refused;
-  for (const way of ways) {
-    try {
-      return await model.chatPrompt(way, variables);
-    } catch (error) {
-      if (!(error instanceof Error && error.name === "TemplateError")) throw error;
-      refused ??= error;
-    }
+/** @param {ServedModel} model @param {import("../chat/messages.js").ChatMessage[]} messages @param {string} param */
+async function requireNames(model, messages, param) {
+  if (!model.info.hasChatTemplate) return;
+  for (const [at, { role, name }] of messages.entries()) {
+    if (name === undefined) continue;
+    const asks = { role: "user", content: "?" };
+    const named = { role, name, content: "?" };
+    const probe = { user: [named], system: [named, asks] }[role] ?? [asks, named];
+    if ((await renders(model, probe, {})).includes(name)) continue;
+    throw unsupported(param === "messages" ? `messages[${at}].name` : param, "this model's chat template does not tell the `name` of who speaks");
   }
-  throw refused;
 }
 
-/** @param {ChatMessage} message @param {import("./tools/families.js").Family | null} family @returns {ChatMessage} */
-function asTemplate(message, family) {
-  const { reasoning_content: thought, tool_calls: calls, tool_call_id: id } = message;
-  const shorten = family?.shortIds ? shortId : (/** @type {string} */ id) => id;
-  return {
-    ...message,
-    ...(calls ? { tool_calls: calls.map((call) => ({ ...call, id: shorten(call.id) })) } : {}),
-    ...(id === undefined ? {} : { tool_call_id: shorten(id) }),
-    // It is called so where thoughts are a channel, and kept only with the call that they led to.
-    ...(family?.name === "harmony" && calls && thought && !message.content ? { thinking: thought } : {}),
-  };
-}
-
-/** @param {ChatMessage} message @returns {ChatMessage} */
-function withArgumentsAsText(message) {
-  const asText = message.tool_calls?.map(({ function: called, ...call }) => ({
-    ...call,
-    function: { ...called, arguments: JSON.stringify(called.arguments) },
-  }));
-  return asText ? { ...message, tool_calls: asText } : message;
-}
-
-/** @param {import("./tools/definitions.js").Tool} tool */
-function asDefinition({ name, description = "", parameters }) {
-  return { type: "function", function: { name, description, parameters } };
-}
-
-const LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-
-/** Nine letters for an id, always the same (FNV-1a). @param {string} id */
-function shortId(id) {
-  if (/^[\dA-Za-z]{9}$/.test(id)) return id;
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of new TextEncoder().encode(id)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  return Array.from({ length: 9 }, (_, at) => LETTERS[Number((hash / 62n ** BigInt(at)) % 62n)]).join("");
-}
-
-/** @param {number} prompt @param {number} context */
-export function tooLong(prompt, context, param = "messages") {
+/** @param {number} prompt @param {number} context @param {string} param */
+export function tooLong(prompt, context, param) {
   const message = `the prompt has ${prompt} tokens, and the model's context holds ${context}: shorten it`;
   return new ApiError(400, message, { param, code: "context_length_exceeded" });
 }

@@ -1,6 +1,6 @@
 // An OpenAI-compatible server elsewhere (vLLM, llama.cpp, …) that answers what this device cannot.
 
-import { InputError } from "../errors.js";
+import { wrong } from "../checks.js";
 import { ApiError } from "./errors.js";
 
 /**
@@ -36,12 +36,12 @@ export class RemoteServer {
   /** @param {Remote} remote */
   constructor({ baseURL, apiKey, when = "unavailable", fetch: send = globalThis.fetch, ...rest }) {
     const [unknown] = Object.keys(rest);
-    if (unknown !== undefined) throw wrong(unknown, "unknown name; known are baseURL, apiKey, when, fetch");
+    if (unknown !== undefined) throw wrong(`remote.${unknown}`, "unknown name; known are baseURL, apiKey, when, fetch");
     if (!["unavailable", "too-large"].includes(/** @type {string} */ (when)) && typeof when !== "function") {
-      throw wrong("when", 'expected "unavailable", "too-large" or a function');
+      throw wrong("remote.when", 'expected "unavailable", "too-large" or a function');
     }
-    if (apiKey !== undefined && typeof apiKey !== "string") throw wrong("apiKey", "expected a string");
-    if (typeof send !== "function") throw wrong("fetch", "expected a function");
+    if (apiKey !== undefined && typeof apiKey !== "string") throw wrong("remote.apiKey", "expected a string");
+    if (typeof send !== "function") throw wrong("remote.fetch", "expected a function");
     this.#base = base(baseURL);
     this.#apiKey = apiKey;
     this.#when = when;
@@ -107,12 +107,6 @@ function base(url) {
     const here = globalThis.document?.baseURI ?? globalThis.location?.href;
     return new URL(/** @type {string} */ (url), here).href.replace(/\/+$/, "");
   } catch {
-    throw wrong("baseURL", "expected a URL such as https://example.org/v1");
+    throw wrong("remote.baseURL", "expected a URL such as https://example.org/v1");
   }
-}
-
-/** @param {string} name @param {string} problem */
-function wrong(name, problem) {
-  const what = `remote.${name}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

@@ -2,16 +2,16 @@
 
 import { newId, now, usageOf } from "./answer.js";
 import { effort } from "./chat.js";
-import { boolean, check, integer, isObject, metadata, object, oneOf, required, string } from "./checks.js";
+import { boolean, check, integer, isObject, metadata, oneOf, required, string, templateVariables } from "./checks.js";
 import { invalid } from "./errors.js";
 import { TEXT, textFormat } from "./format.js";
 import { jsonResponse } from "./json-response.js";
-import { chatPrompt } from "./prompt.js";
+import { requestPrompt } from "./prompt.js";
 import { input } from "./responses-input.js";
 import { Output } from "./responses-output.js";
 import { generate, servedBy, streamResponse } from "./run.js";
 import { SAMPLING, samplingChecks, samplingOptions } from "./sampling.js";
-import { chosenTools, responseTools, toolChoice } from "./tools/definitions.js";
+import { chosenTools, responseTools, toolChoice } from "./tools.js";
 
 /** @typedef {import("./run.js").Exchange} Exchange */
 
@@ -41,7 +41,7 @@ const checks = {
   stream: boolean,
   stream_options: (/** @type {unknown} */ value, /** @type {string} */ param) =>
     check(value, { include_obfuscation: oneOf([false]) }, { within: param }),
-  chat_template_kwargs: object,
+  chat_template_kwargs: templateVariables,
   service_tier: oneOf(["auto", "default"]),
   // What does not fit the context is refused.
   truncation: oneOf(["disabled"]),
@@ -73,9 +73,8 @@ export async function responses(exchange) {
   if (given.stream_options && !given.stream) throw invalid("stream_options", "it is only allowed with stream: true");
   const earlier = previous === undefined ? [] : exchange.stored.get(previous, "previous_response_id").messages;
   const messages = [...earlier, ...required(given, "input")];
-  const system = given.instructions === undefined ? [] : [{ role: "system", content: given.instructions }];
   const chat = {
-    messages: [...system, ...messages],
+    messages: given.instructions === undefined ? messages : withInstructions(messages, given.instructions),
     tools: chosenTools(given),
     format: given.text?.format ?? TEXT,
     variables: given.chat_template_kwargs ?? {},
@@ -84,7 +83,7 @@ export async function responses(exchange) {
   const options = { ...samplingOptions(given), ...(withLogprobs ? { logprobs: given.top_logprobs ?? 0 } : {}) };
   const constraint = chat.tools.tools.length > 0 ? "tools" : "text.format";
   const wanted = { model, input: "input", constraint, n: 1, options };
-  const run = await generate(exchange, wanted, async (served) => [await chatPrompt(served, chat)]);
+  const run = await generate(exchange, wanted, async (served) => [await requestPrompt(served, chat, "input")]);
   const output = new Output({ shortIds: run.prompts[0].shortIds, withLogprobs });
   const response = begun(exchange.body, given);
   const keep = () => {
@@ -99,6 +98,16 @@ export async function responses(exchange) {
   }
   for await (const _ of events);
   return jsonResponse(response, headers);
+}
+
+/**
+ * What holds for this answer alone, before what the system says already: many templates know one message of it.
+ * @param {import("../chat/messages.js").ChatMessage[]} messages @param {string} instructions
+ */
+function withInstructions(messages, instructions) {
+  const [first, ...rest] = messages;
+  if (first?.role !== "system") return [{ role: "system", content: instructions }, ...messages];
+  return [{ ...first, content: `${instructions}\n\n${first.content}` }, ...rest];
 }
 
 /** The answer before there is any. @param {any} body As it was asked for. @param {Record<string, any>} given */

@@ -26,8 +26,7 @@ import { enter, soon, turnOf } from "./turns.js";
  * @returns {Promise<T>}
  */
 export async function withModel({ models, request }, id, input, job) {
-  const model = await soon(models.get(id), request.signal);
-  const { ready, leave } = enter(model);
+  const { model, ready, leave } = await begin(models, id, request);
   try {
     await turnOf(ready, request.signal);
     return await job(model);
@@ -35,6 +34,29 @@ export async function withModel({ models, request }, id, input, job) {
     throw told(error, { models, id, model, input, request });
   } finally {
     leave();
+  }
+}
+
+/**
+ * Gets a model and a place in its queue.
+ * @param {import("./models.js").Models} models
+ * @param {string} id
+ * @param {AbortController} request
+ * @returns {Promise<{model: ServedModel} & import("./turns.js").Turn>}
+ */
+async function begin(models, id, request) {
+  const use = models.use(id);
+  try {
+    const model = await soon(use.ready, request.signal);
+    const turn = enter(model);
+    const leave = () => {
+      turn.leave();
+      use.leave();
+    };
+    return { model, ready: turn.ready, leave };
+  } catch (error) {
+    use.leave();
+    throw error;
   }
 }
 
@@ -77,7 +99,7 @@ function told(error, { models, id, model, input, constraint, request }) {
 /**
  * @typedef {object} Run
  * @property {ServedModel} model
- * @property {import("./prompt.js").Prompt[]} prompts
+ * @property {import("../chat/prompt.js").Prompt[]} prompts
  * @property {AsyncGenerator<ChoiceStep, void, void>} steps To be read to the end, or left.
  */
 
@@ -86,14 +108,13 @@ function told(error, { models, id, model, input, constraint, request }) {
  * wrong before that is told instead of an answer.
  * @param {Exchange} exchange
  * @param {Wanted} wanted
- * @param {(model: ServedModel) => Promise<import("./prompt.js").Prompt[]>} makePrompts
+ * @param {(model: ServedModel) => Promise<import("../chat/prompt.js").Prompt[]>} makePrompts
  * @returns {Promise<Run>}
  */
 export async function generate({ models, request }, { model: id, input, constraint, n, options }, makePrompts) {
-  const model = await soon(models.get(id), request.signal);
-  const { ready, leave } = enter(model);
+  const { model, ready, leave } = await begin(models, id, request);
   const where = { models, id, model, input, constraint, request };
-  /** @type {import("./prompt.js").Prompt[]} */
+  /** @type {import("../chat/prompt.js").Prompt[]} */
   let prompts;
   try {
     prompts = await makePrompts(model);

@@ -1,6 +1,6 @@
 // The page's own `/v1/…`: a service worker takes the requests and this page answers them.
 
-import { InputError } from "../errors.js";
+import { wrong } from "../checks.js";
 
 /**
  * @typedef {object} ServeOptions
@@ -32,15 +32,15 @@ export const ASKS = "intab:asks";
  * @param {import("./handler.js").Handler} fallback
  * @param {ServeOptions} [options]
  * @returns {Promise<Serving>} Resolves when requests of this page are answered. Rejects with `InputError` where the browser
- *   has no service workers or does not allow the scope.
+ *   has no service workers or does not allow the scope, and where another service worker gets this page's requests.
  */
 export async function serveWith(fallback, options = {}) {
   const { handler = fallback, scope, script = new URL("./service-worker.js", import.meta.url), ...rest } = options;
   const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw wrong(unknown, "unknown name; known are handler, scope, script");
-  if (typeof handler !== "function") throw wrong("handler", "expected a function like fetch");
+  if (unknown !== undefined) throw wrong(`serve ${unknown}`, "unknown name; known are handler, scope, script");
+  if (typeof handler !== "function") throw wrong("serve handler", "expected a function like fetch");
   const workers = globalThis.navigator?.serviceWorker;
-  if (!workers) throw wrong("page", "service workers need https: or localhost, and a window");
+  if (!workers) throw wrong("serve page", "service workers need https: or localhost, and a window");
   let registration;
   try {
     registration = await workers.register(script, {
@@ -50,7 +50,7 @@ export async function serveWith(fallback, options = {}) {
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
     throw wrong(
-      "scope",
+      "serve scope",
       `the service worker was refused (${problem}): ` +
         "give a script at the top of the site, or send it with Service-Worker-Allowed",
     );
@@ -60,7 +60,12 @@ export async function serveWith(fallback, options = {}) {
   };
   workers.addEventListener("message", answer);
   workers.startMessages();
-  await isControlled(workers, registration);
+  try {
+    await isControlled(workers, registration);
+  } catch (error) {
+    workers.removeEventListener("message", answer);
+    throw error;
+  }
   return {
     baseURL: new URL("v1", registration.scope).href,
     async stop() {
@@ -70,19 +75,51 @@ export async function serveWith(fallback, options = {}) {
 }
 
 /**
- * Waits until the service worker sees this page's requests, which it asks for when it starts.
+ * Waits until this very service worker sees this page's requests, not one that was there before.
  * @param {ServiceWorkerContainer} workers
  * @param {ServiceWorkerRegistration} registration
  */
 async function isControlled(workers, registration) {
-  const isInScope = globalThis.location.href.startsWith(registration.scope);
+  const { href } = globalThis.location;
   // A page outside may still answer for pages inside.
-  if (!isInScope) return;
-  await workers.ready;
-  if (workers.controller) return;
-  const controlled = new Promise((resolve) => workers.addEventListener("controllerchange", resolve, { once: true }));
-  registration.active?.postMessage("intab:claim");
+  if (!href.startsWith(registration.scope)) return;
+  const own = await workers.getRegistration(href);
+  if (own && own.scope !== registration.scope) {
+    const problem = `this page belongs to the service worker of ${own.scope}, which gets its requests`;
+    throw wrong("serve scope", `${problem}: give that scope, or import this script there`);
+  }
+  const worker = registration.installing ?? registration.waiting ?? registration.active;
+  if (!worker) throw wrong("serve script", "the service worker went before it was started");
+  await until(worker, "statechange", () => {
+    if (worker.state === "redundant") throw wrong("serve script", "the service worker was replaced by another or did not start");
+    return worker.state === "activated";
+  });
+  if (workers.controller === worker) return;
+  const controlled = until(workers, "controllerchange", () => workers.controller === worker);
+  worker.postMessage("intab:claim");
   await controlled;
+}
+
+/**
+ * @param {EventTarget} target
+ * @param {string} type Of the event after which it is looked again.
+ * @param {() => boolean} isSo
+ * @returns {Promise<void>} Rejects with what `isSo` throws.
+ */
+function until(target, type, isSo) {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      try {
+        if (!isSo()) return;
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      target.removeEventListener(type, look);
+    };
+    target.addEventListener(type, look);
+    look();
+  });
 }
 
 /**
@@ -113,10 +150,4 @@ async function reply(handler, { method, url, body }, port) {
   } finally {
     port.close();
   }
-}
-
-/** @param {string} name @param {string} problem */
-function wrong(name, problem) {
-  const what = `serve ${name}`;
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

@@ -1,4 +1,5 @@
-// The service worker of `intab.serve`: passes requests to `v1/…` below its scope to a page that has the models.
+// The service worker of `intab.serve`: passes requests to `v1/…` below its scope to a page that has the models, and where there
+// is none to the site's server.
 
 import { ApiError } from "./errors.js";
 import { ASKS } from "./serve.js";
@@ -43,12 +44,20 @@ scope.addEventListener("fetch", (event) => {
 /** @param {Request} request @param {string} asking The page's id. @returns {Promise<Response>} */
 async function pass(request, asking) {
   const { method, url } = request;
+  const forServer = request.clone();
   const body = method === "GET" || method === "HEAD" ? null : await request.text();
   const taken = await pageThatAnswers({ method, url, body }, asking);
   if (taken) return answerOf(taken, request.signal);
-  const message = "no open page of this site serves models: open one that calls intab.serve";
-  const { status, body: failure } = new ApiError(503, message, { code: "no_page" });
-  return new Response(JSON.stringify(failure), { status, headers: { "Content-Type": "application/json" } });
+  try {
+    // The site may have a `/v1` of its own.
+    return await fetch(forServer);
+  } catch (error) {
+    request.signal.throwIfAborted();
+    const problem = error instanceof Error ? error.message : String(error);
+    const message = `no open page of this site serves models, and its server cannot be reached (${problem}): open a page that calls intab.serve`;
+    const { status, body: failure } = new ApiError(503, message, { code: "no_page" });
+    return new Response(JSON.stringify(failure), { status, headers: { "Content-Type": "application/json" } });
+  }
 }
 
 /**

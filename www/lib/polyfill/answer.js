@@ -3,11 +3,12 @@
 import { notMet, toConstraintException } from "./constraint.js";
 import { noteLoss } from "./provider.js";
 import { abortable } from "./results.js";
-import { readableLength, splitCalls } from "./tools.js";
+import { keeping } from "./shared-model.js";
 
 /**
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").Tool} Tool
+ * @typedef {{name: string, arguments: string}} Written A call, with the JSON of its arguments as far as it came.
  */
 
 /**
@@ -35,18 +36,28 @@ import { readableLength, splitCalls } from "./tools.js";
  */
 export async function answer(session, given, call) {
   const last = given.at(-1);
-  let beginning = last?.prefix ? last.content : "";
+  let prefix = last?.prefix ? last.content : "";
   let turn = last?.prefix ? given.slice(0, -1) : [...given];
+  let told = false;
+  /** What is said after a call is a paragraph of its own. */
+  let gap = "";
+  const onChunk = (/** @type {string} */ chunk) => {
+    if (gap !== "") call.onChunk(gap);
+    gap = "";
+    told = true;
+    call.onChunk(chunk);
+  };
   for (;;) {
-    const raw = await write(session, turn, beginning, call);
-    const { text, calls } = session.tools.length > 0 ? splitCalls(raw) : { text: raw, calls: [] };
-    if (calls.length === 0) return [...turn, { role: "assistant", content: beginning + text }];
-    const named = calls.map((one) => ("error" in one ? { name: "", arguments: {} } : one));
-    const executed = Promise.all(calls.map((one) => execute(session.tools, one)));
-    const results = await abortable(call.signal, executed);
-    turn = [...turn, { role: "assistant", content: beginning + text, calls: named }, ...results];
-    beginning = "";
-    if (await session.conversation.fit(turn)) session.onOverflow();
+    const { text, calls } = await keeping(session.model, () => write(session, turn, prefix, { ...call, onChunk }));
+    const content = prefix + text;
+    if (calls.length === 0) return [...turn, { role: "assistant", content }];
+    const read = calls.map(readCall);
+    const results = await abortable(call.signal, Promise.all(read.map((one) => execute(session.tools, one))));
+    const named = read.map(({ name, arguments: given }) => ({ name, arguments: given }));
+    turn = [...turn, { role: "assistant", content, calls: named }, ...results];
+    prefix = "";
+    gap = told ? "\n\n" : "";
+    if (await keeping(session.model, () => session.conversation.fit(turn))) session.onOverflow();
   }
 }
 
@@ -54,54 +65,78 @@ export async function answer(session, given, call) {
  * Writes to the model's own end. Where the context is full before that, the oldest turns are dropped and it writes on.
  * @param {Session} session
  * @param {readonly Message[]} turn
- * @param {string} beginning
+ * @param {string} prefix
  * @param {Call} call
- * @returns {Promise<string>}
+ * @returns {Promise<{text: string, calls: Written[]}>} What is for the reader, without the prefix, and what is called.
  */
-async function write(session, turn, beginning, { constraint, signal, onChunk }) {
+async function write(session, turn, prefix, { constraint, signal, onChunk }) {
   const { model, renderer, conversation, sampling } = session;
   // Nothing but the context ends an answer before its end, whatever the model's files say.
-  const maxNewTokens = model.info.contextLength;
-  const options = { ...sampling, maxNewTokens, stop: renderer.stop, signal, ...(constraint && { constraint }) };
-  const trims = renderer.isPlain && beginning === "";
-  let raw = "";
+  const options = { ...sampling, maxNewTokens: model.info.contextLength, signal };
   let text = "";
-  let told = 0;
+  /** @type {Written[]} */
+  const calls = [];
+  const take = (/** @type {import("../chat/reader.js").Part[]} */ parts) => {
+    for (const part of parts) {
+      if (part.type === "content") {
+        text += part.text;
+        onChunk(part.text);
+      } else if (part.type === "call") calls.push({ name: part.name, arguments: "" });
+      else if (part.type === "arguments") calls[part.call].arguments += part.text;
+    }
+  };
+  /** @type {import("../chat/reader.js").Reader | undefined} */
+  let reader;
+  let written = "";
   for (;;) {
-    const ids = await renderer.prompt(conversation.messages(turn), beginning + raw);
+    const { ids, seen, stop, tags, ...prompt } = await renderer.prompt(conversation.messages(turn), { prefix, written, constraint });
+    if (!reader) {
+      reader = prompt.reader();
+      reader.push(seen); // the prefix, which is no part of what is told
+    }
     signal.throwIfAborted();
     try {
-      const generation = model.generate(ids, options);
-      for await (const piece of generation) {
-        raw += piece;
-        text = trims ? raw.trimStart() : raw;
-        const length = session.tools.length > 0 ? readableLength(text) : text.length;
-        if (length > told) onChunk(text.slice(told, length));
-        told = Math.max(told, length);
+      const held = prompt.constraint ? { constraint: prompt.constraint } : {};
+      const generation = model.generate(ids, { ...options, ...held, stop: [...stop] });
+      for await (const token of generation.tokens()) {
+        const piece = (token.id === null ? undefined : tags.get(token.id)) ?? token.text;
+        written += piece;
+        if (piece !== "") take(reader.push(piece));
+        if (reader.over) break;
       }
+      if (reader.over) break;
       const { finishReason } = await generation.result;
       const isCut = finishReason === "context" || finishReason === "length";
-      if (isCut && constraint) throw notMet();
       if (isCut && (await conversation.drop())) session.onOverflow();
+      else if (isCut && constraint) throw notMet();
       else break;
     } catch (error) {
       noteLoss(model, error);
       throw constraint ? toConstraintException(error) : error;
     }
   }
-  // What looked like the start of a call and was none.
-  if (session.tools.length > 0 && splitCalls(text).calls.length === 0 && told < text.length) onChunk(text.slice(told));
-  return text;
+  take(reader.end());
+  return { text, calls };
+}
+
+/** @param {Written} call @returns {{name: string, arguments: unknown, error?: string}} */
+function readCall({ name, arguments: text }) {
+  try {
+    return { name, arguments: JSON.parse(text) };
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    return { name, arguments: {}, error: `the arguments are not JSON: ${problem}` };
+  }
 }
 
 /**
  * @param {readonly Tool[]} tools
- * @param {import("./tools.js").Call | {error: string}} call
+ * @param {ReturnType<typeof readCall>} call
  * @returns {Promise<Message>} What the model is told. Rejects with what the tool's function rejects with.
  */
-async function execute(tools, call) {
-  if ("error" in call) return { role: "tool", name: "", content: `error: ${call.error}` };
-  const tool = tools.find(({ name }) => name === call.name);
-  if (!tool) return { role: "tool", name: call.name, content: `error: there is no function "${call.name}"` };
-  return { role: "tool", name: tool.name, content: `${await tool.execute(call.arguments)}` };
+async function execute(tools, { name, arguments: given, error }) {
+  if (error !== undefined) return { role: "tool", name, content: `error: ${error}` };
+  // The reader takes for a call only what names one of them.
+  const tool = /** @type {Tool} */ (tools.find((one) => one.name === name));
+  return { role: "tool", name, content: `${await tool.execute(given)}` };
 }

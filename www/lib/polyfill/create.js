@@ -2,7 +2,7 @@
 // "compute AI model availability"): https://webmachinelearning.github.io/writing-assistance-apis/#supporting-creation
 
 import { domException, toException } from "./errors.js";
-import { destroy } from "./life.js";
+import { destroy, lifeOf } from "./life.js";
 import { Progress } from "./monitor.js";
 import { isAllowed, requireActivation, requireActiveDocument } from "./page.js";
 import { abortable } from "./results.js";
@@ -70,8 +70,19 @@ async function steps({ availability, load, userActivation, transient }, progress
   await progress.end();
   const object = await made(() => make(needed));
   signal?.throwIfAborted();
-  signal?.addEventListener("abort", () => destroy(object, signal.reason), { once: true });
+  if (signal) endWith(object, signal);
   return object;
+}
+
+/**
+ * Destroys an object when a signal fires that was given to make it.
+ * @param {object} object
+ * @param {AbortSignal} signal
+ */
+function endWith(object, signal) {
+  const end = () => destroy(object, signal.reason);
+  signal.addEventListener("abort", end, { once: true });
+  lifeOf(object).addEventListener("abort", () => signal.removeEventListener("abort", end), { once: true });
 }
 
 /**

@@ -4,7 +4,6 @@ import { answer } from "./answer.js";
 import { constraintHint, readConstraint } from "./constraint.js";
 import { Conversation } from "./conversation.js";
 import { createObject, tellAvailability } from "./create.js";
-import { domException } from "./errors.js";
 import { handlers } from "./handlers.js";
 import { MADE_HERE, asInterface, requireArguments, requireMadeHere } from "./idl.js";
 import { coreOptions, createOptions, promptOptions, signalOptions } from "./language-model-options.js";
@@ -16,6 +15,7 @@ import { Queue } from "./queue.js";
 import { Renderer, contextWindow } from "./render.js";
 import { aggregate, run, stream } from "./results.js";
 import { DEFAULTS, MAX_TEMPERATURE, MAX_TOP_K, chooseSampling } from "./sampling.js";
+import { keeping } from "./shared-model.js";
 
 /**
  * @typedef {import("./types.js").Availability} Availability
@@ -100,7 +100,7 @@ export function languageModelClass({ provider, languages, userActivation }) {
         requireKind(model, KINDS, "answer prompts");
         const renderer = new Renderer(model, given.tools);
         const conversation = new Conversation(renderer, contextWindow(model), given.initial);
-        await conversation.begin();
+        await keeping(model, () => conversation.begin());
         return new LanguageModel(MADE_HERE, { model, renderer, conversation, tools: given.tools, sampling }, samplingMode);
       });
     }
@@ -146,7 +146,7 @@ export function languageModelClass({ provider, languages, userActivation }) {
       requireArguments(arguments, 1, "measureContextUsage");
       const { signal, given, hints } = this.#read(input, options);
       const messages = withHints(canonical(given, false), hints);
-      return run(this, signal, () => this.#session.conversation.measure(messages));
+      return run(this, signal, () => keeping(this.#session.model, () => this.#session.conversation.measure(messages)));
     }
 
     /** @param {Prompt} input @param {PromptOptions} [options] @returns {Promise<number>} */
@@ -206,9 +206,6 @@ export function languageModelClass({ provider, languages, userActivation }) {
         return { given, hints: [], signal };
       }
       const constraint = readConstraint(responseConstraint);
-      if (given.at(-1)?.prefix) {
-        throw domException("NotSupportedError", "responseConstraint: cannot be held to an answer that begins with a prefix");
-      }
       return { given, hints: omitResponseConstraintInput ? [] : [constraintHint(constraint)], constraint, signal };
     }
 
@@ -228,16 +225,16 @@ export function languageModelClass({ provider, languages, userActivation }) {
      * @param {(messages: Message[]) => Promise<Message[]>} complete Makes the turn of what was given.
      */
     #turn({ given, hints }, signal, complete) {
-      const { conversation } = this.#session;
+      const { conversation, model } = this.#session;
       return this.#queue.run(signal, async () => {
         const messages = withHints(canonical(given, !conversation.isEmpty), hints);
         const withdraw = () => conversation.withdraw();
         signal.addEventListener("abort", withdraw, { once: true });
         try {
-          if (await conversation.fit(messages)) this.#tellOverflow();
+          if (await keeping(model, () => conversation.fit(messages))) this.#tellOverflow();
           const turn = await complete(messages);
           signal.throwIfAborted();
-          await conversation.add(turn);
+          await keeping(model, () => conversation.add(turn));
         } finally {
           withdraw();
           signal.removeEventListener("abort", withdraw);
@@ -260,5 +257,7 @@ export function languageModelClass({ provider, languages, userActivation }) {
  * @returns {Message[]}
  */
 function withHints(messages, hints) {
-  return [...messages, ...hints.map((content) => ({ role: /** @type {const} */ ("user"), content }))];
+  const told = hints.map((content) => ({ role: /** @type {const} */ ("user"), content }));
+  const last = messages.at(-1);
+  return last?.prefix ? [...messages.slice(0, -1), ...told, last] : [...messages, ...told];
 }

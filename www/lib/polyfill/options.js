@@ -1,6 +1,7 @@
 // What a page passes to the polyfill: every option has a name and a type, and nothing else is accepted.
 
-import { InputError } from "../errors.js";
+import { MemoryBudget } from "../budget.js";
+import { isPlainObject, wrong } from "../checks.js";
 import { checkSource } from "../values.js";
 import { canonicalTags } from "./languages.js";
 import { isModel } from "./provider.js";
@@ -23,17 +24,21 @@ import { isStored as inStorage } from "./stored.js";
  * @property {readonly string[]} [languages] Canonical tags.
  * @property {boolean} userActivation
  * @property {(choice: ModelChoice) => boolean | Promise<boolean>} isStored
+ * @property {MemoryBudget} budget
  */
 
-const NAMES = ["model", "summarizer", "translator", "languageDetector", "languages", "userActivation", "isStored"];
+const NAMES = [
+  ...["model", "summarizer", "translator", "languageDetector", "languages", "userActivation", "isStored"],
+  "memoryBudget",
+];
 
 /** @param {unknown} options @returns {Checked} */
 export function checkPolyfillOptions(options) {
   const given = /** @type {PolyfillOptions} */ (named("polyfill options", options, NAMES));
   const { model, summarizer = model, translator, languageDetector, languages } = given;
-  const { userActivation = true, isStored = inStorage } = given;
-  if (typeof userActivation !== "boolean") throw input("userActivation", "expected true or false");
-  if (typeof isStored !== "function") throw input("isStored", "expected a function");
+  const { userActivation = true, isStored = inStorage, memoryBudget } = given;
+  if (typeof userActivation !== "boolean") throw wrong("userActivation", "expected true or false");
+  if (typeof isStored !== "function") throw wrong("isStored", "expected a function");
   return {
     model: choice("model", model),
     summarizer: choice("summarizer", summarizer),
@@ -44,6 +49,7 @@ export function checkPolyfillOptions(options) {
     languages: tags("languages", languages),
     userActivation,
     isStored,
+    budget: new MemoryBudget(memoryBudget),
   };
 }
 
@@ -53,7 +59,7 @@ export function checkPolyfillOptions(options) {
  */
 export function checkInstallOptions(options) {
   const { force = false, ...rest } = named("polyfill options", options, ["force", ...NAMES]);
-  if (typeof force !== "boolean") throw input("force", "expected true or false");
+  if (typeof force !== "boolean") throw wrong("force", "expected true or false");
   return { force, rest };
 }
 
@@ -70,7 +76,7 @@ function choice(what, value) {
     return given;
   } catch (error) {
     const { message } = /** @type {Error} */ (error);
-    throw input(what, `expected a model, a function that loads one, or what load takes: ${message}`);
+    throw wrong(what, `expected a model, a function that loads one, or what load takes: ${message}`);
   }
 }
 
@@ -79,12 +85,12 @@ function choice(what, value) {
  * @returns {TranslatorChoice}
  */
 function translatorChoice(given) {
-  if (!isPlain(given) || isModel(given)) return { model: choice("translator", given) };
+  if (!isPlainObject(given) || isModel(given)) return { model: choice("translator", given) };
   const { model, pairs, prompt } = named("translator", given, ["model", "pairs", "prompt"]);
-  if (prompt !== undefined && typeof prompt !== "function") throw input("translator.prompt", "expected a function");
+  if (prompt !== undefined && typeof prompt !== "function") throw wrong("translator.prompt", "expected a function");
   const list = pairs ?? [];
   const arePairs = Array.isArray(list) && list.every((pair) => Array.isArray(pair) && pair.length === 2);
-  if (!arePairs) throw input("translator.pairs", "expected an array of pairs of language tags");
+  if (!arePairs) throw wrong("translator.pairs", "expected an array of pairs of language tags");
   for (const pair of list) tags("translator.pairs", pair);
   return /** @type {TranslatorChoice} */ ({ model: choice("translator.model", model), pairs, prompt });
 }
@@ -101,7 +107,7 @@ function tags(what, value) {
   } catch {
     // As where it is no array.
   }
-  throw input(what, "expected an array of language tags");
+  throw wrong(what, "expected an array of language tags");
 }
 
 /** @param {Detector} detector @returns {Detector} */
@@ -122,20 +128,8 @@ function isDetector(value) {
  * @returns {Record<string, unknown>}
  */
 function named(what, given, known) {
-  if (!isPlain(given)) throw input(what, "expected an object");
+  if (!isPlainObject(given)) throw wrong(what, "expected an object");
   const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown !== undefined) throw input(what, `unknown name "${unknown}"; known are ${known.join(", ")}`);
+  if (unknown !== undefined) throw wrong(what, `unknown name "${unknown}"; known are ${known.join(", ")}`);
   return given;
-}
-
-/** @param {unknown} value @returns {value is Record<string, unknown>} */
-function isPlain(value) {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** @param {string} what @param {string} problem */
-function input(what, problem) {
-  return new InputError(`${what}: ${problem}`, { what, problem });
 }

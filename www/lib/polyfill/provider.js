@@ -1,8 +1,11 @@
 // Where a model comes from and how far it has come: loaded once, when it is first needed, for all objects that use it.
 
-import { DeviceLostError, UnloadedError, WorkerCrashedError } from "../errors.js";
-import { load } from "../intab.js";
+import { isGone } from "../gone.js";
+import { estimate, load } from "../intab.js";
+import { Loadable } from "../loadable.js";
+import { bytesNeeded } from "../needs.js";
 import { domException, isLasting, toLoadException } from "./errors.js";
+import { SharedModel } from "./shared-model.js";
 
 /**
  * @typedef {import("./types.js").AnyModel} AnyModel
@@ -10,8 +13,6 @@ import { domException, isLasting, toLoadException } from "./errors.js";
  * @typedef {import("./types.js").ModelChoice} ModelChoice
  * @typedef {(fraction: number) => void} OnFraction Told of how much has arrived: from 0 to 1, ever more.
  */
-
-const LOSSES = [DeviceLostError, UnloadedError, WorkerCrashedError];
 
 /** Models that answer no more, as their device or their worker is gone. @type {WeakSet<AnyModel>} */
 const lost = new WeakSet();
@@ -22,13 +23,14 @@ const lost = new WeakSet();
  * @param {unknown} error
  */
 export function noteLoss(model, error) {
-  if (LOSSES.some((Class) => error instanceof Class)) lost.add(model);
+  if (isGone(error)) lost.add(model);
 }
 
 export class Provider {
   /** Undefined where no model was chosen. */
   #choice;
   #isStored;
+  #budget;
   /** @type {Promise<AnyModel> | null} */
   #loading = null;
   /** @type {AnyModel | null} */
@@ -42,14 +44,16 @@ export class Provider {
   /**
    * @param {ModelChoice | undefined} choice
    * @param {(choice: ModelChoice) => boolean | Promise<boolean>} isStored
+   * @param {import("../budget.js").MemoryBudget} budget Of all providers together.
    */
-  constructor(choice, isStored) {
+  constructor(choice, isStored, budget) {
     this.#choice = choice;
     this.#isStored = isStored;
+    this.#budget = budget;
     if (isModel(choice)) this.#model = choice;
   }
 
-  /** The model, if it is loaded. */
+  /** The model, if it was loaded. */
   get model() {
     return this.#model;
   }
@@ -99,6 +103,8 @@ export class Provider {
 
   /** @param {AnyModel} model */
   async #isLost(model) {
+    // What was unloaded for others is not looked at, as that would load it.
+    if (model instanceof SharedModel && !model.isLoaded) return lost.has(model);
     await model.tokenize("").catch((error) => noteLoss(model, error));
     return lost.has(model);
   }
@@ -112,16 +118,23 @@ export class Provider {
       this.#fraction = Math.max(this.#fraction, Math.min(loaded / total, 1 - Number.EPSILON));
       for (const listener of this.#listeners) listener(this.#fraction);
     };
+    const choice = /** @type {ModelChoice} */ (this.#choice);
+    const source = /** @type {import("../types.js").Source} */ (choice);
+    const loadable = new Loadable(this.#budget, {
+      name: typeof choice === "string" || choice instanceof URL ? String(choice) : "the model",
+      load: () => (typeof choice === "function" ? choice({ onProgress }) : load(source, { onProgress })),
+      measure: async () => (typeof choice === "function" ? null : bytesNeeded(estimate, source)),
+    });
+    const { ready, leave } = loadable.use();
     try {
-      const choice = /** @type {ModelChoice} */ (this.#choice);
-      const source = /** @type {import("../types.js").Source} */ (choice);
-      this.#model = await (typeof choice === "function" ? choice({ onProgress }) : load(source, { onProgress }));
-      return this.#model;
+      return (this.#model = new SharedModel(loadable, (await ready).info));
     } catch (error) {
       this.#loading = null;
       this.#fraction = 0;
       if (isLasting(error)) this.#refusal = error;
       throw toLoadException(error);
+    } finally {
+      leave();
     }
   }
 }

@@ -49,7 +49,10 @@ export function stream(owner, given, operation) {
   /** @type {ReadableStreamDefaultController<string>} */
   let controller;
   let open = true;
+  const fail = () => end(() => controller.error(aborted.reason));
   const end = (/** @type {() => void} */ how) => {
+    // The signal may be the object's own, which lives for long.
+    aborted.removeEventListener("abort", fail);
     if (open) how();
     open = false;
   };
@@ -58,11 +61,11 @@ export function stream(owner, given, operation) {
       controller = given;
     },
     cancel() {
-      open = false;
+      end(() => {});
       cancelled.abort();
     },
   });
-  aborted.addEventListener("abort", () => end(() => controller.error(aborted.reason)), { once: true });
+  aborted.addEventListener("abort", fail, { once: true });
   const signal = AbortSignal.any([aborted, cancelled.signal]);
   const onChunk = (/** @type {string} */ chunk) => open && controller.enqueue(chunk);
   settled(operation({ signal, onChunk })).then(

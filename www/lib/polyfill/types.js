@@ -4,8 +4,11 @@
 
 /**
  * The part of a model that is used here; `Model` of `intab.js` has it.
- * @typedef {Pick<import("../model.js").Model, "info" | "generate" | "chatPrompt" | "tokenize" | "classify" | "unload">} AnyModel
+ * @typedef {Pick<import("../model.js").Model, "info" | "chatPrompt" | "tokenize" | "detokenize" | "classify" | "unload"> &
+ *   {generate: (...given: Parameters<import("../model.js").Model["generate"]>) => AnyGeneration}} AnyModel
  */
+
+/** @typedef {AsyncIterable<string> & Pick<import("../generation.js").Generation, "result" | "tokens">} AnyGeneration */
 
 /**
  * A model: one that is loaded, or what `load` takes, or a function that loads it with the page's own options. It is loaded
@@ -55,6 +58,9 @@
  *   unavailable. Default: unknown, so that any language may be asked for.
  * @property {boolean} [userActivation] Whether a model is downloaded only in a page in which somebody has acted, as the
  *   drafts want it. Default true.
+ * @property {number} [memoryBudget] Bytes that the models which are loaded here may take together, as `info.bytes` counts. To
+ *   make room for one, others that are not at work are unloaded, the one that was used longest ago first; the next call of an
+ *   object that needs it loads it again. Models that the page loaded do not count. Default: `Infinity`.
  * @property {(choice: ModelChoice) => boolean | Promise<boolean>} [isStored] Whether a model need not be downloaded, as
  *   the browser's storage has it. Default: `storage.list()` is asked.
  */

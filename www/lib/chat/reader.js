@@ -86,11 +86,11 @@ export class PlainReader {
   }
 }
 
-const OPEN = "<think>";
-const CLOSE = "</think>";
+/** What thoughts stand between in most templates. */
+export const THOUGHTS = /** @type {const} */ (["<think>", "</think>"]);
 
 /**
- * Splits off the thoughts with which an answer begins, in `<think>…</think>`; the rest is for another reader.
+ * Splits off the thoughts with which an answer begins, between two tags; the rest is for another reader.
  * @implements {Reader}
  */
 export class ThinkReader {
@@ -99,13 +99,18 @@ export class ThinkReader {
   #buffer = "";
   #thought = new Trimmed();
   #answer;
+  #open;
+  #close;
 
   /**
    * @param {Reader} answer
    * @param {boolean} opened Whether the prompt has opened the thoughts already.
+   * @param {readonly [string, string]} [tags]
    */
-  constructor(answer, opened) {
+  constructor(answer, opened, [open, close] = THOUGHTS) {
     this.#answer = answer;
+    this.#open = open;
+    this.#close = close;
     this.#state = opened ? "thinking" : "start";
   }
 
@@ -125,17 +130,17 @@ export class ThinkReader {
     const parts = [];
     if (this.#state === "start") {
       const begun = this.#buffer.trimStart();
-      if (begun.startsWith(OPEN)) {
-        this.#buffer = begun.slice(OPEN.length);
+      if (begun.startsWith(this.#open)) {
+        this.#buffer = begun.slice(this.#open.length);
         this.#state = "thinking";
-      } else if (!OPEN.startsWith(begun)) return this.#pass();
+      } else if (!this.#open.startsWith(begun)) return this.#pass();
     }
     if (this.#state === "thinking") {
-      const close = this.#buffer.indexOf(CLOSE);
-      const until = close < 0 ? this.#buffer.length - heldBack(this.#buffer, [CLOSE]) : close;
+      const close = this.#buffer.indexOf(this.#close);
+      const until = close < 0 ? this.#buffer.length - heldBack(this.#buffer, [this.#close]) : close;
       const thought = this.#thought.push(this.#buffer.slice(0, until));
       if (thought !== "") parts.push({ type: "reasoning", text: thought });
-      this.#buffer = this.#buffer.slice(close < 0 ? until : close + CLOSE.length);
+      this.#buffer = this.#buffer.slice(close < 0 ? until : close + this.#close.length);
       if (close >= 0) this.#state = "after";
     }
     if (this.#state === "after") {

@@ -1,21 +1,12 @@
 // The tools of a request, and which of them may or must be called.
 
-import { array, boolean, check, isObject, object, oneOf, required, string } from "../checks.js";
-import { invalid, unsupported } from "../errors.js";
+import { array, boolean, check, isObject, object, oneOf, required, string } from "./checks.js";
+import { invalid, unsupported } from "./errors.js";
+import { checkStrict } from "./format.js";
 
 /**
- * @typedef {object} Tool
- * @property {string} name
- * @property {string} [description]
- * @property {Record<string, unknown>} parameters A JSON Schema.
- * @property {boolean} strict Whether arguments must follow it.
- */
-
-/**
- * @typedef {object} Tools
- * @property {Tool[]} tools Those that may be called; none where the model is not to hear of any.
- * @property {boolean} must Whether an answer has to be a call.
- * @property {number} maxCalls
+ * @typedef {import("../chat/tools.js").Tool} Tool
+ * @typedef {import("../chat/tools.js").Tools} Tools
  */
 
 const functionName = (/** @type {unknown} */ value, /** @type {string} */ param) => {
@@ -29,7 +20,8 @@ const functionChecks = { name: functionName, description: string, parameters: ob
 function tool(value, param) {
   const checked = check(value, functionChecks, { within: param });
   required(checked, "name", param);
-  return { parameters: { type: "object", properties: {} }, strict: false, ...checked, name: checked.name };
+  if (checked.strict && checked.parameters) checkStrict(checked.parameters, `${param}.parameters`);
+  return { parameters: { type: "object", properties: {}, additionalProperties: false }, strict: false, ...checked, name: checked.name };
 }
 
 /**
@@ -61,7 +53,7 @@ export const responseTools = (value, param) =>
 
 /**
  * `"none"`, `"auto"`, `"required"`, or a function by its name as either endpoint writes it.
- * @type {import("../checks.js").Check}
+ * @type {import("./checks.js").Check}
  */
 export const toolChoice = (value, param) => {
   if (!isObject(value)) return oneOf(["none", "auto", "required"])(value, param);

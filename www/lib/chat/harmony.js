@@ -30,7 +30,7 @@ export class HarmonyReader {
   #maxCalls;
 
   /**
-   * @param {ReadonlySet<string>} names The functions that may be called.
+   * @param {import("./tools.js").Functions} names
    * @param {number} maxCalls
    */
   constructor(names, maxCalls) {

@@ -1,8 +1,10 @@
 // Calls of tools on any model: it is told of the functions in words, and its answer is held to JSON that is a call or text.
 
+import { Parts } from "./parts.js";
+
 /**
- * @typedef {import("./definitions.js").Tools} Tools
- * @typedef {import("./definitions.js").Tool} Tool
+ * @typedef {import("./tools.js").Tools} Tools
+ * @typedef {import("./tools.js").Tool} Tool
  */
 
 /**
@@ -28,19 +30,24 @@ export function instructions({ tools, must, maxCalls }, format) {
  * @returns {object} The JSON Schema that the answer is held to.
  */
 export function answerSchema({ tools, must, maxCalls }, format) {
-  const calls = listOf(anyOf(tools.map((tool) => callSchema(tool, "name", "arguments"))), maxCalls);
-  const called = closed({ tool_calls: calls });
-  return must ? called : anyOf([called, closed({ response: format ?? { type: "string" } })]);
+  const parts = new Parts();
+  const calls = tools.map((tool) => callSchema(parts.add(tool), "name", "arguments"));
+  const called = closed({ tool_calls: listOf(anyOf(calls), maxCalls) });
+  if (must) return parts.whole(called);
+  const words = format ? parts.schema(format) : { type: "string" };
+  return parts.whole(anyOf([called, closed({ response: words })]));
 }
 
 /**
  * @param {Tools} given
- * @param {{name: string, arguments: string, isList: boolean}} form Names of a call's members; whether it is in a list.
+ * @param {{name: string, arguments: string, isList: boolean, id?: string}} form Names of a call's members; whether it is in a
+ *   list.
  * @returns {object} The JSON Schema of a call that a family writes.
  */
 export function forcedSchema({ tools, maxCalls }, form) {
-  const call = anyOf(tools.map((tool) => callSchema(tool, form.name, form.arguments)));
-  return form.isList ? listOf(call, maxCalls) : call;
+  const parts = new Parts();
+  const call = anyOf(tools.map((tool) => callSchema(parts.add(tool), form.name, form.arguments, form.id)));
+  return parts.whole(form.isList ? listOf(call, maxCalls) : call);
 }
 
 /** @param {object} items @param {number} most */
@@ -48,9 +55,10 @@ function listOf(items, most) {
   return { type: "array", items, minItems: 1, ...(most === Infinity ? {} : { maxItems: most }) };
 }
 
-/** @param {Tool} tool @param {string} name @param {string} args */
-function callSchema(tool, name, args) {
-  return closed({ [name]: { const: tool.name }, [args]: tool.parameters });
+/** @param {Tool} tool @param {string} name @param {string} args @param {string} [id] */
+function callSchema(tool, name, args, id) {
+  const before = id === undefined ? {} : { [id]: { type: "string" } };
+  return closed({ ...before, [name]: { const: tool.name }, [args]: tool.parameters });
 }
 
 /** @param {Record<string, object>} properties An object with these and no others. */
@@ -65,13 +73,13 @@ function anyOf(schemas) {
 
 /**
  * A conversation without calls and tools, for templates that do not know them.
- * @param {import("../messages.js").ChatMessage[]} messages
- * @returns {import("../messages.js").ChatMessage[]}
+ * @param {import("./messages.js").ChatMessage[]} messages
+ * @returns {import("./messages.js").ChatMessage[]}
  */
 export function withoutCalls(messages) {
   /** @type {Map<string, string>} */
   const names = new Map();
-  /** @type {import("../messages.js").ChatMessage[]} */
+  /** @type {import("./messages.js").ChatMessage[]} */
   const plain = [];
   for (const { tool_calls: calls, tool_call_id: id, ...message } of messages) {
     for (const {

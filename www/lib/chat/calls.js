@@ -1,11 +1,11 @@
 // Calls of tools in the text that a model writes, told while they are written.
 
-import { firstTag, heldBack } from "../reader.js";
+import { firstTag, heldBack } from "./reader.js";
 import { JsonReader } from "./json.js";
 
 /**
- * @typedef {import("../reader.js").Part} Part
- * @typedef {import("../reader.js").Reader} Reader
+ * @typedef {import("./reader.js").Part} Part
+ * @typedef {import("./reader.js").Reader} Reader
  * @typedef {import("./json.js").Letter} Letter
  */
 
@@ -58,7 +58,7 @@ export class CallReader {
 
   /**
    * @param {CallForm} form
-   * @param {ReadonlySet<string>} names The functions that may be called.
+   * @param {import("./tools.js").Functions} names
    * @param {number} maxCalls
    */
   constructor(form, names, maxCalls) {
