@@ -2,6 +2,7 @@
 //
 // What stands behind the language of a fence is for these tests; readers do not see it:
 //   ```js no-run="why"      is not run, for that reason
+//   ```html until="condition"  shows what it should when that holds, in JavaScript
 //   ```rust file=src/x.rs   stands in that file, word for word
 import { readFile, readdir } from "node:fs/promises";
 import { root } from "./harness.mjs";
@@ -12,6 +13,7 @@ import { root } from "./harness.mjs";
  * @property {number} line of its fence, from 1
  * @property {string} language empty where the fence names none
  * @property {string | null} noRun why it is not run; null where it is
+ * @property {string | null} until when a page shows what it should
  * @property {string | null} source the file that it stands in
  * @property {string} text
  */
@@ -39,6 +41,7 @@ export async function blocksOf(file) {
       line: at + 1,
       language,
       noRun: /no-run="([^"]+)"/.exec(info)?.[1] ?? null,
+      until: /until="([^"]+)"/.exec(info)?.[1] ?? null,
       source: /file=(\S+)/.exec(info)?.[1] ?? null,
       text: lines.slice(at + 1, end).map((line) => line.slice(indent.length)).join("\n"),
     });

@@ -93,9 +93,9 @@ for (const block of blocks.filter(({ language, noRun }) => language === "js" && 
 for (const block of blocks.filter(({ language, noRun }) => language === "html" && !noRun)) {
   test(`${block.file}:${block.line} opens`, () =>
     inPage(block, async (page) => {
+      assert.ok(block.until, "its fence does not say until when");
       await page.goto(`${site.origin}/block.html`);
-      const wanted = /data-done="([^"]+)"/.exec(block.text)?.[1];
-      if (wanted) await page.waitForSelector(wanted);
+      await page.waitForFunction(block.until);
     }));
 }
 
