@@ -19,7 +19,7 @@ struct Block {
     lines: Vec<String>,
 }
 
-/// The README and every page in `docs`.
+/// What lies at the top, and every page in `docs`.
 fn pages() -> Vec<PathBuf> {
     fn walk(folder: &Path, pages: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -31,7 +31,7 @@ fn pages() -> Vec<PathBuf> {
             }
         }
     }
-    let mut pages = vec![repo("README.md")];
+    let mut pages = vec![repo("README.md"), repo("CONTRIBUTING.md")];
     walk(&repo("docs"), &mut pages);
     pages
 }

@@ -18,11 +18,11 @@ import { root } from "./harness.mjs";
  * @property {string} text
  */
 
-/** Every page of the documentation, and the README. @returns {Promise<string[]>} relative to the repository */
+/** Every page of the documentation, and what lies at the top. @returns {Promise<string[]>} relative to the repository */
 export async function documents() {
   const entries = await readdir(`${root}docs`, { recursive: true });
   const pages = entries.filter((path) => path.endsWith(".md") && !/(^|\/)(node_modules|api)\//.test(path));
-  return ["README.md", ...pages.map((path) => `docs/${path}`).sort()];
+  return ["README.md", "CONTRIBUTING.md", ...pages.map((path) => `docs/${path}`).sort()];
 }
 
 /** @param {string} file @returns {Promise<Block[]>} */

@@ -113,6 +113,13 @@ test("what is quoted from a file stands there, word for word", async () => {
   }
 });
 
+test("figures beside other runtimes are the README's", async () => {
+  const [page, readme] = await Promise.all(["docs/comparison.md", "README.md"].map((file) => readFile(root + file, "utf8")));
+  const rows = page.slice(page.indexOf("## Measured")).split("\n").filter((line) => line.startsWith("| "));
+  assert.ok(rows.length >= 6);
+  for (const row of rows) assert.ok(readme.includes(row), `the README has no such line: ${row}`);
+});
+
 test("every `cargo xtask` that is shown exists, with its options", () => {
   const program = process.env.XTASK ?? `${root}target/debug/xtask`;
   const lines = blocks.filter(({ language }) => language === "sh").flatMap(({ text }) => text.split("\n"));
