@@ -238,6 +238,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_target_folder_is_renamed_last_as_it_lies_in_the_repository() {
+        let flags = neutral_paths(Path::new("/some/where/intab"));
+        assert!(flags.iter().all(|flag| flag.starts_with("--remap-path-prefix=/")), "{flags:?}");
+        let names: Vec<_> = flags.iter().map(|flag| flag.rsplit('=').next().unwrap()).collect();
+        assert_eq!(names, ["/cargo", "/intab", "/target"]);
+        assert_eq!(flags[1], "--remap-path-prefix=/some/where/intab=/intab");
+    }
+
+    #[test]
     fn the_module_is_the_cdylib_that_cargo_names() {
         let messages = r#"
 {"reason":"compiler-artifact","target":{"name":"half","kind":["lib"]},"filenames":["/t/libhalf.rlib"]}
