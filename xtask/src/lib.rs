@@ -1,11 +1,13 @@
 //! The project's own tooling: everything behind `cargo xtask …`.
 //!
 //! `build` turns the crate into `www/pkg`, `serve` shows `www` to a browser, `test` checks all of it, and
-//! `bench` and `sizes` measure. Each is a module here and one arm in `main.rs`.
+//! `bench` and `sizes` measure, `docs` and `licences` write what is read. Each is a module here and one arm in `main.rs`.
 
 pub mod bench;
 pub mod chromium;
 pub mod counts;
+pub mod docs;
+pub mod licences;
 pub mod npm;
 pub mod process;
 pub mod serve;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, process, serve, sizes, test, wasm};
+use xtask::{bench, docs, licences, process, serve, sizes, test, wasm};
 
 /// Build, serve, test and measure intab.
 #[derive(Parser)]
@@ -50,6 +50,10 @@ enum Task {
     },
     /// Print the sizes of what a page downloads, raw, gzip and brotli, as JSON lines
     Sizes,
+    /// Build the documentation as a site of static pages in dist/docs
+    Docs,
+    /// Write THIRD-PARTY.md: what is a part of what a page downloads, and its licences
+    Licences,
 }
 
 fn main() -> ExitCode {
@@ -85,6 +89,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test(options) => return test::run(&root, &options),
         Task::Bench { arguments } => bench::run(&root, &arguments)?,
         Task::Sizes => sizes::print(&root)?,
+        Task::Docs => docs::build(&root)?,
+        Task::Licences => licences::write(&root)?,
     }
     Ok(ExitCode::SUCCESS)
 }

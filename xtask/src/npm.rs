@@ -1,4 +1,4 @@
-//! The Node packages of the browser tests, and those that the JavaScript package is made with.
+//! The Node packages of the browser tests, and those that the JavaScript package and the documentation are made with.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,10 @@ pub const TESTS: &str = "tests/browser";
 /// The folder of the JavaScript package: its bundler, and the libraries that become a part of it.
 pub const PACKAGE: &str = "www";
 
-/// Installs what the `package-lock.json` of a folder, [`TESTS`] or [`PACKAGE`], names, if that has not been done, and returns
+/// The folder of the documentation, and of what makes a site of it.
+pub const DOCS: &str = "docs";
+
+/// Installs what the `package-lock.json` of a folder, [`TESTS`], [`PACKAGE`] or [`DOCS`], names, if that has not been done, and returns
 /// the folder's path; the error is the one line to show.
 pub fn ensure(root: &Path, name: &str) -> Result<PathBuf, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -79,8 +82,9 @@ mod tests {
         let locks = [
             include_str!("../../tests/browser/package-lock.json"),
             include_str!("../../www/package-lock.json"),
+            include_str!("../../docs/package-lock.json"),
         ];
-        for (lock, folder) in locks.iter().zip([TESTS, PACKAGE]) {
+        for (lock, folder) in locks.iter().zip([TESTS, PACKAGE, DOCS]) {
             assert!(!lock.contains("\"resolved\""), "run npm with the .npmrc of {folder}");
         }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::counts::{self, Counts};
-use crate::{chromium, npm, process, vulkan, wasm};
+use crate::{chromium, docs, npm, process, vulkan, wasm};
 
 const WASM: &str = "wasm32-unknown-unknown";
 
@@ -98,6 +98,13 @@ pub fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     });
     part("JavaScript types", browser && checks, &mut || match npm::ensure(root, npm::TESTS) {
         Ok(_) => type_check(root),
+        Err(reason) => Outcome::Unable(reason),
+    });
+    part("documentation", browser && checks, &mut || match npm::ensure(root, npm::DOCS) {
+        Ok(_) => match docs::build(root) {
+            Ok(()) => Outcome::Done(Counts::default()),
+            Err(error) => Outcome::Failed(Counts::default(), format!("{error:#}")),
+        },
         Err(reason) => Outcome::Unable(reason),
     });
     part("browser tests", browser, &mut || match npm::ensure(root, npm::TESTS)

@@ -11,7 +11,8 @@ use wasm_bindgen_cli_support::Bindgen;
 use crate::settings::{BindgenTarget, Settings};
 use crate::{process, sizes};
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// What the modules are compiled for.
+pub const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The file in the output folder that says what it was made from.
 const STAMP: &str = ".stamp";
@@ -122,12 +123,31 @@ fn compile(root: &Path, settings: &Settings, source: &Source) -> Result<PathBuf>
         cargo.args(["--features", &settings.features.join(",")]);
     }
     // Takes the place of the flags in .cargo/config.toml, which would else be added to these.
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", settings.rustflags().join("\u{1f}"));
+    let flags: Vec<_> = settings.rustflags().into_iter().chain(neutral_paths(root)).collect();
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     cargo.stdin(Stdio::null());
     let messages = process::output(&mut cargo)?;
     let missing =
         || anyhow!("cargo build named no .wasm file of {}: is the library a cdylib?", source.library);
     find_module(&messages, source.library).ok_or_else(missing)
+}
+
+/// Flags for rustc that give the folders of this machine names that are the same on every machine. Where a panic came from is part of
+/// the module, so that without them its bytes would tell where it was built, and differ from those built elsewhere.
+fn neutral_paths(root: &Path) -> Vec<String> {
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let home = || std::env::home_dir().map(|home| home.join(".cargo"));
+    let target = variable("CARGO_TARGET_DIR").map(|folder| root.join(folder));
+    // Of several that fit, rustc takes the last: the target folder usually lies in the repository.
+    let folders = [
+        (variable("CARGO_HOME").or_else(home), "/cargo"),
+        (Some(root.to_owned()), "/intab"),
+        (Some(target.unwrap_or_else(|| root.join("target"))), "/target"),
+    ];
+    let flag = |(folder, name): (Option<PathBuf>, &str)| {
+        folder.map(|folder| format!("--remap-path-prefix={}={name}", folder.display()))
+    };
+    folders.into_iter().filter_map(flag).collect()
 }
 
 fn find_module(messages: &str, library: &str) -> Option<PathBuf> {
@@ -216,6 +236,15 @@ pub fn require_built(root: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_target_folder_is_renamed_last_as_it_lies_in_the_repository() {
+        let flags = neutral_paths(Path::new("/some/where/intab"));
+        assert!(flags.iter().all(|flag| flag.starts_with("--remap-path-prefix=/")), "{flags:?}");
+        let names: Vec<_> = flags.iter().map(|flag| flag.rsplit('=').next().unwrap()).collect();
+        assert_eq!(names, ["/cargo", "/intab", "/target"]);
+        assert_eq!(flags[1], "--remap-path-prefix=/some/where/intab=/intab");
+    }
 
     #[test]
     fn the_module_is_the_cdylib_that_cargo_names() {
