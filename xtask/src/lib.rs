@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod chromium;
 pub mod counts;
+pub mod markdown;
 pub mod npm;
 pub mod process;
 pub mod serve;

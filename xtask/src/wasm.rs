@@ -9,7 +9,7 @@ use serde::Deserialize;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::settings::{BindgenTarget, Settings};
-use crate::{process, sizes};
+use crate::{markdown, process, sizes};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -57,6 +57,7 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
     }
 
     let out_dir = root.join(&settings.out_dir);
+    markdown::build(root, &out_dir)?;
     let stamp = stamp(modules.iter().map(|(_, wasm)| &wasm[..]), &settings);
     if is_current(&out_dir, &settings, &stamp) {
         eprintln!("{} is up to date", settings.out_dir);
