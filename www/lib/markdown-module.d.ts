@@ -7,6 +7,8 @@ export interface Block {
   /** Of a code block: what is in it, and the language it names. */
   text?: string;
   lang?: string;
+  /** Of a link's address: its name. */
+  tag?: string;
 }
 
 /** Where links lead that are named elsewhere in the text. */

@@ -65,6 +65,7 @@ export function elements(block) {
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: LINKS,
+    ADD_URI_SAFE_ATTR: ["title", "start", "align", "class"],
     RETURN_DOM_FRAGMENT: true,
   });
 }

@@ -48,6 +48,8 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         settings.debug = true;
         settings.keep_names = true;
     }
+    let out_dir = root.join(&settings.out_dir);
+    markdown::build(root, &out_dir)?;
     install_target(root)?;
     let mut modules = Vec::new();
     for source in sources(&settings) {
@@ -56,8 +58,6 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         modules.push((source, wasm));
     }
 
-    let out_dir = root.join(&settings.out_dir);
-    markdown::build(root, &out_dir)?;
     let stamp = stamp(modules.iter().map(|(_, wasm)| &wasm[..]), &settings);
     if is_current(&out_dir, &settings, &stamp) {
         eprintln!("{} is up to date", settings.out_dir);

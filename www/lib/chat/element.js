@@ -103,7 +103,8 @@ export class IntabChat extends HTMLElement {
 
   connectedCallback() {
     this.#describe();
-    this.#schedule();
+    // One that is moved has its model.
+    if (!this.#loaded && !this.#loading) this.#schedule();
   }
 
   disconnectedCallback() {
@@ -178,6 +179,7 @@ export class IntabChat extends HTMLElement {
       await this.#converse();
       this.#view.quiet();
       this.#view.name = model.info.name;
+      this.#describe();
       if (!this.#conversation?.answers) this.#view.hint(CONTINUES);
       this.#view.say("The model is ready");
       this.#tell("intab-ready", { model });
@@ -283,8 +285,7 @@ export class IntabChat extends HTMLElement {
           this.#tell("intab-piece", { text: piece });
         }
       });
-      view.end(endings[result.finishReason] ?? "");
-      if (result.text === "" && result.finishReason === "eos") view.end("The model had nothing to say.");
+      view.end(this.#ending(conversation, result));
       this.#view.say(result.text);
       this.#tell("intab-message", { role: "assistant", content: result.text, result });
     } catch (error) {
@@ -292,6 +293,13 @@ export class IntabChat extends HTMLElement {
       this.#takeBack(view);
       this.#failIn(error);
     }
+  }
+
+  /** What is to be said about an answer. @param {Conversation} conversation @param {import("../types.js").GenerateResult} result */
+  #ending({ answers }, { text, finishReason }) {
+    if (text === "" && finishReason === "eos") return "The model had nothing to say.";
+    // A text has no end to be cut off from.
+    return (answers || finishReason === "abort" ? endings[finishReason] : "") ?? "";
   }
 
   /** @param {"user" | "assistant"} role @param {import("./streaming.js").Markdown | null} markdown @param {string} text */
@@ -423,7 +431,7 @@ export class IntabChat extends HTMLElement {
 
   #describe() {
     this.#view.label = this.getAttribute("label") ?? "Chat with a model";
-    this.#view.field.placeholder = this.getAttribute("placeholder") ?? "Write a message";
+    this.#view.field.placeholder = this.getAttribute("placeholder") ?? (this.#conversation?.answers === false ? "Begin a text" : "Write a message");
   }
 
   #refresh() {

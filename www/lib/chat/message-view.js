@@ -83,6 +83,7 @@ export class MessageView {
     this.#note.hidden = note === "";
     this.#tools.replaceChildren(...this.#buttons());
     this.#tools.hidden = false;
+    this.#grew();
   }
 
   /** @param {number} now */
@@ -96,12 +97,16 @@ export class MessageView {
     this.#show(false);
     const took = performance.now() - began;
     this.#rest = began + took * DRAWING_SHARE;
+    this.#grew();
+  }
+
+  #grew() {
     this.root.dispatchEvent(new Event("grown", { bubbles: true }));
   }
 
   /** @param {boolean} isWhole */
   #show(isWhole) {
-    const text = this.#markdown ? this.#answer(isWhole) : this.#text;
+    const text = this.#markdown ? this.#answer(isWhole) : this.#text.trimStart();
     const piece = text.slice(this.#drawn);
     this.#drawn = text.length;
     if (this.#markdown) {

@@ -20,7 +20,7 @@ export class StreamingMarkdown {
   #tail = "";
   /** What stands at the end of the place, made from it. @type {{key: string, nodes: ChildNode[]}[]} */
   #shown = [];
-  /** @type {import("../markdown-module.js").Links} */
+  /** Of the settled blocks. @type {import("../markdown-module.js").Links} */
   #links = {};
   /** A code block that goes on to the end. @type {{close: RegExp, text: Text, line: string} | null} */
   #open = null;
@@ -45,9 +45,12 @@ export class StreamingMarkdown {
   /** No more comes. */
   end() {
     this.#open = null;
-    if (Object.keys(this.#links).length > 0) {
-      // A link's address may stand below it.
+    const links = { ...this.#links };
+    this.#markdown.blocks(this.#tail, links);
+    if (Object.keys(links).length > 0) {
+      // A link's address may stand below it: all is made anew.
       this.#shown = [];
+      this.#links = links;
       this.#place.replaceChildren();
       this.#tail = this.#whole;
     }
@@ -78,7 +81,8 @@ export class StreamingMarkdown {
   /** @param {string} text @param {boolean} goesOn */
   #show(text, goesOn) {
     this.parsed += text.length;
-    const blocks = this.#markdown.blocks(text, this.#links);
+    const links = { ...this.#links };
+    const blocks = this.#markdown.blocks(text, links);
     const solid = blocks.filter(({ type }) => type !== "space");
     const settled = goesOn ? solid.slice(0, -LIVE) : solid;
     const last = solid.at(-1);
@@ -89,11 +93,12 @@ export class StreamingMarkdown {
     for (const { nodes } of this.#shown.splice(same)) for (const node of nodes) node.remove();
     for (const [at, block] of solid.entries()) {
       if (at < same) continue;
-      const nodes = this.#make(goesOn && block === last ? closed(block, this.#markdown, this.#links) : block);
+      const nodes = this.#make(goesOn && block === last ? closed(block, this.#markdown, links) : block);
       this.#place.append(...nodes);
       this.#shown.push({ key: keys[at], nodes });
     }
     this.#shown.splice(0, settled.length);
+    for (const { tag } of settled) if (tag !== undefined) this.#links[tag] ??= links[tag];
     // `raw` texts lack nothing of the text: what the settled ones have is done with.
     const done = blocks.slice(0, blocks.indexOf(settled[settled.length - 1]) + 1);
     this.#tail = this.#tail.slice(done.reduce((sum, { raw }) => sum + raw.length, 0));

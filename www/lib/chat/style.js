@@ -55,6 +55,7 @@ p, ol { margin: 0; padding: 0; }
   padding: 0.375rem 0.5rem 0.375rem 1.125rem;
   border-block-end: 1px solid var(--line);
 }
+.header:has(.name:empty):has([part~="clear"][hidden]) { display: none; }
 .name {
   overflow: hidden;
   text-overflow: ellipsis;
@@ -65,10 +66,11 @@ p, ol { margin: 0; padding: 0; }
 .frame { position: relative; flex: 1; min-block-size: 0; }
 .scroll { block-size: 100%; overflow-y: auto; padding: 1.125rem; overscroll-behavior: contain; }
 .empty { display: grid; place-content: center; min-block-size: 100%; text-align: center; color: var(--soft); text-wrap: balance; }
-ol { list-style: none; display: grid; gap: 1.125rem; }
+ol { list-style: none; display: grid; gap: 1rem; }
 li { min-inline-size: 0; }
 article { min-inline-size: 0; }
-.user > article { display: grid; justify-items: end; margin-inline-start: 15%; }
+.user > article { display: flex; flex-direction: row-reverse; align-items: center; gap: 0.25rem; }
+.user article:has(form) { margin-inline-start: 12%; }
 .user [part="text"] {
   padding: 0.5rem 0.875rem;
   background: var(--surface);
@@ -79,7 +81,11 @@ article { min-inline-size: 0; }
 .plain [part="text"] { white-space: pre-wrap; }
 .note { font-size: 0.8125rem; color: var(--soft); margin-block-start: 0.25rem; }
 .tools { display: flex; gap: 0.125rem; margin-block-start: 0.125rem; margin-inline-start: -0.5rem; }
-.user .tools { margin-inline: 0 -0.25rem; }
+.user .tools { margin: 0; flex: none; }
+@media (hover: hover) {
+  .user .tools { opacity: 0; }
+  .user:is(:hover, :focus-within) .tools { opacity: 1; }
+}
 .writing [part="text"]:empty::before, .writing [part="text"]:has(> .thoughts:only-child)::after {
   content: "";
   display: inline-block;
@@ -107,7 +113,8 @@ article { min-inline-size: 0; }
 .markdown :not(pre) > code { padding: 0.1em 0.35em; font: 0.875em var(--code); background: var(--surface); border-radius: 0.3em; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.9375rem; }
-th, td { padding: 0.375rem 0.75rem; border: 1px solid var(--line); text-align: start; overflow-wrap: normal; }
+th, td { padding: 0.375rem 0.75rem; border: 1px solid var(--line); overflow-wrap: normal; }
+:is(th, td):not([align]) { text-align: start; }
 th { background: var(--surface); font-weight: 600; }
 .code { border: 1px solid var(--line); border-radius: 0.625rem; overflow: hidden; }
 .code-head {
@@ -175,7 +182,7 @@ button {
   cursor: pointer;
 }
 button:hover { background: var(--surface); }
-button.icon { justify-content: center; padding: 0; inline-size: 2.25rem; color: var(--soft); }
+button.icon { justify-content: center; padding: 0; inline-size: 2.25rem; color: var(--soft); flex: none; }
 button.icon:hover { color: var(--ink); }
 button.main { color: var(--on-accent); background: var(--accent); }
 button.main:hover { color: var(--on-accent); filter: brightness(1.1); }
@@ -187,11 +194,11 @@ button[data-said]::after { content: attr(data-said); margin-inline-start: 0.375r
 button.icon[data-said] { inline-size: auto; padding-inline: 0.5rem; }
 button.down { position: absolute; inset-block-end: 0.5rem; inset-inline-start: calc(50% - 1.125rem); background: var(--ground); border-color: var(--line); border-radius: 50%; box-shadow: 0 1px 4px rgb(0 0 0 / 15%); }
 svg { inline-size: 1rem; block-size: 1rem; fill: none; stroke: currentcolor; stroke-width: 1.6; stroke-linecap: round; stroke-linejoin: round; }
+[part~="stop"] svg { fill: currentcolor; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .scroll:focus-visible { outline-offset: -3px; border-radius: 0.25rem; }
 .unseen { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @container (max-width: 26rem) {
-  .user > article { margin-inline-start: 6%; }
   .scroll { padding: 0.875rem; }
   .composer { margin: 0.5rem; }
 }
