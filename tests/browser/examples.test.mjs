@@ -11,7 +11,7 @@ const examples = `${root}www/examples/`;
 
 /** Serves a tiny model's folder, with the tokenizer that serves them all, or another file of the tests. */
 async function serveData() {
-  await context.route("**/tiny/**", async (route) => {
+  await context.route((url) => url.pathname.startsWith("/tiny/"), async (route) => {
     const [, path] = new URL(route.request().url()).pathname.split("/tiny/");
     const file = path.endsWith("/tokenizer.json") ? `${data}tasks/tokenizer.json` : `${data}${path}`;
     if (!existsSync(file)) return route.fulfill({ status: 404 });
@@ -173,7 +173,7 @@ test("chat: the element loads the model and answers", async () => {
   good();
 });
 
-test("each example is listed with a sentence, fits on a screen, and says what is wrong with a model that is not there", async () => {
+test("each example is listed with a sentence, and fits on a screen", async () => {
   const pages = (await readdir(examples)).filter((name) => name.endsWith(".html") && name !== "index.html");
   assert.equal(pages.length, 12);
   for (const name of pages) {

@@ -8,13 +8,10 @@ async function start() {
   const model = await load(given.get("model") ?? "../models/intab-stories.gguf");
   const dimensions = given.has("dimensions") ? Number(given.get("dimensions")) : undefined;
   const options = { dimensions, pooling: model.info.task === "embed" ? undefined : "mean" };
-  // All in one call: an encoder reads as many together as its context holds.
-  const points = await model.embed(passages.map((p) => p.textContent), options);
+  const points = await model.embed(passages.map((p) => p.textContent), options); // an encoder reads them together
   status.textContent = `${points.length} passages, ${points[0].length} numbers each.`;
-
   async function search() {
     const text = query.value;
-    if (text.trim() === "") return;
     const [wanted] = await model.embed(text, options);
     if (text !== query.value) return; // typed on meanwhile
     const scores = points.map((point) => point.reduce((sum, x, i) => sum + x * wanted[i], 0)); // cosines

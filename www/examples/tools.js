@@ -13,17 +13,19 @@ run.addEventListener("click", async () => {
   run.disabled = true;
   const messages = [{ role: "user", content: prompt.value }];
   // "required": a small model would rather talk. Where it may choose, leave `tool_choice` out.
-  const body = JSON.stringify({ model: "local", messages, tools, tool_choice: "required", max_tokens: 100 });
+  const ask = { model: "local", messages, tools, tool_choice: "required", parallel_tool_calls: false, temperature: 0, max_tokens: 400 };
   const response = await intab.fetch("http://intab.invalid/v1/chat/completions", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body,
+    body: JSON.stringify(ask),
   });
   const { error, choices } = await response.json();
-  output.textContent = error?.message ?? "";
-  for (const { function: call } of choices?.[0].message.tool_calls ?? []) {
-    output.append(`${call.name}(${call.arguments})\n`);
-    paint(JSON.parse(call.arguments));
+  const isWhole = choices?.[0].finish_reason === "tool_calls";
+  output.textContent = error?.message ?? (isWhole ? "" : "The call was cut off.");
+  for (const { function: call } of isWhole ? choices[0].message.tool_calls : []) {
+    const given = JSON.parse(call.arguments);
+    output.append(`${call.name}(${JSON.stringify(given)})\n`);
+    paint(given);
   }
   run.disabled = false;
 });
