@@ -16,7 +16,7 @@ test("a load that fails is told with what to do, as an event too, and can be tri
   });
   assert.equal(name, "SourceError");
   assert.match(words, /could not be fetched.*connection.*none\.gguf.*404/s);
-  await page.evaluate((story) => (chat.loadOptions = { backend: "cpu" }) && (chat.getAttribute("model") !== story), STORY);
+  await page.evaluate(() => (chat.loadOptions = { backend: "cpu" }));
   await page.route("**/models/none.gguf", (route) => route.continue({ url: new URL(STORY, route.request().url()).href }));
   await page.getByRole("button", { name: "Try again" }).click();
   await state("ready");
@@ -89,17 +89,19 @@ test("load=click waits for the user, shows how far it is, and can be cancelled",
 test("an element that leaves the page gives its model back; one that is moved keeps it", async () => {
   await openChat(`<intab-chat model="${STORY}" backend="cpu"></intab-chat><main></main>`);
   await state("ready");
-  const { moved, weights, left } = await page.evaluate(async () => {
-    const { memory, load } = await import("/lib/intab.js");
+  const { moved, left, failure } = await page.evaluate(async () => {
+    chat.load();
+    const { model } = await once("intab-ready");
     document.querySelector("main").append(chat);
     await new Promise((done) => setTimeout(done, 50));
-    const moved = chat.state;
+    const moved = [chat.state, (await model.tokenize("a")).length > 0];
     chat.remove();
     await new Promise((done) => setTimeout(done, 50));
-    return { moved, left: chat.state };
+    const failure = await model.tokenize("a").catch(({ name }) => name);
+    return { moved, left: chat.state, failure };
   });
-  assert.equal(moved, "ready");
-  assert.equal(left, "empty");
+  assert.deepEqual(moved, ["ready", true]);
+  assert.deepEqual([left, failure], ["empty", "UnloadedError"]);
 });
 
 test("a page without the element does not load what shows Markdown, nor does one where nothing was said", async () => {

@@ -110,8 +110,8 @@ for (const query of ["", "?model=/tiny/models/bart/"]) {
     assert.ok(await page.locator("#run").isDisabled());
     await page.evaluate(() => getSelection().selectAllChildren(document.querySelector("#text p")));
     await page.locator("#run:enabled").click();
-    assert.ok((await textOf("output")).length > 3);
-    assert.ok(await page.locator("#run").isEnabled(), "the selection stays");
+    assert.notEqual(await textOf("output"), "Nothing is summarized yet.");
+    await page.locator("#run:enabled").waitFor(); // the selection stays
     good();
   });
 }

@@ -12,6 +12,7 @@ run.addEventListener("pointerdown", (event) => event.preventDefault());
 let summarizer;
 run.addEventListener("click", async () => {
   const text = selected();
+  run.disabled = true;
   output.textContent = "";
   try {
     summarizer ??= await Summarizer.create({ type: "tldr", length: "short", format: "plain-text" });
@@ -19,4 +20,5 @@ run.addEventListener("click", async () => {
   } catch (error) {
     output.textContent = error.message;
   }
+  run.disabled = selected() === "";
 });

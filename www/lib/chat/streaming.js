@@ -150,9 +150,10 @@ export function missingEnds(text) {
   const link = /!?\[([^\]\n]*)(\](\([^)\n]*)?)?$/.exec(line);
   if (link && (link[3] !== undefined || link[2] === undefined)) text = text.slice(0, text.length - link[0].length) + link[1];
   const ticks = text.match(/`+/g) ?? [];
-  if (ticks.length % 2 === 1) return text.endsWith(ticks[ticks.length - 1]) ? text.slice(0, -ticks[ticks.length - 1].length) : text + ticks[ticks.length - 1];
+  const last = ticks[ticks.length - 1];
+  if (ticks.length % 2 === 1) return text.endsWith(last) ? text.slice(0, -last.length) : text + last;
   const prose = text.replace(/(`+)[\s\S]*?\1/g, "");
-  if ((prose.match(/\*\*/g) ?? []).length % 2 === 0) return text.replace(/ \*{1,2}$/, "");
+  if ((prose.match(/\*\*(?=\S)|(?<=\S)\*\*/g) ?? []).length % 2 === 0) return text.replace(/ \*{1,2}$/, "");
   if (text.endsWith("**")) return text.slice(0, -2).trimEnd();
   return text.endsWith("*") ? `${text}*` : `${text}**`;
 }
