@@ -34,7 +34,8 @@ export function withCopyButtons(made) {
 /** @param {HTMLElement} pre @param {string} language */
 function framed(pre, language) {
   const copy = copyButton("Copy code", () => pre.textContent ?? "", "copy-code");
-  return element("div", { class: "code", part: "code-block" }, element("div", { class: "code-head" }, element("span", {}, language), copy), pre);
+  const head = element("div", { class: "code-head" }, element("span", {}, language), copy);
+  return element("div", { class: "code", part: "code-block" }, head, pre);
 }
 
 /**

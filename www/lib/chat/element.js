@@ -1,8 +1,10 @@
 // The element: what its attributes ask for, and what becomes of it.
 
-import { InputError, SourceError } from "../errors.js";
+import { InputError } from "../errors.js";
 import { load } from "../intab.js";
 import { Conversation } from "./conversation.js";
+import { TellingElement } from "./events.js";
+import { markdownFrom } from "./markdown.js";
 import { MessageView } from "./message-view.js";
 import { ATTRIBUTES, loadingOptions, moment, RELOADING, writingOptions } from "./settings.js";
 import { sheet } from "./style.js";
@@ -10,7 +12,6 @@ import { View } from "./view.js";
 import { endings, errorWords } from "./words.js";
 
 /** @typedef {import("../model.js").Model} Model */
-/** @typedef {import("./types.js").ChatEvents} ChatEvents */
 /** @typedef {import("./types.js").ChatState} ChatState */
 /** @typedef {import("./types.js").Said} Said */
 
@@ -27,7 +28,7 @@ const NO_MODEL = 'No model is named: set the attribute model="…" to the addres
  * What stands between its tags greets while nothing has been said. Its parts can be styled (`::part(message)`), its colours set by
  * custom properties; both are listed in `style.js`. For its attributes see `ChatAttribute`, for its events `ChatEvents`.
  */
-export class IntabChat extends HTMLElement {
+export class IntabChat extends TellingElement {
   static observedAttributes = ATTRIBUTES;
 
   /**
@@ -74,31 +75,6 @@ export class IntabChat extends HTMLElement {
     const slot = /** @type {HTMLSlotElement} */ (root.querySelector("slot"));
     slot.append(GREETING);
     this.#view.show([]);
-  }
-
-  /**
-   * As every element's; of its own events it knows the type.
-   * @template {keyof ChatEvents} Name
-   * @overload
-   * @param {Name} type
-   * @param {(event: CustomEvent<ChatEvents[Name]>) => void} listener
-   * @param {boolean | AddEventListenerOptions} [listenerOptions]
-   * @returns {void}
-   */
-  /**
-   * @overload
-   * @param {string} type
-   * @param {EventListenerOrEventListenerObject | null} listener
-   * @param {boolean | AddEventListenerOptions} [listenerOptions]
-   * @returns {void}
-   */
-  /**
-   * @param {string} type
-   * @param {any} listener
-   * @param {boolean | AddEventListenerOptions} [listenerOptions]
-   */
-  addEventListener(type, listener, listenerOptions) {
-    super.addEventListener(type, listener, listenerOptions);
   }
 
   connectedCallback() {
@@ -182,7 +158,7 @@ export class IntabChat extends HTMLElement {
       this.#describe();
       if (!this.#conversation?.answers) this.#view.hint(CONTINUES);
       this.#view.say("The model is ready");
-      this.#tell("intab-ready", { model });
+      this.tell("intab-ready", { model });
     } catch (error) {
       if (this.#loading !== controller) return;
       if (controller.signal.aborted) this.#view.hint("Loading was cancelled.", "Load the model");
@@ -219,11 +195,8 @@ export class IntabChat extends HTMLElement {
 
   /** Writes the last answer again. @returns {Promise<void>} */
   async retry() {
-    await this.#halt();
-    const last = this.#messages.map(({ role }) => role).lastIndexOf("user");
-    const isGoingOn = this.#goesOn && this.#messages.at(-2)?.role === "assistant";
-    if (isGoingOn) await this.#again(this.#messages.length - 1, "");
-    else if (last >= 0) await this.#again(last, this.#messages[last].text);
+    const { length } = this.#messages;
+    if (length > 0) await this.#retryAt(this.#messages[length - 1].role === "user" ? length : length - 1);
   }
 
   /**
@@ -249,7 +222,7 @@ export class IntabChat extends HTMLElement {
     this.#view.show([]);
     this.#refresh();
     if (this.#loaded) this.#conversation?.answers ? this.#view.quiet() : this.#view.hint(CONTINUES);
-    this.#tell("intab-clear", {});
+    this.tell("intab-clear", {});
   }
 
   /** Whether nothing at all can be sent, as the model goes on with what is there. */
@@ -276,21 +249,23 @@ export class IntabChat extends HTMLElement {
     view.wait();
     this.#view.say("The model is writing");
     try {
-      if (text !== "") this.#tell("intab-message", { role: "user", content: text });
+      if (text !== "") this.tell("intab-message", { role: "user", content: text });
       const options = { ...writingOptions(this), ...this.options };
       const result = await conversation.next(text, options, async (generation) => {
         this.#generation = generation;
         for await (const piece of generation) {
           view.append(piece);
-          this.#tell("intab-piece", { text: piece });
+          this.tell("intab-piece", { text: piece });
         }
       });
       view.end(this.#ending(conversation, result));
       this.#view.say(result.text);
-      this.#tell("intab-message", { role: "assistant", content: result.text, result });
+      this.tell("intab-message", { role: "assistant", content: result.text, result });
     } catch (error) {
       view.end("");
-      this.#takeBack(view);
+      // An answer that failed leaves nothing behind.
+      this.#messages = this.#messages.filter((message) => message !== view);
+      this.#view.show(this.#messages);
       this.#failIn(error);
     }
   }
@@ -306,7 +281,7 @@ export class IntabChat extends HTMLElement {
   #add(role, markdown, text) {
     const answers = this.#conversation?.answers ?? true;
     const view = new MessageView(role, { answers, markdown }, {
-      retry: (which) => this.#pick(which, (at) => (at === this.#messages.length - 1 ? this.retry() : this.#retryAt(at))),
+      retry: (which) => this.#pick(which, (at) => this.#retryAt(at)),
       edit: (which, words) => this.#pick(which, (at) => this.edit(at, words)),
     });
     if (text !== "") view.append(text);
@@ -321,18 +296,12 @@ export class IntabChat extends HTMLElement {
     if (at >= 0) void then(at).then(() => this.#view.field.focus());
   }
 
-  /** Writes an answer again that is not the last, and forgets what came after it. @param {number} at */
+  /** Writes an answer again, and forgets what came after it. @param {number} at In `messages`, or behind them. */
   async #retryAt(at) {
     await this.#halt();
     const asked = this.#messages[at - 1];
     if (asked?.role === "user") await this.#again(at - 1, asked.text);
     else await this.#again(at, "");
-  }
-
-  /** An answer that failed leaves nothing behind. @param {MessageView} view */
-  #takeBack(view) {
-    this.#messages = this.#messages.filter((message) => message !== view);
-    this.#view.show(this.#messages);
   }
 
   /** @param {unknown} error While an answer was written. */
@@ -342,7 +311,7 @@ export class IntabChat extends HTMLElement {
       this.#fail(error);
     } else {
       this.#view.error(error, false);
-      this.#tell("intab-error", { error });
+      this.tell("intab-error", { error });
     }
   }
 
@@ -350,7 +319,7 @@ export class IntabChat extends HTMLElement {
   #fail(error) {
     this.#failed = true;
     this.#view.error(error, true);
-    this.#tell("intab-error", { error });
+    this.tell("intab-error", { error });
   }
 
   /** @param {import("../types.js").Source} source @param {AbortSignal} signal */
@@ -358,7 +327,7 @@ export class IntabChat extends HTMLElement {
     const onProgress = (/** @type {import("../types.js").Progress} */ progress) => {
       if (signal.aborted) return;
       this.#view.progress(progress, () => this.#loading?.abort());
-      this.#tell("intab-progress", progress);
+      this.tell("intab-progress", progress);
       this.loadOptions.onProgress?.(progress);
     };
     const signals = [signal, this.loadOptions.signal].filter((one) => one !== undefined);
@@ -379,11 +348,9 @@ export class IntabChat extends HTMLElement {
 
   /** What shows Markdown; where it cannot be had, text is shown as it is. */
   #renderer() {
-    const url = this.getAttribute("markdown-url") ?? new URL("../../pkg/markdown.js", import.meta.url).href;
-    this.#markdown ??= import(new URL(url, document.baseURI).href).catch((cause) => {
+    this.#markdown ??= markdownFrom(this.getAttribute("markdown-url")).catch((error) => {
       this.#markdown = null;
-      const problem = `could not be imported (${cause.message}); answers are shown as plain text`;
-      this.#tell("intab-error", { error: new SourceError(`${url}: ${problem}`, { source_name: url, problem }) });
+      this.tell("intab-error", { error });
       return null;
     });
     return this.#markdown;
@@ -437,15 +404,6 @@ export class IntabChat extends HTMLElement {
   #refresh() {
     this.#view.state = { isReady: this.state === "ready", isWriting: this.#writing !== null, goesOn: this.#goesOn };
     this.dataset.state = this.state;
-  }
-
-  /**
-   * @template {keyof ChatEvents} Name
-   * @param {Name} name
-   * @param {ChatEvents[Name]} detail
-   */
-  #tell(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 }
 
