@@ -4,7 +4,7 @@ import { InputError } from "../errors.js";
 import { load } from "../intab.js";
 import { Conversation } from "./conversation.js";
 import { TellingElement } from "./events.js";
-import { markdownFrom } from "./markdown.js";
+import { markdownFrom } from "./renderer.js";
 import { MessageView } from "./message-view.js";
 import { ATTRIBUTES, loadingOptions, moment, RELOADING, writingOptions } from "./settings.js";
 import { sheet } from "./style.js";
