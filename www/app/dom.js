@@ -1,4 +1,8 @@
-// Two helpers for building and finding elements. Text always goes in as text, never as HTML.
+// Helpers for building and finding elements. Text always goes in as text, never as HTML.
+
+import { element } from "../lib/chat/dom.js";
+
+export { element };
 
 /**
  * @template {HTMLElement} T
@@ -10,22 +14,6 @@ export function byId(id, Class) {
   const found = document.getElementById(id);
   if (!(found instanceof Class)) throw new Error(`index.html has no ${Class.name} with the id ${id}`);
   return found;
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {Record<string, string | number | boolean>} [attributes] `false` leaves one out.
- * @param {...(Node | string)} children
- * @returns {HTMLElementTagNameMap[Tag]}
- */
-export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== false) made.setAttribute(name, value === true ? "" : String(value));
-  }
-  made.append(...children);
-  return made;
 }
 
 /**

@@ -8,6 +8,7 @@ pub mod chromium;
 pub mod counts;
 pub mod docs;
 pub mod licences;
+pub mod markdown;
 pub mod npm;
 pub mod process;
 pub mod serve;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::settings::Settings;
-use crate::wasm;
+use crate::{markdown, wasm};
 
 /// The size of a file in bytes. Its JSON form is one line of `cargo xtask sizes`.
 #[derive(Debug, Serialize)]
@@ -151,8 +151,11 @@ pub fn print(root: &Path) -> Result<()> {
         measure(&for_structures(root, &settings), "total of structures, when one is asked for")?;
     let mut all = vec![every_page, with_structures];
     let known = downloads(root, &settings)?;
-    for interface in ["openai", "polyfill"] {
-        let files = for_interface(root, &known, interface)?;
+    for interface in ["openai", "polyfill", "chat"] {
+        let mut files = for_interface(root, &known, interface)?;
+        if interface == "chat" {
+            files.push(markdown::output(&root.join(&settings.out_dir)));
+        }
         all.push(measure(&files, &format!("total of {interface}, where it is used"))?);
     }
     for size in all.into_iter().flatten() {

@@ -151,9 +151,10 @@ fn all<T>(items: impl IntoIterator<Item = T>, mut task: impl FnMut(T) -> Result<
 /// Checks the package (which also writes its `.d.ts` files), then the app that uses it.
 fn type_check(root: &Path) -> Outcome {
     let compiler = root.join(npm::TESTS).join("node_modules/typescript/bin/tsc");
-    all(["www/tsconfig.json", "www/app/tsconfig.json"], |project| {
+    let projects = ["www", "www/app", "www/markdown"].map(|folder| format!("{folder}/tsconfig.json"));
+    all(projects, |project| {
         let mut node = Command::new("node");
-        process::run(node.arg(&compiler).args(["--project", project]).current_dir(root))
+        process::run(node.arg(&compiler).args(["--project", &project]).current_dir(root))
     })
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::settings::{BindgenTarget, Settings};
-use crate::{process, sizes};
+use crate::{markdown, process, sizes};
 
 /// What the modules are compiled for.
 pub const TARGET: &str = "wasm32-unknown-unknown";
@@ -49,6 +49,8 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         settings.debug = true;
         settings.keep_names = true;
     }
+    let out_dir = root.join(&settings.out_dir);
+    markdown::build(root, &out_dir)?;
     install_target(root)?;
     let mut modules = Vec::new();
     for source in sources(&settings) {
@@ -57,7 +59,6 @@ pub fn build(root: &Path, dev: bool) -> Result<()> {
         modules.push((source, wasm));
     }
 
-    let out_dir = root.join(&settings.out_dir);
     let stamp = stamp(modules.iter().map(|(_, wasm)| &wasm[..]), &settings);
     if is_current(&out_dir, &settings, &stamp) {
         eprintln!("{} is up to date", settings.out_dir);
