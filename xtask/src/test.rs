@@ -141,10 +141,10 @@ fn all<T>(items: impl IntoIterator<Item = T>, mut task: impl FnMut(T) -> Result<
     outcome
 }
 
-/// Checks the package (which also writes its `.d.ts` files), then the app that uses it.
+/// Checks the package (which also writes its `.d.ts` files), then the app and the single file's page that use it.
 fn type_check(root: &Path) -> Outcome {
     let compiler = root.join(npm::TESTS).join("node_modules/typescript/bin/tsc");
-    all(["www/tsconfig.json", "www/app/tsconfig.json"], |project| {
+    all(["www/tsconfig.json", "www/app/tsconfig.json", "www/bundle/tsconfig.json"], |project| {
         let mut node = Command::new("node");
         process::run(node.arg(&compiler).args(["--project", project]).current_dir(root))
     })

@@ -1,0 +1,23 @@
+// The page that is one file: it takes its contents as they are parsed, starts the model, and lets a person write with it.
+
+import { byId } from "../app/dom.js";
+import { watchContents } from "./contents.js";
+import { start } from "./engine.js";
+import { showFailure, showStage } from "./starting.js";
+import { talk } from "./talk.js";
+
+const whole = watchContents((done, total) => showStage("Unpacking", done, total));
+
+/** @returns {Promise<void>} */
+async function run() {
+  try {
+    const { settings, contents } = await whole;
+    const model = await start(contents, showStage);
+    byId("starting", HTMLElement).hidden = true;
+    talk(byId("talk", HTMLElement), model, settings);
+  } catch (error) {
+    showFailure(error);
+  }
+}
+
+void run();
