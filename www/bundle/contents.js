@@ -23,8 +23,7 @@ export class DamagedError extends Error {
 /**
  * Defines the function that each element's neighbour calls, and waits for the last.
  * @param {(done: number, total: number) => void} onProgress In elements.
- * @returns {Promise<{settings: Settings, contents: Contents}>} Rejects with `DamagedError`, and `TypeError` where the browser cannot
- *   inflate.
+ * @returns {Promise<{settings: Settings, contents: Contents}>} Rejects with `DamagedError`.
  */
 export function watchContents(onProgress) {
   /** Of each content its chunks in order. @type {Map<number, Promise<Blob>[]>} */
@@ -69,10 +68,10 @@ function readSettings() {
 async function blobOf(text, length, deflated) {
   const blob = new Blob([decoded(text, length)]);
   if (!deflated) return blob;
+  const inflated = blob.stream().pipeThrough(new DecompressionStream("deflate-raw"));
   try {
-    return await new Response(blob.stream().pipeThrough(new DecompressionStream("deflate-raw"))).blob();
+    return await new Response(inflated).blob();
   } catch (error) {
-    if (typeof DecompressionStream === "undefined") throw error;
     throw new DamagedError(`a part cannot be inflated: ${error instanceof Error ? error.message : error}`);
   }
 }

@@ -20,10 +20,20 @@ export function showFailure(error) {
   byId("failure-message", HTMLElement).textContent = `${name}: ${message}`;
 }
 
+/** The browser lacks what everything here needs. */
+export class BrowserError extends Error {
+  name = "BrowserError";
+}
+
+/** @throws {BrowserError} */
+export function checkBrowser() {
+  const missing = ["WebAssembly", "DecompressionStream", "Worker"].filter((name) => !(name in globalThis));
+  if (missing.length > 0) throw new BrowserError(`there is no ${missing.join(", no ")}`);
+}
+
 /** @param {string} name Of the error. */
 function titleOf(name) {
-  const isAble = "WebAssembly" in globalThis && "DecompressionStream" in globalThis && "Worker" in globalThis;
-  if (!isAble) return "This browser lacks what the model runs on. Open the file in a current Chrome, Edge, Firefox or Safari.";
+  if (name === "BrowserError") return "This browser lacks what the model runs on. Open the file in a current Chrome, Edge, Firefox or Safari.";
   if (name === "DamagedError") return "This file is not whole. Copy or download it again.";
   if (name === "OutOfMemoryError") return "There is not enough memory for this model. Close other tabs and open the file again.";
   return "The model could not be started.";

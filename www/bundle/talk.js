@@ -30,7 +30,7 @@ export function talk(host, model, { system }) {
   const options = optionFields(isChat ? (system ?? "") : null);
   const form = element(
     "form",
-    { class: "dock" },
+    { class: "dock", novalidate: true },
     element("label", { for: "message" }, words.label),
     field,
     problem,
