@@ -69,7 +69,8 @@ export function talk(host, model, { system }) {
     try {
       const result = await writer.write(text, options.values(), options.system(), (more) => {
         const isAtEnd = isFollowing();
-        written.appendData(more);
+        // Many a model begins an answer with a space.
+        written.appendData(isGoingOn || written.data !== "" ? more : more.trimStart());
         follow(isAtEnd);
       });
       figures.textContent = `${tokens(result.usage.completionTokens)}, ${speed(result.timings.tokensPerSecond)}`;
@@ -84,8 +85,10 @@ export function talk(host, model, { system }) {
       problem.textContent = `${title}. ${message}`;
       status.textContent = "";
     } finally {
+      const isAtEnd = isFollowing();
       caret.remove();
       swap(false);
+      follow(isAtEnd);
     }
   };
 

@@ -23,6 +23,9 @@ const CHUNK: usize = 4 << 20;
 /// A chunk that does not get smaller by this part of it is not worth the time that it takes to be inflated.
 const WORTH: usize = 50;
 
+/// Bytes of a chunk that are deflated to see whether the rest would be worth it.
+const SAMPLE: usize = 256 << 10;
+
 /// What the page gets as a file.
 pub struct Content {
     pub name: String,
@@ -88,12 +91,9 @@ impl<W: Write> Writer<W> {
     }
 
     fn chunk(&mut self, index: usize, bytes: &[u8]) -> Result<()> {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(bytes).context("compressing")?;
-        let deflated = encoder.finish().context("compressing")?;
-        let is_worth = deflated.len() < bytes.len() - bytes.len() / WORTH;
-        let kept = if is_worth { &deflated } else { bytes };
-        let how = if is_worth { " data-deflated" } else { "" };
+        let deflated = deflated(bytes)?;
+        let how = if deflated.is_some() { " data-deflated" } else { "" };
+        let kept = deflated.as_deref().unwrap_or(bytes);
         let len = kept.len();
         self.text(&format!(
             "<script type=\"application/octet-stream\" data-of=\"{index}\" data-bytes=\"{len}\"{how}>"
@@ -106,6 +106,22 @@ impl<W: Write> Writer<W> {
         let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
         self.0.write_all(&bytes).context("writing the page")
     }
+}
+
+/// The bytes deflated (RFC 1951), where that is worth it; whether it may be, a part of them tells sooner.
+fn deflated(bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    for part in [&bytes[..bytes.len().min(SAMPLE)], bytes] {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(part).context("compressing")?;
+        let deflated = encoder.finish().context("compressing")?;
+        if deflated.len() >= part.len() - part.len() / WORTH {
+            return Ok(None);
+        }
+        if part.len() == bytes.len() {
+            return Ok(Some(deflated));
+        }
+    }
+    Ok(None)
 }
 
 /// The bytes as units of text, the last padded with a zero where their number is odd.
