@@ -48,13 +48,18 @@ const WITHOUT_WEBGPU = ["--disable-gpu", "--disable-software-rasterizer"];
 /**
  * Starts `xtask serve` on a free port, serving `www/` and `models/` as a visitor would get them. It serves what
  * `cargo xtask build` made before; it ends with `stop()`, and with this process at the latest.
+ * @param {object} [options]
+ * @param {string} [options.site] a folder like this repository
+ * @param {number} [options.port] default: a free one
  * @returns {Promise<{url: string, origin: string, insecureUrl: string, stop: () => Promise<void>}>} The URLs end in
  *   a slash. At `insecureUrl` the same server is no secure context: no `navigator.gpu`, no isolation, no OPFS.
  */
-export async function startServer() {
+export async function startServer({ site = root, port = 0 } = {}) {
   const program = process.env.XTASK ?? fileURLToPath(new URL("../../target/debug/xtask", import.meta.url));
-  const child = spawn(program, ["serve", "--no-build", "--port", "0", "--stop-with-stdin"], {
-    cwd: root,
+  const child = spawn(program, ["serve", "--no-build", "--port", String(port), "--stop-with-stdin"], {
+    cwd: site,
+    // That of the xtask which runs the tests would name its own repository.
+    env: { ...process.env, CARGO_MANIFEST_DIR: undefined },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(child, "exit");

@@ -117,6 +117,8 @@ test("load options: values out of range are refused by name", () => {
     { defaultLimits: 1 },
     { onProgress: 3 },
     { wasmUrl: 4 },
+    { worker: "worker.js" },
+    { worker: () => {}, workerUrl: "https://a.b/worker.js" },
   ]) {
     refuses(() => options.checkLoadOptions(bad), new RegExp(`^${Object.keys(bad)[0]}: expected`));
   }

@@ -123,6 +123,23 @@ test("an engine or a worker that cannot be fetched is a WorkerCrashedError, and 
   assert.deepEqual(seen, ["WorkerCrashedError", "WorkerCrashedError", "none"]);
 });
 
+test("loads with one function for the worker share what it starts, and one with another has its own", async () => {
+  const seen = await inPage(async () => {
+    const started = [];
+    const starter = (name) => () => {
+      started.push(name);
+      return new Worker("/lib/worker.js", { type: "module" });
+    };
+    const [first, second] = [starter("first"), starter("second")];
+    const failed = [];
+    // That nothing is there is told by a worker that runs.
+    for (const worker of [first, first, second]) failed.push(await nameOf(intab.load("/nothing.gguf", { worker, cache: "off" })));
+    return { started, failed };
+  });
+  assert.deepEqual(seen.started, ["first", "second"]);
+  assert.deepEqual(seen.failed, Array(3).fill("SourceError"));
+});
+
 test("an abort takes effect within a token or two though the engine never waits", async () => {
   const { seen, late, reason, thrown } = await inPage(async () => {
     const model = await loadDouble();

@@ -1,6 +1,7 @@
 // The page's first view: one model, a prompt, and text that streams. Wires state, views and controls together.
 
 import { byId } from "./dom.js";
+import { keepApp, showOffline, startNext } from "./offline.js";
 import { OutputView } from "./output-view.js";
 import { ParameterView } from "./parameter-view.js";
 import { Session } from "./session.js";
@@ -21,6 +22,7 @@ store.show(["model", "memoryBytes"], views.showModel);
 store.show(["running", "result"], views.showStats);
 store.show(["problem", "model", "loading"], views.showProblem);
 store.show(["running", "model"], views.showPrompt);
+store.show(["offline", "model"], showOffline);
 store.show(["loading", "model", "running", "result", "problem"], views.announce);
 store.show(["model"], ({ model }) => {
   if (model) parameters.limitLength(model.contextLength);
@@ -73,6 +75,7 @@ byId("error-close", HTMLButtonElement).addEventListener("click", () => {
 });
 byId("error-reload", HTMLButtonElement).addEventListener("click", () => reload());
 byId("load-story", HTMLButtonElement).addEventListener("click", () => load(DEFAULT_MODEL));
+byId("start-next", HTMLButtonElement).addEventListener("click", startNext);
 deviceForm.addEventListener("submit", (event) => {
   event.preventDefault();
   reload();
@@ -107,5 +110,7 @@ addEventListener("keydown", (event) => {
 if (/Mac|iPhone|iPad/.test(navigator.userAgent)) byId("modifier", HTMLElement).textContent = "⌘";
 byId("settings", HTMLDetailsElement).open = matchMedia("(min-width: 60rem)").matches;
 
-// The first visit shows what this is: the model loads, and tells a story.
-if (await session.load(DEFAULT_MODEL, chosenDevice())) await generate({ follows: false });
+// The first visit shows what this is: the model loads, and tells a story. What is kept for later is fetched after what is needed now.
+const isLoaded = await session.load(DEFAULT_MODEL, chosenDevice());
+void keepApp(store);
+if (isLoaded) await generate({ follows: false });

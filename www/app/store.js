@@ -14,6 +14,7 @@
  * @property {Running | null} running The generation that runs now.
  * @property {GenerateResult | null} result What the last one came to.
  * @property {{error: unknown, note?: string} | null} problem What is shown to the user as having gone wrong.
+ * @property {import("./offline.js").Offline} offline
  */
 
 /**
@@ -27,7 +28,15 @@
 
 export class Store extends EventTarget {
   /** @type {State} */
-  state = { model: null, memoryBytes: null, loading: null, running: null, result: null, problem: null };
+  state = {
+    model: null,
+    memoryBytes: null,
+    loading: null,
+    running: null,
+    result: null,
+    problem: null,
+    offline: { kept: false, update: false, othersOpen: false },
+  };
 
   /** @param {Partial<State>} changes */
   set(changes) {

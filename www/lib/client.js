@@ -9,7 +9,7 @@ import { fromWire } from "./wire.js";
  * @typedef {{id: number, value: unknown} | {id: number, error: import("./wire.js").WireError} |
  *   {id: number, event: object} | {crash: string, starting: boolean}} Reply `starting`: its files
  *   could not be loaded, so that it never ran.
- * @typedef {{workerUrl?: string, glueUrl?: string, wasmUrl?: string, grammarGlueUrl?: string, grammarWasmUrl?: string}} Urls
+ * @typedef {{worker?: () => Worker, workerUrl?: string, glueUrl?: string, wasmUrl?: string, grammarGlueUrl?: string, grammarWasmUrl?: string}} Urls
  */
 
 /**
@@ -32,12 +32,12 @@ export class Client {
    * @param {Urls} urls
    * @param {() => void} onEnd Called once, when this worker takes no more requests.
    */
-  constructor({ workerUrl, ...urls }, onEnd) {
+  constructor({ worker, workerUrl, ...urls }, onEnd) {
     this.#onEnd = onEnd;
-    this.#worker =
-      workerUrl === undefined
-        ? new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "intab" })
-        : new Worker(workerUrl, { type: "module", name: "intab" });
+    // In this form bundlers see which file it is.
+    const ours = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "intab" });
+    const named = () => new Worker(String(workerUrl), { type: "module", name: "intab" });
+    this.#worker = (worker ?? (workerUrl === undefined ? ours : named))();
     this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
     this.#worker.addEventListener("error", ({ message }) =>
       // Without a message it is the script itself that was not found or not allowed.
@@ -134,13 +134,16 @@ export class Client {
   }
 }
 
-/** Live workers by where their code comes from; a page has one unless it names other URLs. @type {Map<string, Client>} */
+/**
+ * Live workers by what starts them or where their code comes from; a page has one unless it names others.
+ * @type {Map<string | (() => Worker), Client>}
+ */
 const clients = new Map();
 
 /** @param {Urls} urls @returns {Client} A living one, started if need be. */
 export function clientFor(urls) {
-  const { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = urls;
-  const key = JSON.stringify([workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl]);
+  const { worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = urls;
+  const key = worker ?? JSON.stringify([workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl]);
   let client = clients.get(key);
   if (!client) {
     client = new Client(urls, () => clients.delete(key));

@@ -110,10 +110,10 @@ export async function estimate(source, options = {}) {
  * @param {Record<string, any>} options
  * @param {(event: any) => void} [onEvent]
  */
-async function ask(op, source, { signal, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl, ...engine }, onEvent) {
+async function ask(op, source, { signal, worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl, ...engine }, onEvent) {
   const from = checkSource(source);
   signal?.throwIfAborted();
-  const client = clientFor({ workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl });
+  const client = clientFor({ worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl });
   const { id, reply } = client.call(op, { source: from, options: engine }, onEvent);
   const onAbort = () => client.cancel(id, signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
@@ -151,7 +151,7 @@ export function release() {
  * The models that `fetch` and `serve` answer with: `models.add("name", model)`, or a source that the first request loads. With
  * `models.memoryBudget = 2e9` those that were not used for long are unloaded where another needs their room.
  */
-export const models = new Models(load, { estimate });
+export const models = /* @__PURE__ */ new Models(load, { estimate });
 
 /**
  * OpenAI's API as a function like the platform's `fetch`, answered in this page: `/v1/models`, `/v1/chat/completions`,
@@ -173,7 +173,7 @@ export function createHandler(served, options = {}) {
   return handlerFor(modelsOf(served, load, { memoryBudget, estimate }), rest);
 }
 
-const answerHere = createHandler(models);
+const answerHere = /* @__PURE__ */ createHandler(models);
 
 /**
  * The handler over `models`.

@@ -56,6 +56,7 @@ const loadChecks = {
   integrity,
   onProgress: callback,
   signal,
+  worker: callback,
   workerUrl: url,
   glueUrl: url,
   wasmUrl: url,
@@ -63,8 +64,8 @@ const loadChecks = {
   grammarWasmUrl: url,
 };
 
-const { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = loadChecks;
-const urls = { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
+const { worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = loadChecks;
+const urls = { worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
 
 /** @type {Record<string, Check>} */
 const samplingChecks = {
@@ -106,7 +107,7 @@ const adapters = unchecked;
  * @returns {import("./types.js").LoadOptions & {backend: import("./types.js").Backend}}
  */
 export function checkLoadOptions(options) {
-  return { backend: "auto", ...check("load", options, loadChecks) };
+  return { backend: "auto", ...checkWorker(check("load", options, loadChecks)) };
 }
 
 /**
@@ -115,7 +116,13 @@ export function checkLoadOptions(options) {
  */
 export function checkEstimateOptions(options) {
   const { contextLength, quantize, kvCache, cache, signal } = loadChecks;
-  return check("estimate", options, { contextLength, quantize, kvCache, cache, signal, ...urls });
+  return checkWorker(check("estimate", options, { contextLength, quantize, kvCache, cache, signal, ...urls }));
+}
+
+/** @template {Record<string, any>} T @param {T} options @returns {T} */
+function checkWorker(options) {
+  if (options.worker && options.workerUrl) throw input("worker", "expected a worker or a workerUrl, not both", options.workerUrl);
+  return options;
 }
 
 /**

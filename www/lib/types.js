@@ -74,6 +74,8 @@
  *   `IntegrityError` when it has been read, and is not kept. The default is not to look.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
+ * @property {() => Worker} [worker] Starts the worker, where its code is not to be had by a URL; loads with the same function share
+ *   one. Default: `worker.js` of this package is started.
  * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page; from there
  *   the CPU has one thread, as `helper.js` is looked for beside it.
  * @property {string | URL} [glueUrl] Another place for the wasm-bindgen module `pkg/intab.js`.
@@ -123,7 +125,7 @@
 /**
  * The options of a load that change how much memory it takes, how its storage is read (nothing is kept for it), and `signal`
  * and the URLs as there.
- * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "cache" | "signal" | "workerUrl" | "glueUrl" | "wasmUrl" |
+ * @typedef {Pick<LoadOptions, "contextLength" | "quantize" | "kvCache" | "cache" | "signal" | "worker" | "workerUrl" | "glueUrl" | "wasmUrl" |
  *   "grammarGlueUrl" | "grammarWasmUrl">} EstimateOptions
  */
 

@@ -1,8 +1,8 @@
 // The worker: owns the WebAssembly module, the device and the models. It answers the messages of `client.js`.
 
 import { alone } from "./alone.js";
-import { compile } from "./compile.js";
 import { Crew } from "./crew.js";
+import { engine } from "./engine.js";
 import { InputError, UnloadedError } from "./errors.js";
 import { follow, isTrap } from "./follow.js";
 import { GrammarModule } from "./grammar.js";
@@ -374,11 +374,10 @@ function beside(file, url) {
 async function start({ glueUrl = new URL("../pkg/intab.js", import.meta.url).href, wasmUrl, grammarGlueUrl, grammarWasmUrl }) {
   grammar = new GrammarModule({ glueUrl: grammarGlueUrl ?? beside("intab_grammar.js", glueUrl), wasmUrl: grammarWasmUrl });
   askForSubgroups();
-  const module = await compile(wasmUrl ?? new URL("intab_bg.wasm", glueUrl).href);
-  const wasm = /** @type {Wasm} */ (await import(glueUrl));
-  wasm.initSync({ module });
+  const { module, glue } = await engine.load({ glueUrl, wasmUrl });
+  glue.initSync({ module });
   code = { module, glueUrl };
-  return wasm;
+  return glue;
 }
 
 scope.addEventListener("message", (event) => {

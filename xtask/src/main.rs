@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, docs, licences, process, serve, sizes, test, wasm};
+use xtask::{bench, bundle, docs, licences, offline, process, serve, sizes, test, wasm};
 
 /// Build, serve, test and measure intab.
 #[derive(Parser)]
@@ -40,6 +40,8 @@ enum Task {
         #[arg(long, hide = true)]
         stop_with_stdin: bool,
     },
+    /// Write one HTML file that holds intab and a model, and runs from a disk by a double click
+    Bundle(bundle::Options),
     /// Check everything: format, lints, types, and the tests, natively and in Chromium
     Test(test::Options),
     /// Measure speed natively and in Chromium, and sizes; prints JSON lines
@@ -69,7 +71,10 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<ExitCode> {
     let root = process::repository()?;
     match task {
-        Task::Build { dev } => wasm::build(&root, dev)?,
+        Task::Build { dev } => {
+            wasm::build(&root, dev)?;
+            offline::write(&root)?;
+        }
         Task::Serve { port, open, dev, no_build, stop_with_stdin } => {
             if no_build {
                 wasm::require_built(&root)?;
@@ -86,6 +91,7 @@ fn run(task: Task) -> Result<ExitCode> {
             }
             server.wait()?;
         }
+        Task::Bundle(options) => bundle::run(&root, &options)?,
         Task::Test(options) => return test::run(&root, &options),
         Task::Bench { arguments } => bench::run(&root, &arguments)?,
         Task::Sizes => sizes::print(&root)?,

@@ -1,22 +1,17 @@
 //! The Markdown renderer of `<intab-chat>`: a module of `www` and the libraries that it needs → one file in `www/pkg`.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::{npm, process};
+use crate::{esbuild, npm};
 
 /// What is bundled.
 const ENTRY: &str = "www/markdown/markdown.js";
 
 /// The name of what comes of it, in the output folder of the build.
 const OUTPUT: &str = "markdown.js";
-
-/// The bundler, as npm installs it.
-const ESBUILD: &str =
-    if cfg!(windows) { "node_modules/.bin/esbuild.cmd" } else { "node_modules/.bin/esbuild" };
 
 /// What it is made from, besides the packages that the lock file names.
 const INPUTS: [&str; 3] = [ENTRY, "www/package.json", "www/package-lock.json"];
@@ -38,11 +33,10 @@ pub fn build(root: &Path, out_dir: &Path) -> Result<()> {
     let folder =
         npm::ensure(root, npm::PACKAGE).map_err(|problem| anyhow!("{OUTPUT} cannot be made: {problem}"))?;
     std::fs::create_dir_all(out_dir).with_context(|| format!("making {}", out_dir.display()))?;
-    let mut esbuild = Command::new(folder.join(ESBUILD));
-    esbuild.arg(root.join(ENTRY)).current_dir(root);
-    esbuild.args(["--bundle", "--minify", "--format=esm", "--platform=browser", "--target=es2022"]);
-    esbuild.args(["--charset=utf8", "--legal-comments=none", "--log-level=warning"]);
-    let bundle = process::output(&mut esbuild).context("bundling the Markdown renderer")?;
+    let form = ["--bundle", "--minify", "--format=esm", "--platform=browser", "--target=es2022"];
+    let rest = ["--charset=utf8", "--legal-comments=none"];
+    let bundle = esbuild::run(root, &[&[ENTRY], &form[..], &rest].concat())?;
+    let bundle = String::from_utf8(bundle).context("the bundled Markdown renderer is not UTF-8")?;
     let text = format!("{}{bundle}", licences(&folder)?);
     std::fs::write(&output, text).with_context(|| format!("writing {}", output.display()))
 }

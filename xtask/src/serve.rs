@@ -14,12 +14,14 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
-use axum::response::{Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::offline;
 
 /// What a page served here may do: run its own scripts and WebAssembly, start workers, and fetch models from
 /// anywhere; nothing inline, nothing evaluated, no framing.
@@ -141,6 +143,7 @@ fn listen(port: Option<u16>) -> Result<std::net::TcpListener> {
 }
 
 fn router(root: &Path) -> Router {
+    let offline_root = root.to_owned();
     let files = |directory: &str| {
         ServeDir::new(root.join(directory)).with_buf_chunk_size(READ_SIZE).ignore_multi_range_requests(true)
     };
@@ -148,12 +151,21 @@ fn router(root: &Path) -> Router {
         .route("/", get(|| async { Redirect::temporary("/app/") }))
         // Browsers ask for it unasked, and a 404 would show as an error in a clean console.
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
+        // Of the files as they are now, whatever was built.
+        .route(&format!("/{}", offline::FILE), get(move || async move { offline_list(&offline_root) }))
         .nest_service("/models", files("models"))
         .fallback_service(files("www"))
         .layer(middleware::from_fn(whole_where_no_part_fits));
     HEADERS.into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value)))
     })
+}
+
+fn offline_list(root: &Path) -> Response {
+    match offline::script(root) {
+        Ok(script) => ([(header::CONTENT_TYPE, "text/javascript")], script).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+    }
 }
 
 /// Sends the whole file where `ServeDir` would answer a range but a part is not right (RFC 9110, 13.1.5 and 14.1.2):

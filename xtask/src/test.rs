@@ -148,10 +148,11 @@ fn all<T>(items: impl IntoIterator<Item = T>, mut task: impl FnMut(T) -> Result<
     outcome
 }
 
-/// Checks the package (which also writes its `.d.ts` files), then the app that uses it.
+/// Checks the package (which also writes its `.d.ts` files), then the app and the single file's page that use it.
 fn type_check(root: &Path) -> Outcome {
     let compiler = root.join(npm::TESTS).join("node_modules/typescript/bin/tsc");
-    let projects = ["www", "www/app", "www/markdown"].map(|folder| format!("{folder}/tsconfig.json"));
+    let projects =
+        ["www", "www/app", "www/bundle", "www/markdown"].map(|folder| format!("{folder}/tsconfig.json"));
     all(projects, |project| {
         let mut node = Command::new("node");
         process::run(node.arg(&compiler).args(["--project", &project]).current_dir(root))
