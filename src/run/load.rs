@@ -62,7 +62,8 @@ pub struct LoadOptions {
     /// [`Facts::tuning`] of an earlier load: on the same device nothing is measured again.
     pub tuning: Option<String>,
     /// How many generations are written together at most, from 1, which turns that off, to [`MAX_BEAMS`]; `None` takes 8 on the
-    /// CPU, where several texts take little longer than one, and 1 on a GPU. See [`Engine::may_join`].
+    /// CPU, where several texts take little longer than one, and 1 on a GPU. Texts that an encoder reads are always written one by
+    /// one. See [`Engine::may_join`].
     pub max_batch: Option<usize>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
@@ -157,7 +158,10 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     };
     let (backend, facts, plans) = loaded?;
     let files = Files { tokenizer, template, defaults: generation, dense, adapters: Adapters::new(modules) };
-    let max_batch = options.max_batch.unwrap_or(batch::usual(facts.backend));
+    let max_batch = match config.encoder {
+        None => options.max_batch.unwrap_or(batch::usual(facts.backend)),
+        Some(_) => 1,
+    };
     Ok(Engine::new(backend, facts, plans, files, max_batch))
 }
 

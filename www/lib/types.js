@@ -62,6 +62,12 @@
  * @property {number} [threads] How many threads compute where the CPU runs the model: from 1 to 64. Each is a worker with
  *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default: there,
  *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.
+ * @property {number} [maxBatch] How many generations are written together at most: from 1, with which they take turns, to 16.
+ *   Texts that are asked for while another is being written join it at once: a token of each is computed in one run, which costs
+ *   the CPU far less than as many runs. What each says is what it says alone. They share the context's memory; one that finds no
+ *   room there, or is computed otherwise (beams, other adapters or precision, a soft prompt, drafts of another model), waits
+ *   for its turn, and those that come after it with it. Default: 8 on the CPU, 1 on a GPU. Models with an
+ *   encoder always take 1.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {boolean} [autotune] Whether a GPU is first measured, for a second or less, to find how it works best. What was found
@@ -164,6 +170,7 @@
  * @property {number} nKvHeads Key and value heads per layer.
  * @property {number} nVocab Size of the vocabulary.
  * @property {number} contextLength Tokens that this load holds.
+ * @property {number} maxBatch Generations that are written together at most.
  * @property {number} trainedContextLength Tokens that the model was trained with.
  * @property {boolean} hasChatTemplate Whether `chat` and `chatPrompt` work.
  * @property {Record<string, unknown>} metadata The file's own metadata.
