@@ -375,3 +375,49 @@ fn a_limit_of_one_text_writes_none_together_and_others_are_refused_by_name() {
         assert_eq!(error.to_string(), format!("max_batch: {wrong} is not between 1 and 16"));
     }
 }
+
+#[test]
+fn every_family_of_decoders_writes_together_what_it_writes_alone() {
+    let mut n_models = 0;
+    for entry in std::fs::read_dir(common::repo("tests/data/models")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(bytes) = std::fs::read(folder.join("expected.json")) else { continue };
+        let expected: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let checkpoint = block_on(format::open_path(&folder)).unwrap();
+        let open = |max_batch| {
+            let options = LoadOptions { prefer: Prefer::Cpu, max_batch, ..LoadOptions::default() };
+            block_on(load(&checkpoint, &options))
+        };
+        let ("decoder", Ok(mut lone)) = (expected["kind"].as_str().unwrap_or_default(), open(Some(1))) else {
+            continue;
+        };
+        if !lone.facts().config.generates() || !lone.defaults().not_run.is_empty() {
+            continue;
+        }
+        let mut engine = open(None).unwrap();
+        let (n_vocab, n_ctx) = (lone.facts().config.n_vocab as u32, lone.facts().n_ctx);
+        let prompt = |i: u32, n: u32| (0..n).map(|at| (at * 37 + i * 11 + 3) % n_vocab).collect::<Vec<_>>();
+        // One is longer than a run has rows, and than most windows.
+        let prompts = [prompt(0, 5), prompt(1, 24.min(n_ctx as u32 / 2)), prompt(2, 1)];
+        let options = |i| GenerateOptions {
+            max_new_tokens: Some(8),
+            temperature: if i == 0 { 0.0 } else { 0.9 },
+            seed: i,
+            num_beams: 1,
+            ignore_eos: true,
+            ..GenerateOptions::default()
+        };
+        let mut generations: Vec<Generation> =
+            (0..3).map(|i| engine.generate(&prompts[i as usize], options(i)).unwrap()).collect();
+        // Models whose keys rotate otherwise in long texts take turns.
+        if !engine.may_join(&options(0)) {
+            continue;
+        }
+        for (i, found) in together(&mut engine, &mut generations).iter().enumerate() {
+            let expected = alone(&mut lone, &prompts[i], options(i as u64));
+            assert_same(found, &expected, &format!("{}, text {i}", folder.display()));
+        }
+        n_models += 1;
+    }
+    assert!(n_models > 40, "{n_models} models");
+}

@@ -6,7 +6,7 @@ use intab::{
     Error,
     backend::Precision,
     quant::DType,
-    run::{AdapterOptions, AdapterUse, Engine, GenerateOptions, LoadOptions, Prefer},
+    run::{AdapterOptions, AdapterUse, Engine, Event, GenerateOptions, LoadOptions, Prefer},
 };
 use pollster::block_on;
 use serde_json::Value as Json;
@@ -287,5 +287,29 @@ fn the_fast_precision_holds_with_adapters() {
         engine.set_precision(Precision::Fast);
         let fast = last_logits(engine, &IDS, uses);
         assert!(distance(&exact, &fast) < 0.02);
+    });
+}
+
+#[test]
+fn texts_with_the_same_adapters_are_written_together_as_each_is_alone() {
+    on_both("qwen3", &["patterns"], |engine, uses| {
+        let options = greedy(6, uses);
+        let expected = [&IDS[..], &IDS[2..7]].map(|ids| generate(engine, ids, options.clone()).tokens);
+        let mut first = engine.generate(&IDS, options.clone()).unwrap();
+        assert_eq!(engine.may_join(&options), engine.max_batch() > 1);
+        assert!(!engine.may_join(&greedy(6, &[])), "with another adapter");
+        if engine.max_batch() == 1 {
+            return;
+        }
+        let mut second = engine.generate(&IDS[2..7], options).unwrap();
+        let mut found = [None, None];
+        while found.contains(&None) {
+            for (generation, found) in [&mut first, &mut second].into_iter().zip(&mut found) {
+                if let Event::Done { output, .. } = block_on(generation.step(engine)).unwrap() {
+                    *found = Some(output.tokens);
+                }
+            }
+        }
+        assert_eq!(found, expected.map(Some));
     });
 }
