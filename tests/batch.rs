@@ -3,7 +3,9 @@
 mod common;
 
 use intab::{
-    Error, Result, format,
+    Error, Result,
+    backend::Precision,
+    format,
     run::{
         Engine, Event, FinishReason, GenerateOptions, Generation, KvCache, LoadOptions, Output, Prefer,
         Session, WhenFull, load,
@@ -349,7 +351,7 @@ fn what_may_join_is_told_before_and_the_limit_holds() {
     let mut first = engine.generate(&prompt, plain.clone()).unwrap();
     assert!(engine.may_join(&plain));
     assert!(!engine.may_join(&GenerateOptions { num_beams: 2, ..plain.clone() }));
-    let exact = GenerateOptions { precision: Some(intab::backend::Precision::Exact), ..plain.clone() };
+    let exact = GenerateOptions { precision: Some(Precision::Exact), ..plain.clone() };
     assert!(!engine.may_join(&exact));
     let second = engine.generate(&prompt, plain.clone()).unwrap();
     assert!(!engine.may_join(&plain), "two are under way");
@@ -358,6 +360,24 @@ fn what_may_join_is_told_before_and_the_limit_holds() {
     assert!(engine.may_join(&plain), "one is under way");
     drop(first);
     assert!(!engine.may_join(&plain), "none is under way");
+}
+
+#[test]
+fn unless_it_is_asked_for_texts_are_written_together_only_where_that_changes_no_bit() {
+    let cpu = |max_batch| LoadOptions { prefer: Prefer::Cpu, max_batch, ..LoadOptions::default() };
+    let mut engine = load_with(&cpu(None)).unwrap();
+    assert_eq!(engine.max_batch(), 8);
+    let prompt = ids(&engine, "Once upon a time");
+    let exact = GenerateOptions { precision: Some(Precision::Exact), ..GenerateOptions::default() };
+    let _first = engine.generate(&prompt, exact.clone()).unwrap();
+    assert!(!engine.may_join(&exact));
+    let limit = |name: &str, max_batch| {
+        let checkpoint =
+            block_on(format::open_path(&common::repo(&format!("tests/data/models/{name}")))).unwrap();
+        block_on(load(&checkpoint, &cpu(max_batch))).unwrap().max_batch()
+    };
+    assert_eq!((limit("gpt2-bare", None), limit("gpt2-bare", Some(4))), (1, 4), "of floats");
+    assert_eq!(limit("bart", Some(4)), 1, "with an encoder");
 }
 
 #[test]
@@ -394,7 +414,7 @@ fn every_family_of_decoders_writes_together_what_it_writes_alone() {
         if !lone.facts().config.generates() || !lone.defaults().not_run.is_empty() {
             continue;
         }
-        let mut engine = open(None).unwrap();
+        let mut engine = open(Some(4)).unwrap();
         let (n_vocab, n_ctx) = (lone.facts().config.n_vocab as u32, lone.facts().n_ctx);
         let prompt = |i: u32, n: u32| (0..n).map(|at| (at * 37 + i * 11 + 3) % n_vocab).collect::<Vec<_>>();
         // One is longer than a run has rows, and than most windows.

@@ -5,7 +5,7 @@ use std::{collections::HashSet, rc::Rc};
 use super::{
     MAX_BEAMS,
     adapters::Adapters,
-    batch,
+    batch::Limit,
     dense::Dense,
     engine::{Engine, Facts, Files},
     plans::Plans,
@@ -61,9 +61,10 @@ pub struct LoadOptions {
     pub autotune: Autotune,
     /// [`Facts::tuning`] of an earlier load: on the same device nothing is measured again.
     pub tuning: Option<String>,
-    /// How many generations are written together at most, from 1, which turns that off, to [`MAX_BEAMS`]; `None` takes 8 on the
-    /// CPU, where several texts take little longer than one, and 1 on a GPU. Texts that an encoder reads are always written one by
-    /// one. See [`Engine::may_join`].
+    /// How many generations are written together at most, from 1, which turns that off, to [`MAX_BEAMS`]. `None` takes 8 where
+    /// that pays and changes no bit of a text: on the CPU, in the fast precision, if all matrices are of small integers; else 1.
+    /// Where a number is given, rounding may elsewhere decide between two tokens that are as likely. Models with an encoder write
+    /// one by one. See [`Engine::may_join`].
     pub max_batch: Option<usize>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
@@ -158,11 +159,8 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     };
     let (backend, facts, plans) = loaded?;
     let files = Files { tokenizer, template, defaults: generation, dense, adapters: Adapters::new(modules) };
-    let max_batch = match config.encoder {
-        None => options.max_batch.unwrap_or(batch::usual(facts.backend)),
-        Some(_) => 1,
-    };
-    Ok(Engine::new(backend, facts, plans, files, max_batch))
+    let limit = Limit::of(options.max_batch, &facts, &plans);
+    Ok(Engine::new(backend, facts, plans, files, limit))
 }
 
 /// The tokenizer of a model's files; a folder may have none, and then takes ids alone.

@@ -292,15 +292,20 @@ fn the_fast_precision_holds_with_adapters() {
 
 #[test]
 fn texts_with_the_same_adapters_are_written_together_as_each_is_alone() {
-    on_both("qwen3", &["patterns"], |engine, uses| {
+    for prefer in BOTH {
+        let options = LoadOptions { prefer, max_batch: Some(3), ..LoadOptions::default() };
+        let checkpoint = block_on(intab::format::open_path(&base("qwen3"))).unwrap();
+        let mut engine = match block_on(intab::run::load(&checkpoint, &options)) {
+            Ok(engine) => engine,
+            Err(error) => return common::no_gpu(&error),
+        };
+        let engine = &mut engine;
+        let uses = &[times(load_adapter(engine, &adapter("patterns")), 1.0)];
         let options = greedy(6, uses);
         let expected = [&IDS[..], &IDS[2..7]].map(|ids| generate(engine, ids, options.clone()).tokens);
         let mut first = engine.generate(&IDS, options.clone()).unwrap();
-        assert_eq!(engine.may_join(&options), engine.max_batch() > 1);
+        assert!(engine.may_join(&options));
         assert!(!engine.may_join(&greedy(6, &[])), "with another adapter");
-        if engine.max_batch() == 1 {
-            return;
-        }
         let mut second = engine.generate(&IDS[2..7], options).unwrap();
         let mut found = [None, None];
         while found.contains(&None) {
@@ -310,6 +315,6 @@ fn texts_with_the_same_adapters_are_written_together_as_each_is_alone() {
                 }
             }
         }
-        assert_eq!(found, expected.map(Some));
-    });
+        assert_eq!(found, expected.map(Some), "{prefer:?}");
+    }
 }

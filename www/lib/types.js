@@ -64,9 +64,11 @@
  *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.
  * @property {number} [maxBatch] How many generations are written together at most: from 1, with which they take turns, to 16.
  *   Texts that are asked for while another is being written join it at once: a token of each is computed in one run, which costs
- *   the CPU far less than as many runs. What each says is what it says alone. They share the context's memory; one that finds no
+ *   the CPU far less than as many runs. They share the context's memory; one that finds no
  *   room there, or is computed otherwise (beams, other adapters or precision, a soft prompt, drafts of another model), waits
- *   for its turn, and those that come after it with it. Default: 8 on the CPU, 1 on a GPU. Models with an
+ *   for its turn, and those that come after it with it. Default: 8 where that pays and
+ *   changes no bit of a text: on the CPU in the fast precision, if all matrices are of small integers, as in Q, TQ, IQ4 and MXFP4
+ *   types; elsewhere 1. With a number given, rounding may elsewhere decide between two tokens that are as likely. Models with an
  *   encoder always take 1.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
@@ -239,7 +241,7 @@
  *   at once: the text stays the same, and is there sooner where it repeats itself, as in summaries or code. `"auto"`, the
  *   default, does where that pays and changes no bit: on the CPU in the fast precision, if all matrices are of small
  *   integers, as in Q, TQ, IQ4 and MXFP4 types. Elsewhere rounding may decide between two tokens that are as likely. Not for
- *   beams, nor where something looks at each token's scores.
+ *   texts that are written together (`maxBatch`), nor for beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
  * @property {Constraint} [constraint] Hold the text to a structure. The finish reason is `"eos"` where it is whole; where
  *   `maxNewTokens`, the context or a stop text cut it, that is the reason, and the text may be no whole. Not with beams, a draft or
