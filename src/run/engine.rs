@@ -3,13 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AdapterUse, Constraint, GenerateOptions, Generation,
-    adapters::Adapters,
-    batch::{Batch, Limit},
-    dense::Dense,
-    generation::Draft,
-    plans::Plans,
-    sessions::Sessions,
+    AdapterUse, Constraint, GenerateOptions, Generation, adapters::Adapters, batch::Batch, dense::Dense,
+    generation::Draft, plans::Plans, sessions::Sessions,
 };
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
@@ -165,13 +160,13 @@ impl Engine {
         facts: Facts,
         plans: Plans,
         files: Files,
-        limit: Limit,
+        max_batch: usize,
     ) -> Engine {
         let Files { tokenizer, template, defaults, dense, adapters } = files;
         Engine {
             backend,
             plans,
-            batch: Batch::new(facts.n_ctx, limit),
+            batch: Batch::new(facts.n_ctx, max_batch.min(facts.n_ctx)),
             facts,
             tokenizer,
             template,
@@ -345,7 +340,7 @@ impl Engine {
     pub fn unload(&mut self) {
         self.backend.destroy();
         self.sessions = Sessions::default();
-        self.batch = Batch::new(self.facts.n_ctx, self.batch.limit);
+        self.batch = Batch::new(self.facts.n_ctx, self.batch.most);
         self.cached.clear();
         self.unloaded = true;
     }

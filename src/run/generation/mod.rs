@@ -143,7 +143,7 @@ impl Generation {
         };
         engine.latest = number;
         if !joins {
-            let shares = draft.is_none() && engine.may_share(&options, precision);
+            let shares = draft.is_none() && engine.may_share(&options);
             engine.batch.alone = shares.then(|| Alone { number, owner: Rc::downgrade(&owner) });
         }
         let sampling = options.sampling();
