@@ -76,7 +76,10 @@ async fn write(engine: &mut Engine, n: usize, run: usize, texts: &Texts) -> Resu
     let (mut all_begun, mut rate) = (None, 0.0);
     let mut n_done = 0;
     while n_done < n {
-        for (text, generation) in under_way.iter_mut().enumerate().filter(|(i, _)| drawn[*i] <= texts.n_new) {
+        for (text, generation) in under_way.iter_mut().enumerate() {
+            if drawn[text] > texts.n_new {
+                continue; // it has ended
+            }
             match generation.step(engine).await? {
                 Event::Token { .. } => drawn[text] += 1,
                 Event::Done { .. } => {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::output::{Result, print};
 
 /// What says which case a line is about: these are not compared.
-const CASE: [&str; 9] = [
+const CASE: [&str; 10] = [
     "bench",
     "model",
     "types",
