@@ -5,7 +5,7 @@ mod copies;
 pub mod cpu;
 pub mod gpu;
 
-use copies::Copies;
+use copies::{Copies, runs};
 
 use crate::{
     error::{Error, Result},
@@ -136,7 +136,7 @@ pub struct KeptRows {
     pub row_bytes: usize,
 }
 
-/// A copy of the first rows of some states, on the device: see [`Backend::keep`].
+/// A copy of rows of some states, on the device: see [`Backend::keep`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept(pub(crate) u64);
 
@@ -220,12 +220,12 @@ pub trait Backend {
         ids: &str,
     ) -> Result<LocalFuture<'static, Result<u32>>>;
 
-    /// Copies the first `rows` rows of each of these states, whose plans are prepared. The copy is on the device and lives until
-    /// [`Backend::drop_kept`].
-    fn keep(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept>;
+    /// Copies these rows of each of these states, whose plans are prepared, in this order. The copy is on the device and lives
+    /// until [`Backend::drop_kept`].
+    fn keep(&mut self, states: &[KeptRows], rows: &[u32]) -> Result<Kept>;
 
-    /// Writes the first `rows` rows of a copy, at most those it has, back to where they were copied from.
-    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()>;
+    /// Writes the first rows of a copy to these rows of the states, which are at most as many as it has.
+    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: &[u32]) -> Result<()>;
 
     /// Gives the memory of a copy back.
     fn drop_kept(&mut self, kept: Kept);

@@ -5,6 +5,8 @@
 mod adapters;
 #[path = "intab/arguments.rs"]
 mod arguments;
+#[path = "intab/batch.rs"]
+mod batch;
 #[path = "intab/bench.rs"]
 mod bench;
 #[path = "intab/device.rs"]

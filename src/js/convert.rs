@@ -35,6 +35,7 @@ pub struct LoadArguments {
     kv_cache: Option<String>,
     pub default_limits: bool,
     pub threads: Option<usize>,
+    pub max_batch: Option<usize>,
     pub cores: Option<usize>,
     autotune: Option<bool>,
     /// Of an earlier load.

@@ -86,6 +86,7 @@ pub(super) async fn load(
         kv_cache: arguments.kv_cache()?,
         fusion: run::Fusion::default(),
         threads: arguments.threads,
+        max_batch: arguments.max_batch,
         hire: Some(Hire {
             cores: arguments.cores.unwrap_or(1),
             start: Rc::new(move |n| Box::pin(crew::start(hire.clone(), n))),

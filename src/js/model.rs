@@ -117,6 +117,7 @@ impl Model {
             "nKvHeads": stack.attention.n_kv_heads,
             "nVocab": config.n_vocab,
             "contextLength": facts.n_ctx,
+            "maxBatch": engine.max_batch(),
             "trainedContextLength": config.n_ctx_train,
             "languages": engine.languages().collect::<Vec<_>>(),
             "hasChatTemplate": engine.template().is_ok(),
@@ -207,6 +208,17 @@ impl Model {
     #[wasm_bindgen(js_name = unloadAdapter)]
     pub fn unload_adapter(&self, id: u32) -> Result<(), JsValue> {
         lock(&self.engine).and_then(|mut engine| engine.unload_adapter(AdapterId::of(id))).map_err(throw)
+    }
+
+    /// Whether a generation with these options would join those under way: see [`Engine::may_join`].
+    #[wasm_bindgen(js_name = mayJoin)]
+    pub fn may_join(&self, options: JsValue) -> Result<bool, JsValue> {
+        let may = || {
+            let engine = lock(&self.engine)?;
+            let arguments: GenerateArguments = convert::arguments(options)?;
+            Ok(engine.may_join(&arguments.options(engine.defaults())?))
+        };
+        may().map_err(throw)
     }
 
     /// Begins a generation after a text or ids.

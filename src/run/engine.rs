@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AdapterUse, Constraint, GenerateOptions, Generation, adapters::Adapters, dense::Dense, generation::Draft,
-    languages::Languages, plans::Plans, sessions::Sessions,
+    AdapterUse, Constraint, GenerateOptions, Generation, adapters::Adapters, batch::Batch, dense::Dense,
+    generation::Draft, languages::Languages, plans::Plans, sessions::Sessions,
 };
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
@@ -144,7 +144,9 @@ pub struct Engine {
     pub(super) cached: Cached,
     /// Whose it is, and what had to make room for it.
     pub(super) sessions: Sessions,
-    /// Which generation may go on: the latest.
+    /// The texts that are written together.
+    pub(super) batch: Batch,
+    /// Which generation may go on besides those: the latest.
     pub(super) latest: u64,
     pub(super) unloaded: bool,
     /// How exact everything but generation is.
@@ -155,13 +157,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(super) fn new(backend: Box<dyn Backend>, facts: Facts, plans: Plans, files: Files) -> Engine {
+    pub(super) fn new(
+        backend: Box<dyn Backend>,
+        facts: Facts,
+        plans: Plans,
+        files: Files,
+        max_batch: usize,
+    ) -> Engine {
         let Files { tokenizer, template, defaults, dense, adapters } = files;
         let translates = facts.config.encoder.is_some() && facts.config.decoder.is_some();
         let languages = tokenizer.as_ref().filter(|_| translates).map(Languages::of).unwrap_or_default();
         Engine {
             backend,
             plans,
+            batch: Batch::new(facts.n_ctx, max_batch.min(facts.n_ctx)),
             facts,
             tokenizer,
             template,
@@ -251,7 +260,8 @@ impl Engine {
     }
 
     /// Starts a generation after `prompt`; for an encoder-decoder, `prompt` is what the encoder reads. What the cache
-    /// already holds of it is not computed again.
+    /// already holds of it is not computed again. Generations under way go on beside it where it [may join
+    /// them](Engine::may_join); else none of them can.
     ///
     /// # Errors
     /// [`Error::Input`] for an empty prompt, an id outside the vocabulary, options out of range or a model that writes no
@@ -335,6 +345,7 @@ impl Engine {
     pub fn unload(&mut self) {
         self.backend.destroy();
         self.sessions = Sessions::default();
+        self.batch = Batch::new(self.facts.n_ctx, self.batch.most);
         self.cached.clear();
         self.unloaded = true;
     }

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, rc::Rc};
 
 use super::{
+    MAX_BEAMS,
     adapters::Adapters,
     dense::Dense,
     engine::{Engine, Facts, Files},
@@ -59,6 +60,10 @@ pub struct LoadOptions {
     pub autotune: Autotune,
     /// [`Facts::tuning`] of an earlier load: on the same device nothing is measured again.
     pub tuning: Option<String>,
+    /// How many generations are written together at most, from 1, which `None` takes, to [`MAX_BEAMS`]: see [`Engine::may_join`].
+    /// On the CPU no bit of a text changes by that in the fast precision, if all matrices are of small integers; elsewhere rounding
+    /// may decide between two tokens that are as likely. Models with an encoder write one by one.
+    pub max_batch: Option<usize>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
     /// Asked between chunks: `true` ends the load with [`Error::Aborted`].
@@ -128,6 +133,9 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     let modules = Modules::of(&description, checkpoint.folder.is_none());
     let Description { config, origins, ignored, generation, .. } = description;
     let n_ctx = context_length(&config, options)?;
+    if let Some(n) = options.max_batch.filter(|n| !(1..=MAX_BEAMS).contains(n)) {
+        return Err(Error::input("max_batch", format!("{n} is not between 1 and {MAX_BEAMS}")));
+    }
     let mut weights = Weights::new(checkpoint, origins, options.quantize);
     let tables = Tables::of(&config, &mut weights, n_ctx).await?;
     let blueprint =
@@ -149,7 +157,10 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     };
     let (backend, facts, plans) = loaded?;
     let files = Files { tokenizer, template, defaults: generation, dense, adapters: Adapters::new(modules) };
-    Ok(Engine::new(backend, facts, plans, files))
+    // What answers a text that an encoder reads has a cache that only one text can have.
+    let is_decoder = config.encoder.is_none() && config.generates();
+    let max_batch = if is_decoder { options.max_batch.unwrap_or(1) } else { 1 };
+    Ok(Engine::new(backend, facts, plans, files, max_batch))
 }
 
 /// The tokenizer of a model's files; a folder may have none, and then takes ids alone.

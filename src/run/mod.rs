@@ -1,6 +1,7 @@
 //! A model at work: loading its weights, sessions over the KV cache, generation token by token, stop rules.
 
 mod adapters;
+mod batch;
 mod beam;
 mod constraint;
 mod dense;

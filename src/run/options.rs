@@ -52,7 +52,8 @@ pub struct GenerateOptions {
     pub logprobs: Option<usize>,
     /// Added to the logits of tokens, by their ids: −100 to 100, where −100 and minus infinity ban a token.
     pub logit_bias: BTreeMap<u32, f32>,
-    /// Whether the next tokens are guessed from the text, to be checked together. The host's processors and beams do without.
+    /// Whether the next tokens are guessed from the text, to be checked together. The host's processors, beams and
+    /// texts that are written together do without.
     pub speculation: Speculation,
     /// Adapters that shape the text, mixed by their weights.
     pub adapters: Vec<AdapterUse>,

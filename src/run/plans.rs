@@ -173,6 +173,12 @@ impl Plans {
         all.into_iter().flatten().filter_map(|planned| planned.prepared).collect()
     }
 
+    /// Whether the weights of all matrices that write text are small integers: a row of such products has the same bits alone and
+    /// among others.
+    pub fn is_of_integers(&self) -> bool {
+        self.decode.as_ref().is_some_and(|decode| decode.plan.is_of_integers())
+    }
+
     /// Whether text can be written at once: what it begins with is prepared.
     pub fn may_write(&self) -> bool {
         [&self.decode, &self.prefill].into_iter().flatten().all(|planned| planned.prepared.is_some())

@@ -49,6 +49,7 @@ impl Engine {
     pub async fn save_session(&mut self, session: Session, tokens: &[u32], note: &str) -> Result<Vec<u8>> {
         self.check_session_text(tokens)?;
         self.latest += 1;
+        self.leave_batch(tokens)?;
         if !self.is_open(session) {
             return Err(Error::input("session", "it was closed"));
         }
@@ -64,7 +65,8 @@ impl Engine {
         let numbers = match rows {
             0 => Vec::new(),
             _ => {
-                let kept = self.backend.keep(&states, rows)?;
+                let rows: Vec<u32> = (0..rows as u32).collect();
+                let kept = self.backend.keep(&states, &rows)?;
                 let numbers = self.backend.export(kept).await;
                 self.backend.drop_kept(kept);
                 numbers?

@@ -46,7 +46,7 @@ pub(super) struct Sessions {
     open: BTreeSet<Session>,
     latest: u64,
     /// Whose text is in the cache, if it is a session's.
-    here: Option<Session>,
+    pub here: Option<Session>,
     /// The one that was used last stands last.
     aside: Vec<Aside>,
 }
@@ -84,11 +84,13 @@ impl Engine {
     pub fn close_session(&mut self, session: Session) {
         self.sessions.open.remove(&session);
         self.sessions.here = self.sessions.here.filter(|here| *here != session);
+        self.batch.close(session);
         self.drop_aside(|aside| aside.session == session);
     }
 
     /// What follows is computed so, as [`Engine::compute`] says; a session's text that is given up for that is copied first.
     pub(super) fn compute_next(&mut self, precision: Precision, adapters: &[AdapterUse]) -> Result<()> {
+        self.leave_batch(&[])?;
         let other_precision = self.cached.precision != precision && self.backend.is_faster_less_exact();
         if other_precision || self.cached.adapters != sorted(adapters) {
             self.make_room()?;
@@ -99,49 +101,88 @@ impl Engine {
     /// Lets the cache hold as much of `prompt` as is known anywhere, for a generation of `session` that computes as it was last
     /// said. What another session loses by that is copied first.
     pub(super) fn turn_to(&mut self, session: Option<Session>, prompt: &[u32], beyond: bool) -> Result<()> {
-        if session.is_some_and(|session| !self.is_open(session)) {
-            return Err(Error::input("session", "it was closed"));
-        }
-        let matters = self.backend.is_faster_less_exact();
-        let (precision, adapters) = (self.cached.precision, self.cached.adapters.clone());
-        let fits = move |text: &Cached| {
-            text.beyond == beyond && (text.precision == precision || !matters) && text.adapters == adapters
-        };
-        let here = if fits(&self.cached) { common(&self.cached.tokens, prompt) } else { 0 };
-        let may = |aside: &Aside| fits(&aside.text) && (!aside.is_foreign || Some(aside.session) == session);
-        let known = |aside: &Aside| if may(aside) { common(&aside.text.tokens, prompt) } else { 0 };
-        let best = self.sessions.aside.iter().enumerate().max_by_key(|(_, aside)| known(aside));
-        let best = best.map(|(i, aside)| (i, known(aside))).filter(|(_, n)| *n > here);
+        self.check_open(session)?;
+        let here = if self.fits(&self.cached, beyond) { common(&self.cached.tokens, prompt) } else { 0 };
+        let best = self.known_aside(session, prompt, beyond).filter(|(_, n)| *n > here);
         let stays = if best.is_some() { 0 } else { here };
         if let Some(owner) = self.sessions.here.filter(|owner| Some(*owner) != session)
             && self.cached.tokens.len() >= stays + WORTH_KEEPING
         {
             let wanted = best.map(|(i, _)| self.sessions.aside[i].kept);
-            self.set_aside(owner, wanted)?;
+            let rows: Vec<u32> = (0..self.cached.tokens.len() as u32).collect();
+            self.set_aside(owner, self.cached.clone(), &rows, wanted)?;
         }
-        if let Some((_, n)) = best {
-            self.recall(session, prompt, n, &may)?;
+        // The best may stand elsewhere now.
+        if best.is_some()
+            && let Some((at, n)) = self.known_aside(session, prompt, beyond)
+        {
+            // Whatever happens, what was in the cache is no more.
+            self.cached.clear();
+            let rows: Vec<u32> = (0..n as u32).collect();
+            self.cached = self.recall(at, session, &rows)?;
         }
         self.sessions.here = session;
         Ok(())
     }
 
+    /// # Errors
+    /// [`Error::Input`] for a session that was closed.
+    pub(super) fn check_open(&self, session: Option<Session>) -> Result<()> {
+        match session.is_some_and(|session| !self.is_open(session)) {
+            true => Err(Error::input("session", "it was closed")),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a text was computed as what follows is.
+    fn fits(&self, text: &Cached, beyond: bool) -> bool {
+        let matters = self.backend.is_faster_less_exact();
+        text.beyond == beyond
+            && (text.precision == self.cached.precision || !matters)
+            && text.adapters == self.cached.adapters
+    }
+
+    /// Which copy has the most of a prompt's tokens for a session, and how many.
+    pub(super) fn known_aside(
+        &self,
+        session: Option<Session>,
+        prompt: &[u32],
+        beyond: bool,
+    ) -> Option<(usize, usize)> {
+        let may = |aside: &Aside| {
+            self.fits(&aside.text, beyond) && (!aside.is_foreign || Some(aside.session) == session)
+        };
+        let known = |aside: &Aside| if may(aside) { common(&aside.text.tokens, prompt) } else { 0 };
+        let all = self.sessions.aside.iter().map(known).enumerate();
+        all.max_by_key(|(_, n)| *n).filter(|(_, n)| *n > 0)
+    }
+
     /// For what overwrites the cache with no text to go on with.
     pub(super) fn make_room(&mut self) -> Result<()> {
+        self.leave_batch(&[])?;
         self.turn_to(None, &[], self.cached.beyond)
     }
 
-    /// Copies what is in the cache, and gives up what was not used for longest where that is too much; not `wanted`.
-    fn set_aside(&mut self, session: Session, wanted: Option<Kept>) -> Result<()> {
+    /// Copies a text from these rows of the cache, and gives up what was not used for longest where that is too much; not
+    /// `wanted`. What is computed as soon is not copied.
+    pub(super) fn set_aside(
+        &mut self,
+        session: Session,
+        text: Cached,
+        rows: &[u32],
+        wanted: Option<Kept>,
+    ) -> Result<()> {
+        if rows.len() < WORTH_KEEPING {
+            return Ok(());
+        }
         self.drop_aside(|aside| aside.session == session && Some(aside.kept) != wanted);
-        let (states, rows) = (self.kept_rows(), self.cached.tokens.len());
-        let Some(bytes) = self.room_aside(rows, wanted) else { return Ok(()) };
+        let states = self.kept_rows();
+        let Some(bytes) = self.room_aside(rows.len(), wanted) else { return Ok(()) };
         let kept = match self.backend.keep(&states, rows) {
             // Then it is read again when its turn comes.
             Err(Error::OutOfMemory { .. }) => return Ok(()),
             kept => kept?,
         };
-        let text = self.cached.clone();
         self.sessions.aside.push(Aside { session, text, kept, bytes, is_foreign: false });
         Ok(())
     }
@@ -188,32 +229,21 @@ impl Engine {
         }
     }
 
-    /// Copies the first `n` tokens' rows of the best copy back. Its own session needs the copy no longer.
-    fn recall(
-        &mut self,
-        session: Option<Session>,
-        prompt: &[u32],
-        n: usize,
-        may: &dyn Fn(&Aside) -> bool,
-    ) -> Result<()> {
-        let asides = &self.sessions.aside;
-        let Some(at) = asides.iter().rposition(|a| may(a) && common(&a.text.tokens, prompt) == n) else {
-            return Ok(());
-        };
+    /// Copies the first rows of a copy to these rows of the cache, and gives the text that is there then. Its own session needs
+    /// the copy no longer.
+    pub(super) fn recall(&mut self, at: usize, session: Option<Session>, rows: &[u32]) -> Result<Cached> {
         let aside = self.sessions.aside.remove(at);
         let states = self.kept_rows();
-        // Whatever happens, what was in the cache is no more.
-        self.cached.clear();
-        if let Err(error) = self.backend.recall(aside.kept, &states, n) {
+        if let Err(error) = self.backend.recall(aside.kept, &states, rows) {
             self.backend.drop_kept(aside.kept);
             return Err(error);
         }
-        self.cached = Cached { tokens: aside.text.tokens[..n].to_vec(), ..aside.text.clone() };
+        let text = Cached { tokens: aside.text.tokens[..rows.len()].to_vec(), ..aside.text.clone() };
         match Some(aside.session) == session {
             true => self.backend.drop_kept(aside.kept),
             false => self.sessions.aside.push(aside),
         }
-        Ok(())
+        Ok(text)
     }
 
     /// Of texts that an adapter shaped which is no more.

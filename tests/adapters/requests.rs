@@ -6,7 +6,7 @@ use intab::{
     Error,
     backend::Precision,
     quant::DType,
-    run::{AdapterOptions, AdapterUse, Engine, GenerateOptions, LoadOptions, Prefer},
+    run::{AdapterOptions, AdapterUse, Engine, Event, GenerateOptions, LoadOptions, Prefer},
 };
 use pollster::block_on;
 use serde_json::Value as Json;
@@ -288,4 +288,33 @@ fn the_fast_precision_holds_with_adapters() {
         let fast = last_logits(engine, &IDS, uses);
         assert!(distance(&exact, &fast) < 0.02);
     });
+}
+
+#[test]
+fn texts_with_the_same_adapters_are_written_together_as_each_is_alone() {
+    for prefer in BOTH {
+        let options = LoadOptions { prefer, max_batch: Some(3), ..LoadOptions::default() };
+        let checkpoint = block_on(intab::format::open_path(&base("qwen3"))).unwrap();
+        let mut engine = match block_on(intab::run::load(&checkpoint, &options)) {
+            Ok(engine) => engine,
+            Err(error) => return common::no_gpu(&error),
+        };
+        let engine = &mut engine;
+        let uses = &[times(load_adapter(engine, &adapter("patterns")), 1.0)];
+        let options = greedy(6, uses);
+        let expected = [&IDS[..], &IDS[2..7]].map(|ids| generate(engine, ids, options.clone()).tokens);
+        let mut first = engine.generate(&IDS, options.clone()).unwrap();
+        assert!(engine.may_join(&options));
+        assert!(!engine.may_join(&greedy(6, &[])), "with another adapter");
+        let mut second = engine.generate(&IDS[2..7], options).unwrap();
+        let mut found = [None, None];
+        while found.contains(&None) {
+            for (generation, found) in [&mut first, &mut second].into_iter().zip(&mut found) {
+                if let Event::Done { output, .. } = block_on(generation.step(engine)).unwrap() {
+                    *found = Some(output.tokens);
+                }
+            }
+        }
+        assert_eq!(found, expected.map(Some), "{prefer:?}");
+    }
 }

@@ -1,6 +1,6 @@
 // `cargo xtask bench` in Chromium: one JSON line for each backend. Figures to compare within one run, never a test.
 // As the native benchmark does, it takes a model (here one of `models/`), --prompt-tokens (several with commas between), --new-tokens,
-// --runs, --backend, --context, --kv-cache and --compare.
+// --runs, --backend, --context, --kv-cache, --batch and --compare.
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +18,7 @@ const { values, positionals } = parseArgs({
     backend: text("cpu,gpu"),
     context: text(undefined),
     "kv-cache": text("f32"),
+    batch: text(""),
     compare: text(undefined),
   },
 });
@@ -26,6 +27,7 @@ const settings = {
   PROMPT_TOKENS: values["prompt-tokens"].split(",").map(Number),
   NEW_TOKENS: Number(values["new-tokens"]),
   RUNS: Number(values.runs),
+  BATCH: values.batch.split(",").filter(Boolean).map(Number),
   options: {
     kvCache: values["kv-cache"],
     ...(values.context === undefined ? {} : { contextLength: Number(values.context) }),
@@ -58,12 +60,32 @@ try {
     console.log(JSON.stringify(figures));
     const before = older.find((line) => CASE.every((key) => JSON.stringify(line[key]) === JSON.stringify(figures[key])));
     if (before) console.log(JSON.stringify({ ...caseOf(figures), bench: "comparison", of: figures.bench, ratios: ratios(figures, before) }));
+    for (const n of settings.BATCH) console.log(JSON.stringify(await page.evaluate(measureBatch, { ...settings, backend, n })));
     console.log(JSON.stringify(await page.evaluate(measureStructure, { ...settings, backend })));
     console.log(JSON.stringify(await page.evaluate(measureAdapter, { ...settings, backend })));
   }
 } finally {
   await browser.close();
   await server.stop();
+}
+
+/** Runs in the page: tokens a second of `n` texts that are asked for at once, prompts included; of all runs but the first the best. */
+async function measureBatch({ url, backend, n, PROMPT_TOKENS, NEW_TOKENS, RUNS, options }) {
+  const { load } = await import("/lib/intab.js");
+  const model = await load(url, { backend, maxBatch: n, ...options });
+  const length = Math.min(...PROMPT_TOKENS);
+  const id = (i, run, text) => (i * 7919 + (run * n + text) * 104_729 + 1) % model.info.nVocab;
+  const asked = { maxNewTokens: NEW_TOKENS, temperature: 0, ignoreEos: true };
+  let best = 0;
+  for (let run = 0; run <= RUNS; run += 1) {
+    const start = performance.now();
+    const texts = Array.from({ length: n }, (_, text) => Uint32Array.from({ length }, (_, i) => id(i, run, text)));
+    await Promise.all(texts.map((ids) => model.generate(ids, asked).result));
+    if (run > 0) best = Math.max(best, (1e3 * n * NEW_TOKENS) / (performance.now() - start));
+  }
+  await model.unload();
+  const { name, backend: used } = model.info;
+  return { bench: "batch", model: name, backend: used, texts: n, prompt_tokens: length, new_tokens: NEW_TOKENS, tokens_per_second: best };
 }
 
 /**

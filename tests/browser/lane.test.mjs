@@ -91,3 +91,56 @@ test("closing waits for a job that has no steps", async () => {
   assert.equal(ended, true);
   await job;
 });
+
+test("jobs that join each do a step in turn, from when they come until they end", async () => {
+  const lane = new Lane(nextTask);
+  const log = [];
+  const first = lane.run(steps(log, "a", 5), undefined, () => true);
+  const second = lane.run(steps(log, "b", 2), undefined, () => true);
+  const third = lane.run(steps(log, "c", 2), undefined, () => true);
+  assert.deepEqual(await Promise.all([first, second, third]), ["a", "b", "c"]);
+  assert.equal(log.at(-1), "a5");
+  assert.ok(log.indexOf("b1") < log.indexOf("a3"), String(log));
+  assert.ok(log.indexOf("c2") < log.indexOf("a5"), String(log));
+});
+
+test("a job that may not join holds up those behind it, though they may", async () => {
+  const lane = new Lane(nextTask);
+  const log = [];
+  let free = false;
+  const jobs = [
+    lane.run(steps(log, "a", 3), undefined, () => true),
+    lane.run(steps(log, "b", 1), undefined, () => free),
+    lane.run(steps(log, "c", 1), undefined, () => true),
+    lane.run(steps(log, "d", 1)),
+  ];
+  await jobs[0];
+  free = true;
+  await Promise.all(jobs);
+  assert.deepEqual(log, ["a1", "a2", "a3", "b1", "c1", "d1"]);
+});
+
+test("closing ends all jobs that run side by side", async () => {
+  const lane = new Lane(nextTask);
+  const log = [];
+  const outcomes = Promise.allSettled(
+    ["a", "b", "c"].map((name) => lane.run(steps(log, name, 100), undefined, () => true)),
+  );
+  while (!log.includes("c2")) await nextTask();
+  await lane.close(new Error("closed"));
+  for (const { reason } of await outcomes) assert.equal(reason?.message, "closed");
+});
+
+test("of jobs that run side by side, one that fails leaves the others running", async () => {
+  const lane = new Lane(nextTask);
+  const log = [];
+  const fails = async (breathe) => {
+    await breathe();
+    throw new Error("no");
+  };
+  const jobs = [lane.run(steps(log, "a", 4), undefined, () => true), lane.run(fails, undefined, () => true)];
+  const [a, failed] = await Promise.allSettled(jobs);
+  assert.equal(a.value, "a");
+  assert.equal(failed.reason?.message, "no");
+  assert.equal(await lane.run(steps(log, "b", 1)), "b");
+});

@@ -11,9 +11,10 @@ const PAUSE = 4;
  * @param {Lane[]} lanes Of the models, in an order that is the same for all jobs.
  * @param {(breathe: () => Promise<void>) => Promise<T>} job
  * @param {AbortSignal} signal
+ * @param {() => boolean} [joins] For `Lane.run`, where it needs one model.
  * @returns {Promise<T>}
  */
-export function alone([first, ...rest], job, signal) {
+export function alone([first, ...rest], job, signal, joins) {
   return first.run(async (breathe) => {
     if (rest.length === 0) return job(breathe);
     const queue = new AbortController();
@@ -39,5 +40,5 @@ export function alone([first, ...rest], job, signal) {
       queue.abort(reason);
     }
     return done.finally(() => signal.removeEventListener("abort", leave));
-  }, signal);
+  }, signal, joins);
 }

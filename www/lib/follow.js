@@ -12,6 +12,7 @@ export async function follow(generation, sampling, breathe, { signal, emit }) {
     let aborting = false;
     /** @type {import("./types.js").TokenLogprobs[]} */
     const logprobs = [];
+    let read = -1;
     for (;;) {
       await breathe();
       if (signal.aborted && !aborting) {
@@ -24,6 +25,9 @@ export async function follow(generation, sampling, breathe, { signal, emit }) {
         generation.free();
         return sampling.logprobs === undefined ? step.result : { ...step.result, logprobs };
       }
+      // A text that waits for room says again and again how far it has come.
+      if (step.type === "prefill" && step.done === read) continue;
+      read = step.type === "prefill" ? step.done : -1;
       emit(step);
       if (step.type === "token" && step.logprob !== undefined && step.top !== undefined) {
         const { id, text, logprob, top } = step;

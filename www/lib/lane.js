@@ -1,10 +1,13 @@
 // One model does one thing at a time. A lane keeps its requests in order and lets short ones in between the steps of a
-// long one, so that a page can count tokens while text streams.
+// long one, so that a page can count tokens while text streams. Requests that share their steps' work run side by side: each
+// does a step in its turn.
 
 /**
  * @typedef {object} Waiting
  * @property {() => void} start
  * @property {(reason: unknown) => void} reject
+ * @property {() => void} [enter] It leaves the queue and is about to start.
+ * @property {() => boolean} [joins]
  */
 
 export class Lane {
@@ -12,7 +15,12 @@ export class Lane {
   #waiting = [];
   /** @type {Waiting[]} */
   #short = [];
-  #busy = false;
+  /** Jobs that run. One of them has the turn, the others are among `#turns`. */
+  #running = 0;
+  /** @type {(() => void)[]} */
+  #turns = [];
+  /** Whether a job that joins others has yet to start. */
+  #entering = false;
   /** @type {{reason: unknown} | null} */
   #closed = null;
   /** @type {(() => void)[]} */
@@ -26,14 +34,15 @@ export class Lane {
 
   /**
    * Runs `job` when all jobs before it have ended. The job awaits `breathe` between its steps; that is where short jobs
-   * run, and where it throws when the lane is closed.
+   * run, where others that run side by side with it have their turns, and where it throws when the lane is closed.
    * @template T
    * @param {(breathe: () => Promise<void>) => Promise<T>} job
    * @param {AbortSignal} [signal] Takes the job out of the queue, rejecting with the signal's reason; a job that has
    *   started looks at the signal itself.
+   * @param {() => boolean} [joins] Asked while the jobs before it run and none waits: whether it starts at once, beside them.
    * @returns {Promise<T>}
    */
-  run(job, signal) {
+  run(job, signal, joins) {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed.reason);
       if (signal?.aborted) return reject(signal.reason);
@@ -41,16 +50,15 @@ export class Lane {
         this.#waiting = this.#waiting.filter((other) => other !== entry);
         reject(signal?.reason);
       };
-      const entry = {
-        start: () => {
-          signal?.removeEventListener("abort", leave);
-          this.#occupy(job).then(resolve, reject);
-        },
-        reject,
+      const enter = () => signal?.removeEventListener("abort", leave);
+      const start = () => {
+        enter();
+        this.#occupy(job).then(resolve, reject);
       };
+      const entry = { start, reject, enter, joins };
       signal?.addEventListener("abort", leave, { once: true });
-      if (this.#busy) this.#waiting.push(entry);
-      else entry.start();
+      if (this.#running > 0) this.#waiting.push(entry);
+      else start();
     });
   }
 
@@ -70,7 +78,7 @@ export class Lane {
           reject(error);
         }
       };
-      if (this.#busy) this.#short.push({ start, reject });
+      if (this.#running > 0) this.#short.push({ start, reject });
       else start();
     });
   }
@@ -86,29 +94,56 @@ export class Lane {
     this.#short = [];
     this.#waiting = [];
     return new Promise((resolve) => {
-      if (this.#busy) this.#whenIdle.push(resolve);
+      if (this.#running > 0) this.#whenIdle.push(resolve);
       else resolve();
     });
   }
 
   /** @template T @param {(breathe: () => Promise<void>) => Promise<T>} job */
   async #occupy(job) {
-    this.#busy = true;
+    this.#running += 1;
     try {
       return await job(() => this.#breathe());
     } finally {
-      this.#busy = false;
+      this.#running -= 1;
       this.#runShort();
-      const next = this.#waiting.shift();
-      if (next) next.start();
+      const turn = this.#turns.shift() ?? this.#waiting.shift()?.start;
+      if (turn) turn();
       else for (const idle of this.#whenIdle.splice(0)) idle();
     }
   }
 
   async #breathe() {
     await this.#nextTask();
-    if (this.#closed) throw this.#closed.reason;
+    this.#look();
     this.#runShort();
+    this.#admit();
+    if (this.#turns.length === 0) return;
+    await /** @type {Promise<void>} */ (
+      new Promise((resolve) => {
+        this.#turns.push(resolve);
+        this.#turns.shift()?.();
+      })
+    );
+    this.#look();
+  }
+
+  /** Throws when the lane is closed. */
+  #look() {
+    if (this.#closed) throw this.#closed.reason;
+  }
+
+  /** Gives the first that waits a turn, if it may run beside those that run; one at a time, so that it can be counted. */
+  #admit() {
+    const [first] = this.#waiting;
+    if (this.#entering || !first?.joins?.()) return;
+    this.#waiting.shift();
+    first.enter?.();
+    this.#entering = true;
+    this.#turns.push(() => {
+      this.#entering = false;
+      first.start();
+    });
   }
 
   #runShort() {

@@ -38,6 +38,7 @@ const integrity = (value) => {
 const MAX_BEAMS = 16;
 const MAX_LOGPROBS = 20;
 const MAX_THREADS = 64;
+const MAX_BATCH = 16;
 
 /** As a count: all that there are. */
 export const ALL = MAX_U32;
@@ -50,6 +51,7 @@ const loadChecks = {
   kvCache: oneOf(["f32", "f16", "q8_0"]),
   defaultLimits: boolean,
   threads: number(1, MAX_THREADS, { integer: true }),
+  maxBatch: number(1, MAX_BATCH, { integer: true }),
   autotune: boolean,
   cache: oneOf(["auto", "require", "only", "off"]),
   evict: oneOf(["lru"]),

@@ -62,6 +62,13 @@
  * @property {number} [threads] How many threads compute where the CPU runs the model: from 1 to 64. Each is a worker with
  *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default: there,
  *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.
+ * @property {number} [maxBatch] How many generations are written together at most: from 1, with which they take turns, to 16.
+ *   Texts that are asked for while another is being written join it at once: a token of each is computed in one run, so that a
+ *   short one need not wait for the end of a long one. They share the context's memory; one that finds no
+ *   room there, or is computed otherwise (beams, other adapters or precision, a soft prompt, drafts of another model), waits
+ *   for its turn, and those that come after it with it. On the CPU no bit
+ *   of a text changes by that in the fast precision, if all matrices are of small integers, as in Q, TQ, IQ4 and MXFP4 types;
+ *   elsewhere rounding may decide between two tokens that are as likely. Default 1: models with an encoder take no other.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {boolean} [autotune] Whether a GPU is first measured, for a second or less, to find how it works best. What was found
@@ -166,6 +173,7 @@
  * @property {number} nKvHeads Key and value heads per layer.
  * @property {number} nVocab Size of the vocabulary.
  * @property {number} contextLength Tokens that this load holds.
+ * @property {number} maxBatch Generations that are written together at most.
  * @property {number} trainedContextLength Tokens that the model was trained with.
  * @property {string[]} languages Those that a translator has tokens for, as it calls them; none for most models.
  * @property {boolean} hasChatTemplate Whether `chat` and `chatPrompt` work.
@@ -238,7 +246,7 @@
  *   at once: the text stays the same, and is there sooner where it repeats itself, as in summaries or code. `"auto"`, the
  *   default, does where that pays and changes no bit: on the CPU in the fast precision, if all matrices are of small
  *   integers, as in Q, TQ, IQ4 and MXFP4 types. Elsewhere rounding may decide between two tokens that are as likely. Not for
- *   beams, nor where something looks at each token's scores.
+ *   texts that are written together (`maxBatch`), nor for beams, nor where something looks at each token's scores.
  * @property {import("./model.js").Model} [draft] A smaller model with the same vocabulary, loaded as well, that makes the guesses.
  * @property {Constraint} [constraint] Hold the text to a structure. The finish reason is `"eos"` where it is whole; where
  *   `maxNewTokens`, the context or a stop text cut it, that is the reason, and the text may be no whole. Not with beams, a draft or

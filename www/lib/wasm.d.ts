@@ -34,6 +34,7 @@ export class Model {
       kvCache?: "f32" | "f16" | "q8_0";
       defaultLimits?: boolean;
       threads?: number;
+      maxBatch?: number;
       /** Threads that may run at the same time. */
       cores: number;
       autotune?: boolean;
@@ -75,6 +76,8 @@ export class Model {
     keeper: Keeper,
   ): Promise<AdapterInfo & { id: number }>;
   unloadAdapter(id: number): void;
+  /** Whether a generation with these options would be written together with those under way, which else could not go on. */
+  mayJoin(options: SamplingOptions): boolean;
   generate(prompt: string | Uint32Array, options: SamplingOptions): Promise<Generation>;
   /** The same with drafts of a smaller model. */
   generateWithDraft(prompt: string | Uint32Array, options: SamplingOptions, draft: Model): Generation;

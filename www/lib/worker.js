@@ -114,7 +114,8 @@ const operations = {
   async generate({ model, prompt, ...given }, call) {
     const { wasm } = find(model);
     await structures(given, call.signal);
-    return alone(lanesOf(model, given.draft), (breathe) => stream(wasm, prompt, given, breathe, call), call.signal);
+    const job = (/** @type {() => Promise<void>} */ breathe) => stream(wasm, prompt, given, breathe, call);
+    return alone(lanesOf(model, given.draft), job, call.signal, () => mayJoin(wasm, given));
   },
 
   async chat({ model, messages, template, session, evicts, ...given }, call) {
@@ -127,7 +128,7 @@ const operations = {
       const prompt = conversationPrompt(wasm, conversation, call.emit);
       return stream(wasm, prompt, inSession(given, session), breathe, call);
     };
-    return alone(lanesOf(model, given.draft), job, call.signal);
+    return alone(lanesOf(model, given.draft), job, call.signal, () => mayJoin(wasm, given));
   },
 
   async goOn({ model, ids, added, keep, session, ...given }, call) {
@@ -137,7 +138,7 @@ const operations = {
       const prompt = textPrompt(wasm, { ids, added, keep }, nCtx - virtualTokens(given), call.emit);
       return stream(wasm, prompt, inSession(given, session, keep), breathe, call);
     };
-    return alone(lanesOf(model), job, call.signal);
+    return alone(lanesOf(model), job, call.signal, () => mayJoin(wasm, given));
   },
 
   async openSession({ model }) {
@@ -282,13 +283,36 @@ function inSession(given, session, shift) {
 }
 
 /**
+ * What a text is sampled by: where the model's files ask for beams, a structure asks for one text.
+ * @param {Given} given
+ */
+function samplingOf({ sampling, constraint }) {
+  return constraint === undefined ? sampling : { numBeams: 1, ...sampling };
+}
+
+/**
+ * Whether a text can be written together with those under way.
+ * @param {import("./wasm.js").Model} wasm
+ * @param {Given} given
+ */
+function mayJoin(wasm, given) {
+  if (given.draft !== undefined) return false;
+  try {
+    return wasm.mayJoin(samplingOf(given));
+  } catch {
+    return false; // what is wrong with it is told in its turn
+  }
+}
+
+/**
  * @param {import("./wasm.js").Model} wasm
  * @param {string | Uint32Array} prompt
  * @param {Given} given
  * @param {() => Promise<void>} breathe
  * @param {Call} call
  */
-async function stream(wasm, prompt, { sampling, draft, constraint }, breathe, call) {
+async function stream(wasm, prompt, given, breathe, call) {
+  const { sampling, draft, constraint } = given;
   if (constraint === undefined) {
     const generation =
       draft === undefined
@@ -298,8 +322,7 @@ async function stream(wasm, prompt, { sampling, draft, constraint }, breathe, ca
   }
   const held = await grammar.constraint(wasm, constraint);
   try {
-    // Where the model's files ask for beams, a structure asks for one text.
-    const generation = wasm.generateConstrained(prompt, { numBeams: 1, ...sampling }, held);
+    const generation = wasm.generateConstrained(prompt, samplingOf(given), held);
     return await follow(generation, sampling, breathe, call);
   } finally {
     held.free();

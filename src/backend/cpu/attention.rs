@@ -100,11 +100,14 @@ impl<'a> Attention<'a> {
             let query = |i: usize| Query { place: places[i / group], head: kv_head * group + i % group };
             let n = places.len() * group;
             // Queries of different rows with lists of slots have no keys in common.
-            let most = if matches!(self.sight, Sight::Table(_)) { 1 } else { n };
-            let together = if most >= 3 { MOST_QUERIES } else { most };
-            for first in (0..n).step_by(together.max(1)) {
+            let alike = if matches!(self.sight, Sight::Table(_)) { group } else { n };
+            let together = if alike >= 3 { MOST_QUERIES } else { alike };
+            let starts = (0..n).step_by(alike.max(1));
+            let tiles = starts.flat_map(|start| (start..start + alike).step_by(together.max(1)));
+            for first in tiles {
+                let end = (first / alike + 1) * alike;
                 // The last is repeated to make them so many.
-                let queries: Vec<Query> = (first..first + together).map(|i| query(i.min(n - 1))).collect();
+                let queries: Vec<Query> = (first..first + together).map(|i| query(i.min(end - 1))).collect();
                 let outputs = tile.attend(&queries, kv_head).chunks_exact(head_dim);
                 for (Query { place, head }, output) in queries.iter().zip(outputs) {
                     y[place.at * y_stride + head * head_dim..][..head_dim].copy_from_slice(output);

@@ -65,17 +65,17 @@ impl Packed {
         }
     }
 
-    /// Appends the bytes of the first rows, `row_bytes` each: a row's numbers and then, where it has any, its scales.
-    pub fn append_rows(&self, rows: usize, row_bytes: usize, to: &mut Vec<u8>) {
+    /// Appends the bytes of rows, `row_bytes` each: a row's numbers and then, where it has any, its scales.
+    pub fn append_rows(&self, rows: Range<usize>, row_bytes: usize, to: &mut Vec<u8>) {
         match self {
             Packed::Halves(halves) => {
-                to.extend(halves[..rows * row_bytes / 2].iter().flat_map(|half| half.to_bytes()));
+                let halves = &halves[rows.start * row_bytes / 2..rows.end * row_bytes / 2];
+                to.extend(halves.iter().flat_map(|half| half.to_bytes()));
             }
             Packed::Bytes { levels, scales } => {
                 let n_scales = n_scales(row_bytes);
-                for (levels, scales) in
-                    levels.chunks_exact(n_scales * GROUP).zip(scales.chunks_exact(n_scales)).take(rows)
-                {
+                let all = levels.chunks_exact(n_scales * GROUP).zip(scales.chunks_exact(n_scales));
+                for (levels, scales) in all.skip(rows.start).take(rows.len()) {
                     to.extend_from_slice(bytemuck::cast_slice(levels));
                     to.extend_from_slice(bytemuck::cast_slice(scales));
                 }
@@ -83,18 +83,18 @@ impl Packed {
         }
     }
 
-    /// Takes the first rows from such bytes.
-    pub fn set_rows(&mut self, bytes: &[u8], row_bytes: usize) {
+    /// Takes rows, from this one on, from such bytes.
+    pub fn set_rows(&mut self, first: usize, bytes: &[u8], row_bytes: usize) {
         match self {
             Packed::Halves(halves) => {
-                for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks().0) {
+                for (half, bytes) in halves[first * row_bytes / 2..].iter_mut().zip(bytes.as_chunks().0) {
                     *half = Half::from_bytes(*bytes);
                 }
             }
             Packed::Bytes { levels, scales } => {
                 let n_scales = n_scales(row_bytes);
                 let rows = levels.chunks_exact_mut(n_scales * GROUP).zip(scales.chunks_exact_mut(n_scales));
-                for ((levels, scales), row) in rows.zip(bytes.chunks_exact(row_bytes)) {
+                for ((levels, scales), row) in rows.skip(first).zip(bytes.chunks_exact(row_bytes)) {
                     let (own, rest) = row.split_at(levels.len());
                     levels.copy_from_slice(bytemuck::cast_slice(own));
                     bytemuck::cast_slice_mut(scales).copy_from_slice(rest);

@@ -1,19 +1,24 @@
-//! Copies of the beginnings of states: see [`crate::backend::Backend::keep`].
+//! Copies of rows of states: see [`crate::backend::Backend::keep`].
 
 use super::{Cpu, out_of_memory};
 use crate::{
-    backend::{Kept, KeptRows, no_such},
+    backend::{Kept, KeptRows, no_such, runs},
     error::Result,
 };
 
 impl Cpu {
-    pub(super) fn keep_rows(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {
+    pub(super) fn keep_rows(&mut self, states: &[KeptRows], rows: &[u32]) -> Result<Kept> {
         let bytes_of = |KeptRows { state, row_bytes }: &KeptRows| {
-            let mut bytes = room(state, rows * row_bytes)?;
-            match (self.caches.get(state), self.floats.get(state)) {
-                (Some(cache), _) => cache.append_rows(rows, *row_bytes, &mut bytes),
-                (_, Some(cells)) => bytes.extend_from_slice(&bytemuck::cast_slice(cells)[..rows * row_bytes]),
-                _ => return Err(no_such("state", state)),
+            let mut bytes = room(state, rows.len() * row_bytes)?;
+            for run in runs(rows) {
+                match (self.caches.get(state), self.floats.get(state)) {
+                    (Some(cache), _) => cache.append_rows(run, *row_bytes, &mut bytes),
+                    (_, Some(cells)) => {
+                        let cells = &bytemuck::cast_slice(cells)[run.start * row_bytes..run.end * row_bytes];
+                        bytes.extend_from_slice(cells);
+                    }
+                    _ => return Err(no_such("state", state)),
+                }
             }
             Ok(bytes)
         };
@@ -21,14 +26,21 @@ impl Cpu {
         Ok(self.copies.add(copies))
     }
 
-    pub(super) fn recall_rows(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()> {
+    pub(super) fn recall_rows(&mut self, kept: Kept, states: &[KeptRows], rows: &[u32]) -> Result<()> {
         let copies = self.copies.get(kept)?;
-        for (KeptRows { state, row_bytes }, bytes) in states.iter().zip(copies) {
-            let bytes = &bytes[..rows * row_bytes];
-            match (self.caches.get_mut(state), self.floats.get_mut(state)) {
-                (Some(cache), _) => cache.set_rows(bytes, *row_bytes),
-                (_, Some(cells)) => bytemuck::cast_slice_mut(cells)[..bytes.len()].copy_from_slice(bytes),
-                _ => return Err(no_such("state", state)),
+        for (KeptRows { state, row_bytes }, mut bytes) in states.iter().zip(copies.iter().map(Vec::as_slice))
+        {
+            for run in runs(rows) {
+                let (own, rest) = bytes.split_at(run.len() * row_bytes);
+                bytes = rest;
+                match (self.caches.get_mut(state), self.floats.get_mut(state)) {
+                    (Some(cache), _) => cache.set_rows(run.start, own, *row_bytes),
+                    (_, Some(cells)) => {
+                        bytemuck::cast_slice_mut(cells)[run.start * row_bytes..][..own.len()]
+                            .copy_from_slice(own);
+                    }
+                    _ => return Err(no_such("state", state)),
+                }
             }
         }
         Ok(())

@@ -280,12 +280,12 @@ impl Backend for Cpu {
         Ok(Box::pin(std::future::ready(token)))
     }
 
-    fn keep(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {
+    fn keep(&mut self, states: &[KeptRows], rows: &[u32]) -> Result<Kept> {
         self.alive()?;
         self.keep_rows(states, rows)
     }
 
-    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()> {
+    fn recall(&mut self, kept: Kept, states: &[KeptRows], rows: &[u32]) -> Result<()> {
         self.alive()?;
         self.recall_rows(kept, states, rows)
     }

@@ -1,14 +1,14 @@
-//! Copies of the beginnings of states: see [`crate::backend::Backend::keep`].
+//! Copies of rows of states: see [`crate::backend::Backend::keep`].
 
 use std::rc::Rc;
 
 use super::{Gpu, memory::Buffer};
 use crate::{
-    backend::{Kept, KeptRows},
+    backend::{Kept, KeptRows, runs},
     error::Result,
 };
 
-/// A state's first rows.
+/// Rows of a state.
 pub(super) struct Copy {
     buffer: Rc<Buffer>,
     /// So many of the buffer's bytes.
@@ -16,24 +16,46 @@ pub(super) struct Copy {
 }
 
 impl Gpu {
-    pub(super) fn keep_rows(&mut self, states: &[KeptRows], rows: usize) -> Result<Kept> {
+    pub(super) fn keep_rows(&mut self, states: &[KeptRows], rows: &[u32]) -> Result<Kept> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         let mut copies = Vec::with_capacity(states.len());
         for KeptRows { state, row_bytes } in states {
             let from = self.shared(state)?;
-            let copy = self.copy_of(state, rows * row_bytes)?;
-            encoder.copy_buffer_to_buffer(&from.raw, 0, &copy.buffer.raw, 0, whole_words(rows * row_bytes));
+            let copy = self.copy_of(state, rows.len() * row_bytes)?;
+            let mut at = 0;
+            for run in runs(rows) {
+                let (place, bytes) = (run.start * row_bytes, run.len() * row_bytes);
+                encoder.copy_buffer_to_buffer(
+                    &from.raw,
+                    place as u64,
+                    &copy.buffer.raw,
+                    at as u64,
+                    whole_words(bytes),
+                );
+                at += bytes;
+            }
             copies.push(copy);
         }
         self.device.queue.submit([encoder.finish()]);
         Ok(self.copies.add(copies))
     }
 
-    pub(super) fn recall_rows(&mut self, kept: Kept, states: &[KeptRows], rows: usize) -> Result<()> {
+    pub(super) fn recall_rows(&mut self, kept: Kept, states: &[KeptRows], rows: &[u32]) -> Result<()> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         for (KeptRows { state, row_bytes }, copy) in states.iter().zip(self.copies.get(kept)?) {
             let to = self.shared(state)?;
-            encoder.copy_buffer_to_buffer(&copy.buffer.raw, 0, &to.raw, 0, whole_words(rows * row_bytes));
+            let mut at = 0;
+            for run in runs(rows) {
+                let (place, bytes) = (run.start * row_bytes, run.len() * row_bytes);
+                encoder.copy_buffer_to_buffer(
+                    &copy.buffer.raw,
+                    at as u64,
+                    &to.raw,
+                    place as u64,
+                    whole_words(bytes),
+                );
+                at += bytes;
+            }
         }
         self.device.queue.submit([encoder.finish()]);
         Ok(())

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{
     DeviceArgs, QuantizeArg, arguments,
+    batch::{self, Texts},
     device::{AutotuneArg, BackendArg, KvCacheArg, PrecisionArg},
     generate::stream,
     output::{Failure, Result, note},
@@ -50,6 +51,9 @@ pub struct BenchArgs {
     /// Positions at which decoding is timed as well, as far as the context holds them
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [128, 2048], value_parser = arguments::whole::<usize>)]
     depth: Vec<usize>,
+    /// Print how many tokens a second come of so many texts that are written together, from 1 to 16 of them
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
+    batch: Vec<usize>,
     /// Positions that the context holds [default: what the model was trained for, at most 4096]
     #[arg(long, value_name = "N", value_parser = arguments::whole::<usize>, allow_negative_numbers = true)]
     context: Option<usize>,
@@ -81,7 +85,12 @@ pub struct BenchArgs {
 pub async fn bench(args: &BenchArgs) -> Result<()> {
     // Decoding is timed from the first new token to the last.
     let shortest = args.prompt_tokens.iter().copied().min().unwrap_or_default();
-    let least = [("prompt_tokens", shortest, 1), ("new_tokens", args.new_tokens, 2), ("runs", args.runs, 1)];
+    let least = [
+        ("prompt_tokens", shortest, 1),
+        ("new_tokens", args.new_tokens, 2),
+        ("runs", args.runs, 1),
+        ("batch", args.batch.iter().copied().min().unwrap_or(1), 1),
+    ];
     if let Some((what, found, least)) = least.into_iter().find(|(_, found, least)| found < least) {
         return Err(Error::input(what, format!("{found} is too few; at least {least} is needed")).into());
     }
@@ -93,7 +102,9 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
     for backend in backends {
         let checkpoint = format::open_path(&args.model).await?;
         let BenchArgs { context, quantize, kv_cache, threads, autotune, default_limits, .. } = *args;
-        let device = DeviceArgs { backend, context, quantize, kv_cache, threads, autotune, default_limits };
+        let max_batch = args.batch.iter().copied().max();
+        let device =
+            DeviceArgs { backend, context, quantize, kv_cache, threads, autotune, default_limits, max_batch };
         let fusion = if args.unfused { Fusion::Never } else { Fusion::default() };
         match device.load_checkpoint(&checkpoint, fusion).await {
             Ok(mut engine) => {
@@ -102,6 +113,12 @@ pub async fn bench(args: &BenchArgs) -> Result<()> {
                     report.print(device_line(&engine, &best))?;
                 }
                 report.print(measure(&mut engine, args, &best).await?)?;
+                let precision = precision(&engine, args);
+                let (n_new, runs) = (args.new_tokens, args.runs);
+                for n in &args.batch {
+                    let texts = Texts { n_prompt: shortest, n_new, precision, runs };
+                    report.print(batch::measure(&mut engine, *n, &texts).await?)?;
+                }
                 if args.profile {
                     match print_profile(&mut engine, args, &report).await {
                         Err(Failure::Engine(Error::Unsupported { what: "clock", hint, .. })) => note(&hint),

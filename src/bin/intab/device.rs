@@ -43,6 +43,9 @@ pub struct DeviceArgs {
     pub autotune: AutotuneArg,
     #[command(flatten)]
     pub quantize: QuantizeArg,
+    /// Texts that are written together; the device's own number without it.
+    #[arg(skip)]
+    pub max_batch: Option<usize>,
 }
 
 /// Threads of this process.
@@ -145,6 +148,7 @@ impl DeviceArgs {
                 KvCacheArg::Q8_0 => KvCache::Q8_0,
             },
             fusion,
+            max_batch: self.max_batch,
             threads: self.threads,
             hire: Some(hire()),
             default_limits: self.default_limits,

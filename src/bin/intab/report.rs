@@ -8,8 +8,18 @@ use serde_json::{Map, Value, json};
 use super::output::{Result, print};
 
 /// What says which case a line is about: these are not compared.
-const CASE: [&str; 9] =
-    ["bench", "model", "types", "parameters", "backend", "depth", "kernel", "prompt_tokens", "new_tokens"];
+const CASE: [&str; 10] = [
+    "bench",
+    "model",
+    "types",
+    "parameters",
+    "backend",
+    "depth",
+    "kernel",
+    "prompt_tokens",
+    "new_tokens",
+    "texts",
+];
 
 /// Prints lines, and beside each its ratios to the line of the same case in an older file.
 pub struct Report {

@@ -241,6 +241,7 @@ impl Engine {
                 "it is not loaded: it was unloaded, or belongs to another model",
             ));
         }
+        self.leave_batch(&[])?;
         self.adapters.chosen.retain(|one| one.adapter != id);
         self.drop_aside_with(id);
         while let Some(at) = self.adapters.sets.iter().position(|set| set.has(id)) {

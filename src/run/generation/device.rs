@@ -97,9 +97,22 @@ impl Generation {
         engine.cached.beyond = true;
     }
 
-    /// Makes a prompt of the text but for its older half, if the caller wants to go on where the context is full.
-    pub(super) fn shift(&mut self, engine: &mut Engine) -> bool {
-        let WhenFull::Shift { keep } = self.options.when_full else { return false };
+    /// The tokens of the text.
+    pub(super) fn text(&self) -> Vec<u32> {
+        [&self.prompt, &self.output.tokens[self.answered..]].concat()
+    }
+
+    /// The same with what was forgotten of it, without those of a soft prompt.
+    pub(super) fn whole_text(&self) -> Vec<u32> {
+        let (at, forgotten) = &self.forgotten;
+        let (before, after) = self.prompt[self.n_virtual..].split_at(*at);
+        [before, forgotten, after, &self.output.tokens[self.answered..]].concat()
+    }
+
+    /// Makes a prompt of the text but for its older half, if the caller wants to go on where the context is full; gives how many
+    /// tokens at its beginning are those that they were.
+    pub(super) fn forget(&mut self) -> Option<usize> {
+        let WhenFull::Shift { keep } = self.options.when_full else { return None };
         self.prompt.extend_from_slice(&self.output.tokens[self.answered..]);
         let own = self.prompt.len() - self.n_virtual;
         let kept = self.n_virtual + keep.min(own / 2);
@@ -108,6 +121,12 @@ impl Generation {
         self.forgotten.1.extend(self.prompt.drain(kept..kept + rest.div_ceil(2)));
         self.answered = self.output.tokens.len();
         self.drawn_before = self.submitted;
+        Some(kept)
+    }
+
+    /// The same for a text that has the cache for itself.
+    pub(super) fn shift(&mut self, engine: &mut Engine) -> bool {
+        let Some(kept) = self.forget() else { return false };
         let beyond = engine.is_beyond(self.prompt.len());
         if engine.cached.beyond != beyond {
             engine.cached.clear();

@@ -50,11 +50,21 @@ impl Generation {
             engine.cached.tokens.push(id);
         }
         let n_vocab = engine.facts().config.n_vocab;
-        let mut scores = engine.backend.read_value(decode, output, 0, n_vocab).await?;
-        let (at, forgotten) = &self.forgotten;
-        let (before, after) = self.prompt[self.n_virtual..].split_at(*at);
-        let text = [before, forgotten, after, &self.output.tokens[self.answered..]].concat();
-        let run = self.run(engine, 0, 1);
+        let scores = engine.backend.read_value(decode, output, 0, n_vocab).await?;
+        let (id, logprobs) = self.choose_on_host(engine, scores)?;
+        if let Way::Host(host) = &mut self.way {
+            host.unseen = Some(id);
+        }
+        self.accept(engine, id, logprobs).await
+    }
+
+    /// The token that follows the text, by the model's scores of it, and how probable it was where that is asked for.
+    pub(super) fn choose_on_host(
+        &mut self,
+        engine: &Engine,
+        mut scores: Vec<f32>,
+    ) -> Result<(u32, Option<Logprobs>)> {
+        let (text, run) = (self.whole_text(), self.run(engine, 0, 1));
         let Way::Host(host) = &mut self.way else {
             return Err(Error::input("generation", "it is not the host's"));
         };
@@ -74,16 +84,7 @@ impl Generation {
         if let Some(count) = host.counts.get_mut(id as usize) {
             *count += 1;
         }
-        host.unseen = Some(id);
         self.submitted += 1;
-        self.first_token.get_or_insert_with(web_time::Instant::now);
-        if !self.options.ignore_eos && engine.is_end(id) {
-            return self.finish(FinishReason::Eos).await;
-        }
-        if let Some(held) = &mut self.held {
-            held.accept(id)?;
-        }
-        self.output.tokens.push(id);
-        self.show(engine, id, logprobs).await
+        Ok((id, logprobs))
     }
 }

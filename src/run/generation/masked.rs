@@ -2,7 +2,11 @@
 
 use web_time::Instant;
 
-use super::{Completion, Event, FinishReason, Generation, Way, held::no_token, plans};
+use super::{
+    Completion, Event, FinishReason, Generation, Way,
+    held::{Held, no_token},
+    plans,
+};
 use crate::{
     error::{Error, Result},
     model::{ALLOWED, BIAS, IDS},
@@ -30,6 +34,19 @@ impl Masked {
             unbanned[*id as usize / 32] &= !(1 << (id % 32));
         }
         Masked { bias, unbanned, is_told: false, has_unseen: false }
+    }
+
+    /// What is added to the logits of tokens that are not banned.
+    pub fn finite_bias(&self) -> impl Iterator<Item = (u32, f32)> {
+        self.bias.iter().copied().filter(|(_, bias)| bias.is_finite())
+    }
+
+    /// What may come next, as in [`crate::plan::Op::Mask`].
+    pub fn allowed(&self, held: Option<&Held>) -> Vec<u32> {
+        match held {
+            Some(held) => held.allowed.iter().zip(&self.unbanned).map(|(a, b)| a & b).collect(),
+            None => self.unbanned.clone(),
+        }
     }
 }
 
@@ -90,15 +107,7 @@ impl Generation {
         if ahead {
             engine.cached.tokens.push(id);
         }
-        self.first_token.get_or_insert_with(Instant::now);
-        if !self.options.ignore_eos && engine.is_end(id) {
-            return self.finish(FinishReason::Eos).await;
-        }
-        if let Some(held) = &mut self.held {
-            held.accept(id)?;
-        }
-        self.output.tokens.push(id);
-        self.show(engine, id, None).await
+        self.accept(engine, id, None).await
     }
 
     fn set_unseen(&mut self, has_unseen: bool) {
@@ -116,17 +125,15 @@ impl Generation {
         let prepared = planned.prepared(backend.as_mut()).await?;
         if !masked.is_told {
             let mut bias = vec![0.0; n_vocab];
-            let finite = masked.bias.iter().filter(|(_, bias)| bias.is_finite());
-            finite.for_each(|(id, x)| bias[*id as usize] = *x);
+            masked.finite_bias().for_each(|(id, x)| bias[id as usize] = x);
             let value = planned.plan.find(BIAS).ok_or_else(wrong_way)?;
             backend.write_value(prepared, value, &bias)?;
         }
-        let allowed = match &self.held {
-            Some(held) => held.allowed.iter().zip(&masked.unbanned).map(|(a, b)| a & b).collect(),
-            None if masked.is_told => return Ok(()),
-            None => masked.unbanned.clone(),
-        };
+        if self.held.is_none() && masked.is_told {
+            return Ok(());
+        }
         masked.is_told = true;
+        let allowed = masked.allowed(self.held.as_ref());
         if allowed.iter().all(|word| *word == 0) {
             return Err(no_token());
         }

@@ -1,10 +1,12 @@
-//! One generation, step by step: the encoder's reading, prefill in chunks, then tokens in one of four ways.
+//! One generation, step by step: the encoder's reading, prefill in chunks, then tokens in one of four ways; or
+//! together with other texts.
 
 mod device;
 mod held;
 mod host;
 mod masked;
 mod result;
+mod row;
 mod search;
 mod verify;
 mod way;
@@ -14,7 +16,8 @@ use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 use web_time::Instant;
 
 use super::{
-    Completion, Constraint, Engine, GenerateOptions, Logprobs, StopMatcher, WhenFull,
+    Completion, Constraint, Engine, GenerateOptions, Logprobs, Session, StopMatcher, WhenFull,
+    batch::Alone,
     plans::{Planned, Plans},
     sessions::common,
     speculation::{Drafter, Speculator},
@@ -39,6 +42,8 @@ pub type Draft = Rc<RefCell<Engine>>;
 /// A generation under way. Dropping it leaves the engine ready for the next.
 pub struct Generation {
     number: u64,
+    /// None after the end.
+    owner: Option<Rc<()>>,
     /// What an encoder has yet to read.
     source: Option<Vec<u32>>,
     /// The tokens that come before the first that is drawn: the prompt, or of an encoder-decoder what its text begins with.
@@ -61,6 +66,9 @@ pub struct Generation {
     held: Option<Held>,
     /// Guesses tokens, where that may pay.
     speculator: Option<Speculator>,
+    /// How often each token occurred, as [`crate::plan::Op::Penalize`] counts, of a text beside others; empty where nothing looks
+    /// at it.
+    counts: Vec<u32>,
     options: GenerateOptions,
     sampling: Sampling,
     /// Tokens of the prompt in the cache.
@@ -106,7 +114,11 @@ impl Generation {
         let mut prompt = beginning.map_or_else(|| prompt.to_vec(), |beginning| vec![beginning.start]);
         let options = options.bounded(engine.defaults(), prompt.len());
         let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
-        engine.compute_next(precision, &options.adapters)?;
+        let joins = draft.is_none() && engine.may_join(&options);
+        if !joins {
+            engine.leave_batch(&prompt)?;
+            engine.compute_next(precision, &options.adapters)?;
+        }
         let n_virtual = engine.adapters.n_virtual();
         if n_virtual > 0 && draft.is_some() {
             return Err(Error::input("draft", "it makes drafts for a text without a soft prompt before it"));
@@ -125,20 +137,19 @@ impl Generation {
         let n_forced = usize::from(forced.is_some());
         engine.check_ids(&prompt)?;
         let (text, prompt) = (&prompt[..], engine.with_virtual(&prompt)?);
-        let beyond = engine.is_beyond(prompt.len());
-        engine.turn_to(options.session, &prompt, beyond)?;
-        let other_source = source.as_ref().is_some_and(|source| *source != engine.cached.source);
-        if engine.cached.beyond != beyond || other_source {
-            engine.cached.clear();
-            engine.cached.beyond = beyond;
+        let (number, owner) = (engine.latest + 1, Rc::new(()));
+        let prefilled = if joins {
+            engine.join(number, &owner, options.session, &prompt)?
+        } else {
+            take_over(engine, options.session, &prompt, source.as_deref())?
+        };
+        engine.latest = number;
+        if !joins {
+            let shares = draft.is_none() && engine.may_share(&options);
+            engine.batch.alone = shares.then(|| Alone { number, owner: Rc::downgrade(&owner) });
         }
-        // The last token is always computed, for its logits.
-        let common = common(&engine.cached.tokens, &prompt);
-        let prefilled = common.min(prompt.len() - 1);
-        engine.cached.tokens.truncate(prefilled);
-        engine.latest += 1;
         let sampling = options.sampling();
-        if sampling.has_penalties() {
+        if sampling.has_penalties() && !joins {
             engine.backend.write_u32(COUNTS, 0, &counts(text, engine.facts().config.n_vocab))?;
         }
         let n_prompt = source.as_ref().map_or(text.len(), Vec::len);
@@ -151,7 +162,9 @@ impl Generation {
                     logprobs, logit_bias, or what else looks at each token's scores";
                 return Err(Error::input("draft", problem));
             }
-            (Way::Device, None) if options.speculation.pays(engine, precision) => Some(Drafter::Lookup),
+            (Way::Device, None) if !joins && options.speculation.pays(engine, precision) => {
+                Some(Drafter::Lookup)
+            }
             (_, None) => None,
         };
         let speculator = drafter.map(|drafter| Speculator::new(drafter, engine, text, source.as_deref()));
@@ -162,7 +175,8 @@ impl Generation {
             Err(_) => None,
         };
         Ok(Generation {
-            number: engine.latest,
+            number,
+            owner: Some(owner),
             source,
             answered: n_forced,
             drawn_before: 0,
@@ -171,6 +185,7 @@ impl Generation {
             way,
             held,
             speculator,
+            counts: Vec::new(),
             sampling,
             prefilled,
             submitted: 0,
@@ -217,7 +232,8 @@ impl Generation {
         if engine.unloaded {
             return Err(Error::Unloaded);
         }
-        if engine.latest != self.number {
+        let shares = engine.batch.is_live(self.number);
+        if engine.latest != self.number && !shares {
             let problem = "other work on this model has begun since, and took the cache over";
             return Err(Error::input("generation", problem));
         }
@@ -229,6 +245,7 @@ impl Generation {
         }
         let event = match () {
             _ if self.aborted => self.finish(FinishReason::Abort).await,
+            _ if shares => self.step_of_row(engine).await,
             _ if self.source.is_some() => self.read_source(engine).await,
             _ if self.is_drafter_behind() => self.let_drafter_read().await,
             _ if self.prefilled < self.prompt.len() => self.prefill_chunk(engine).await,
@@ -241,7 +258,13 @@ impl Generation {
         };
         if let Err(error) = &event {
             self.failed = Some(error.clone());
-            engine.cached.clear();
+            self.owner = None;
+            match shares {
+                true => engine.batch.forget(self.number),
+                false => engine.cached.clear(),
+            }
+        } else if self.finished {
+            engine.batch.leave(self.number);
         }
         event
     }
@@ -302,7 +325,28 @@ impl Generation {
         timings.decode_ms = ms(first, now);
         timings.total_ms = ms(self.started, now);
         self.finished = true;
+        self.owner = None;
     }
+}
+
+/// Lets the cache hold what is known of a prompt, for a text that has it for itself; gives how many tokens that are.
+fn take_over(
+    engine: &mut Engine,
+    session: Option<Session>,
+    prompt: &[u32],
+    source: Option<&[u32]>,
+) -> Result<usize> {
+    let beyond = engine.is_beyond(prompt.len());
+    engine.turn_to(session, prompt, beyond)?;
+    let other_source = source.is_some_and(|source| *source != engine.cached.source);
+    if engine.cached.beyond != beyond || other_source {
+        engine.cached.clear();
+        engine.cached.beyond = beyond;
+    }
+    // The last token is always computed, for its logits.
+    let prefilled = common(&engine.cached.tokens, prompt).min(prompt.len() - 1);
+    engine.cached.tokens.truncate(prefilled);
+    Ok(prefilled)
 }
 
 /// The plans that write text: for one token and for a chunk.

@@ -85,7 +85,8 @@ pub struct Timings {
     pub first_token_ms: f64,
     /// From the first token to the last.
     pub decode_ms: f64,
-    /// What the host spent on handing the device its work, for all decoded tokens together. (On the CPU, all work.)
+    /// What the host spent on handing the device its work, for all decoded tokens together. (On the CPU, all work.) Tokens of
+    /// texts that are written together are not in it.
     pub encode_ms: f64,
     /// What the host spent on finding out which tokens may come, for all tokens of a text that is held to a structure.
     pub mask_ms: f64,

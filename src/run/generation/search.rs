@@ -3,8 +3,7 @@
 use super::{Event, FinishReason, Generation, Way, plans};
 use crate::{
     error::{Error, Result},
-    model::{BEAM_POSITIONS, IDS, SLOTS, TABLE},
-    plan::{Run, Stage},
+    plan::Stage,
     run::{BeamSearch, Engine, Slots, Step},
 };
 
@@ -75,23 +74,11 @@ impl Generation {
         let Way::Beams(beams) = &mut self.way else {
             return Err(Error::input("generation", "it has no beams"));
         };
-        let new = beams.slots.advance(parents)?;
-        let n_ctx = engine.facts().n_ctx;
-        let stack = engine.facts().config.decoder.as_ref();
-        let offset = stack.and_then(|stack| stack.positions).map_or(0, |table| table.offset);
-        let position = self.prompt.len() + beams.length - 1;
+        beams.slots.advance(parents)?;
         let planned =
             engine.plans.beams.as_mut().ok_or_else(|| Error::input("model", "it writes no text"))?;
         let prepared = planned.prepared(engine.backend.as_mut()).await?;
-        for row in 0..parents.len() {
-            let seen = beams.slots.table_row(row);
-            let line: Vec<u32> = [seen.len() as u32].iter().chain(seen).copied().collect();
-            engine.backend.write_u32(TABLE, row * (n_ctx + 1), &line)?;
-        }
-        engine.backend.write_u32(SLOTS, 0, &new)?;
-        engine.backend.write_u32(BEAM_POSITIONS, 0, &vec![(position + offset) as u32; parents.len()])?;
-        engine.backend.write_u32(IDS, 0, tokens)?;
-        let run = Run { pos: 0, ..engine.run_at(position, parents.len()) };
-        engine.backend.run(prepared, &run, Stage::Logits)
+        let rows = tokens.iter().enumerate().map(|(row, token)| (*token, beams.slots.table_row(row)));
+        engine.feed(prepared, &rows.collect::<Vec<_>>(), Stage::Logits)
     }
 }

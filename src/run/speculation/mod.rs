@@ -61,7 +61,7 @@ impl Speculation {
             Speculation::Auto => {
                 engine.facts().backend == Kind::Cpu
                     && precision == Precision::Fast
-                    && engine.plans.decode.as_ref().is_some_and(|decode| decode.plan.is_of_integers())
+                    && engine.plans.is_of_integers()
             }
             Speculation::Off => false,
             Speculation::Prompt => true,
