@@ -74,8 +74,7 @@
  *   `IntegrityError` when it has been read, and is not kept. The default is not to look.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
- * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page; from there
- *   the CPU has one thread, as `helper.js` is looked for beside it.
+ * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page.
  * @property {string | URL} [glueUrl] Another place for the wasm-bindgen module `pkg/intab.js`.
  * @property {string | URL} [wasmUrl] Another place for `pkg/intab_bg.wasm`.
  * @property {string | URL} [grammarGlueUrl] Another place for `pkg/intab_grammar.js`, which is loaded with the first `constraint`.
