@@ -1,12 +1,14 @@
 //! The project's own tooling: everything behind `cargo xtask …`.
 //!
 //! `build` turns the crate into `www/pkg`, `serve` shows `www` to a browser, `test` checks all of it, and
-//! `bench` and `sizes` measure. Each is a module here and one arm in `main.rs`.
+//! `package` makes the npm package, `bench` and `sizes` measure. Each is a module here and one arm in `main.rs`.
 
 pub mod bench;
 pub mod chromium;
 pub mod counts;
+pub mod esbuild;
 pub mod npm;
+pub mod package;
 pub mod process;
 pub mod serve;
 pub mod settings;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, process, serve, sizes, test, wasm};
+use xtask::{bench, package, process, serve, sizes, test, wasm};
 
 /// Build, serve, test and measure intab.
 #[derive(Parser)]
@@ -39,6 +39,12 @@ enum Task {
         /// End when standard input ends
         #[arg(long, hide = true)]
         stop_with_stdin: bool,
+    },
+    /// Build, then write the npm package to dist, ready for `npm pack`
+    Package {
+        /// Package what was built before
+        #[arg(long)]
+        no_build: bool,
     },
     /// Check everything: format, lints, types, and the tests, natively and in Chromium
     Test(test::Options),
@@ -81,6 +87,13 @@ fn run(task: Task) -> Result<ExitCode> {
                 serve::stop_with_stdin();
             }
             server.wait()?;
+        }
+        Task::Package { no_build } => {
+            if !no_build {
+                wasm::build(&root, false)?;
+            }
+            package::make(&root)?;
+            println!("the package is in {0}: npm pack ./{0}", package::FOLDER);
         }
         Task::Test(options) => return test::run(&root, &options),
         Task::Bench { arguments } => bench::run(&root, &arguments)?,
