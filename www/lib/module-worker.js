@@ -5,7 +5,8 @@ const bootstraps = new Map();
 
 /**
  * A browser refuses a worker whose script is of another origin, but a module of this origin may import it where its server
- * shares it (CORS). That module is a blob: a Content-Security-Policy has to say `worker-src 'self' blob:` then.
+ * shares it (CORS). That module is a blob: a Content-Security-Policy has to name `blob:` and the other origin in `worker-src`,
+ * which is asked for what a worker's script imports too.
  * @param {string} url A module's, absolute.
  * @param {string} name
  * @returns {Worker}
