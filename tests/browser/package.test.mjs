@@ -81,7 +81,7 @@ test("declarations tell what functions, options and errors mean, and a strict co
     await run("node", [tsc, "-p", app]).catch(({ stdout }) => assert.fail(`${moduleResolution}: ${stdout}`));
   }
   const declarations = await readFile(join(dist, "types/intab.d.ts"), "utf8");
-  assert.match(declarations, /Loads a model\.[^]*@returns[^]*export function load\(/);
+  assert.match(declarations, /Loads a model\.[^]*@returns[^]*export declare function load\(/);
   assert.match(await readFile(join(dist, "types/types.d.ts"), "utf8"), /How many threads compute/);
 });
 
