@@ -78,8 +78,10 @@ pub fn imported(modules: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBu
         let text =
             std::fs::read_to_string(&module).with_context(|| format!("reading {}", module.display()))?;
         let folder = module.parent().unwrap_or(Path::new(""));
-        let text = text.replace("from \"", "from\"").replace("import \"", "import\"");
-        for part in ["from\"", "import\""].iter().flat_map(|word| text.split(word).skip(1)) {
+        // Minified modules have no spaces there. What comments say of imports begins no statement.
+        let text = format!("\n{text}").replace("from \"", "from\"").replace("import \"", "import\"");
+        let words = ["from\"", "\nimport\"", ";import\""];
+        for part in words.iter().flat_map(|word| text.split(word).skip(1)) {
             let name = part.split('"').next().unwrap_or_default();
             if name.starts_with('.') {
                 waiting.push(joined(folder, name));
@@ -216,7 +218,7 @@ mod tests {
         let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
         write("a.js", "import { b } from \"./sub/b.js\";\nexport const c = () => import(\"./c.js\");\n");
         write("sub/b.js", "import {\n  a,\n} from \"../a.js\";\nexport * from \"./d.js\";\n");
-        write("sub/d.js", "import\"./e.js\"; // types come from \"elsewhere\"\n");
+        write("sub/d.js", "import\"./e.js\"; // types come from \"elsewhere\", as `import \"./f.js\"`\n");
         write("sub/e.js", "");
         write("c.js", "");
         let found = imported([folder.join("a.js")]).unwrap();
