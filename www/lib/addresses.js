@@ -1,5 +1,5 @@
-// Where the files lie that intab fetches as it runs. Written so, `new URL("…", import.meta.url)`, a bundler finds each of them
-// and puts it beside the page's own. All stand in this module, whose folder the package keeps.
+// Where the files lie that intab fetches as it runs. A bundler finds each by its `new URL` on `import.meta.url`, and puts it
+// beside the page's own. All stand in this module, whose folder the package keeps.
 
 /** @typedef {import("./client.js").Urls} Urls */
 
