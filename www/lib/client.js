@@ -1,6 +1,8 @@
 // The page's side of the worker: requests with ids, replies, events, and what happens when the worker dies.
 
+import { addressesOf } from "./addresses.js";
 import { InputError, UnloadedError, WorkerCrashedError } from "./errors.js";
+import { startModuleWorker } from "./module-worker.js";
 import { fromWire } from "./wire.js";
 
 /**
@@ -32,19 +34,17 @@ export class Client {
    * @param {Urls} urls
    * @param {() => void} onEnd Called once, when this worker takes no more requests.
    */
-  constructor({ worker, workerUrl, ...urls }, onEnd) {
+  constructor({ worker, ...urls }, onEnd) {
     this.#onEnd = onEnd;
-    // In this form bundlers see which file it is.
-    const ours = () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "intab" });
-    const named = () => new Worker(String(workerUrl), { type: "module", name: "intab" });
-    this.#worker = (worker ?? (workerUrl === undefined ? ours : named))();
+    const { workerUrl, ...args } = addressesOf(urls);
+    this.#worker = worker ? worker() : startModuleWorker(workerUrl, "intab");
     this.#worker.addEventListener("message", ({ data }) => this.#receive(data));
     this.#worker.addEventListener("error", ({ message }) =>
       // Without a message it is the script itself that was not found or not allowed.
       this.#crash(message || "the worker's script could not be loaded", !message),
     );
     this.#worker.addEventListener("messageerror", () => this.#crash("a message could not be read"));
-    this.#send({ id: 0, op: "start", args: urls });
+    this.#send({ id: 0, op: "start", args });
   }
 
   get ended() {

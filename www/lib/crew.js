@@ -2,6 +2,7 @@
 // rows; orders and numbers go through shared memory, since messages would take longer than most steps of a model.
 
 import { DeviceError } from "./errors.js";
+import { startModuleWorker } from "./module-worker.js";
 
 /** Words of `control` that belong to one helper. */
 export const WORDS = 64;
@@ -34,6 +35,10 @@ export function waitForChange(control, at, was, patience = Infinity) {
   return Atomics.load(control, at) !== was;
 }
 
+/**
+ * What helpers are made of: their script, the module, and its JavaScript.
+ * @typedef {{helperUrl: string, module: WebAssembly.Module, glueUrl: string}} Code
+ */
 /** @typedef {{control: SharedArrayBuffer, input: SharedArrayBuffer, output: SharedArrayBuffer}} Shared */
 
 export class Crew {
@@ -48,7 +53,7 @@ export class Crew {
 
   /**
    * @param {number} n Helpers.
-   * @param {{module: WebAssembly.Module, glueUrl: string}} code
+   * @param {Code} code
    * @returns {Promise<Crew>} Rejects where workers or memory cannot be had; nothing of it is left then.
    */
   static async hire(n, code) {
@@ -62,8 +67,8 @@ export class Crew {
     }
   }
 
-  /** @param {number} n @param {{module: WebAssembly.Module, glueUrl: string}} code */
-  async #start(n, code) {
+  /** @param {number} n @param {Code} code */
+  async #start(n, { helperUrl, ...code }) {
     const control = new SharedArrayBuffer(4 * WORDS * n);
     const input = new SharedArrayBuffer(AREA);
     this.#control = new Int32Array(control);
@@ -72,7 +77,7 @@ export class Crew {
     for (let index = 0; index < n; index++) {
       const output = new SharedArrayBuffer(AREA);
       this.#outputs.push(new Float32Array(output));
-      const worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module", name: `intab-${index + 1}` });
+      const worker = startModuleWorker(helperUrl, `intab-${index + 1}`);
       this.#workers.push(worker);
       const ready = new Promise((resolve, reject) => {
         worker.onmessage = ({ data }) => (data.error === undefined ? resolve(null) : reject(problem(data.error)));

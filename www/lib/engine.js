@@ -12,6 +12,6 @@ export const engine = {
   /** @param {{glueUrl: string, wasmUrl?: string}} urls @returns {Promise<Code>} */
   async load({ glueUrl, wasmUrl }) {
     const module = await compile(wasmUrl ?? new URL("intab_bg.wasm", glueUrl).href);
-    return { module, glue: /** @type {Wasm} */ (await import(glueUrl)) };
+    return { module, glue: /** @type {Wasm} */ (await import(/* @vite-ignore */ /* webpackIgnore: true */ glueUrl)) };
   },
 };

@@ -69,7 +69,7 @@ export class GrammarModule {
 
   async #start() {
     const module = await compile(this.#wasmUrl ?? new URL("intab_grammar_bg.wasm", this.#glueUrl).href);
-    const glue = /** @type {Module} */ (await import(this.#glueUrl));
+    const glue = /** @type {Module} */ (await import(/* @vite-ignore */ /* webpackIgnore: true */ this.#glueUrl));
     this.#memory = glue.initSync({ module }).memory;
     this.isReady = true;
     return glue;

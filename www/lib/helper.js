@@ -30,7 +30,7 @@ const scope = /** @type {{postMessage(message: unknown): void} & EventTarget} */
  * @param {import("./crew.js").Shared & {module: WebAssembly.Module, glueUrl: string, index: number}} start
  */
 async function begin({ module, glueUrl, index, control, input, output }) {
-  const wasm = /** @type {typeof import("./wasm.js")} */ (await import(glueUrl));
+  const wasm = /** @type {typeof import("./wasm.js")} */ (await import(/* @vite-ignore */ /* webpackIgnore: true */ glueUrl));
   const { memory } = wasm.initSync({ module });
   const helper = new wasm.Helper();
   const words = new Int32Array(control, 4 * WORDS * index, WORDS);

@@ -83,8 +83,7 @@
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
  * @property {() => Worker} [worker] Starts the worker, where its code is not to be had by a URL; loads with the same function share
  *   one. Default: `worker.js` of this package is started.
- * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page; from there
- *   the CPU has one thread, as `helper.js` is looked for beside it.
+ * @property {string | URL} [workerUrl] Another place for `worker.js`, for instance a blob: URL in a single-file page.
  * @property {string | URL} [glueUrl] Another place for the wasm-bindgen module `pkg/intab.js`.
  * @property {string | URL} [wasmUrl] Another place for `pkg/intab_bg.wasm`.
  * @property {string | URL} [grammarGlueUrl] Another place for `pkg/intab_grammar.js`, which is loaded with the first `constraint`.

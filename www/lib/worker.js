@@ -39,7 +39,7 @@ const scope = /** @type {{postMessage(message: Reply, transfer?: Transferable[])
 /** @type {Promise<Wasm>} */
 let runtime;
 
-/** What the runtime is made of, for helpers to start from. @type {{module: WebAssembly.Module, glueUrl: string}} */
+/** What the runtime is made of, for helpers to start from. @type {import("./crew.js").Code} */
 let code;
 
 /** What holds texts to structures. @type {GrammarModule} */
@@ -393,13 +393,13 @@ function beside(file, url) {
   return URL.canParse(file, url) ? new URL(file, url).href : file;
 }
 
-/** @param {import("./client.js").Urls} urls */
-async function start({ glueUrl = new URL("../pkg/intab.js", import.meta.url).href, wasmUrl, grammarGlueUrl, grammarWasmUrl }) {
+/** @param {ReturnType<typeof import("./addresses.js").addressesOf>} urls */
+async function start({ helperUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl }) {
   grammar = new GrammarModule({ glueUrl: grammarGlueUrl ?? beside("intab_grammar.js", glueUrl), wasmUrl: grammarWasmUrl });
   askForSubgroups();
   const { module, glue } = await engine.load({ glueUrl, wasmUrl });
   glue.initSync({ module });
-  code = { module, glueUrl };
+  code = { helperUrl, module, glueUrl };
   return glue;
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::{bench, bundle, docs, licences, offline, process, serve, sizes, test, wasm};
+use xtask::{bench, bundle, docs, licences, offline, package, process, serve, sizes, test, wasm};
 
 /// Build, serve, test and measure intab.
 #[derive(Parser)]
@@ -42,6 +42,12 @@ enum Task {
     },
     /// Write one HTML file that holds intab and a model, and runs from a disk by a double click
     Bundle(bundle::Options),
+    /// Build, then write the npm package to dist, ready for `npm pack`
+    Package {
+        /// Package what was built before
+        #[arg(long)]
+        no_build: bool,
+    },
     /// Check everything: format, lints, types, and the tests, natively and in Chromium
     Test(test::Options),
     /// Measure speed natively and in Chromium, and sizes; prints JSON lines
@@ -92,6 +98,13 @@ fn run(task: Task) -> Result<ExitCode> {
             server.wait()?;
         }
         Task::Bundle(options) => bundle::run(&root, &options)?,
+        Task::Package { no_build } => {
+            if !no_build {
+                wasm::build(&root, false)?;
+            }
+            package::make(&root)?;
+            println!("the package is in {0}: npm pack ./{0}", package::FOLDER);
+        }
         Task::Test(options) => return test::run(&root, &options),
         Task::Bench { arguments } => bench::run(&root, &arguments)?,
         Task::Sizes => sizes::print(&root)?,

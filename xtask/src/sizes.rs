@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::settings::Settings;
-use crate::{markdown, wasm};
+use crate::{markdown, npm, package, wasm};
 
 /// The size of a file in bytes. Its JSON form is one line of `cargo xtask sizes`.
 #[derive(Debug, Serialize)]
@@ -62,15 +62,13 @@ pub fn downloads(root: &Path, settings: &Settings) -> Result<Vec<PathBuf>> {
 
 /// What a page downloads besides that uses an interface which others have made known.
 fn for_interface(root: &Path, every_page: &[PathBuf], interface: &str) -> Result<Vec<PathBuf>> {
-    let mut scripts = Vec::new();
-    collect_scripts(&root.join("www/lib").join(interface), &mut scripts)?;
+    let mut scripts = scripts(&root.join("www/lib").join(interface))?;
     scripts.retain(|path| !every_page.contains(path));
-    scripts.sort();
     Ok(scripts)
 }
 
 /// These modules and all that they import before they run, in the order of their names.
-fn imported(modules: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> {
+pub fn imported(modules: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> {
     let mut waiting: Vec<PathBuf> = modules.into_iter().collect();
     let mut found = BTreeSet::new();
     while let Some(module) = waiting.pop() {
@@ -80,7 +78,10 @@ fn imported(modules: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> 
         let text =
             std::fs::read_to_string(&module).with_context(|| format!("reading {}", module.display()))?;
         let folder = module.parent().unwrap_or(Path::new(""));
-        for part in text.split(" from \"").skip(1) {
+        // Minified modules have no spaces there. What comments say of imports begins no statement.
+        let text = format!("\n{text}").replace("from \"", "from\"").replace("import \"", "import\"");
+        let words = ["from\"", "\nimport\"", ";import\""];
+        for part in words.iter().flat_map(|word| text.split(word).skip(1)) {
             let name = part.split('"').next().unwrap_or_default();
             if name.starts_with('.') {
                 waiting.push(joined(folder, name));
@@ -92,7 +93,7 @@ fn imported(modules: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>> 
 }
 
 /// A path relative to a folder, without `.` and `..`.
-fn joined(folder: &Path, name: &str) -> PathBuf {
+pub fn joined(folder: &Path, name: &str) -> PathBuf {
     let mut path = folder.to_owned();
     for part in name.split('/') {
         match part {
@@ -104,17 +105,26 @@ fn joined(folder: &Path, name: &str) -> PathBuf {
     path
 }
 
-fn collect_scripts(directory: &Path, scripts: &mut Vec<PathBuf>) -> Result<()> {
-    let entries = std::fs::read_dir(directory).with_context(|| format!("reading {}", directory.display()))?;
-    for entry in entries {
+/// The scripts in a folder and the folders in it, in the order of their names.
+pub fn scripts(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = files(folder)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "js"));
+    Ok(files)
+}
+
+/// All files in a folder and the folders in it, in the order of their names.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
         if path.is_dir() {
-            collect_scripts(&path, scripts)?;
-        } else if path.extension().is_some_and(|extension| extension == "js") {
-            scripts.push(path);
+            found.extend(files(&path)?);
+        } else {
+            found.push(path);
         }
     }
-    Ok(())
+    found.sort();
+    Ok(found)
 }
 
 /// Measures each file and, as the last entry, their sum, which is called `sum`.
@@ -157,6 +167,13 @@ pub fn print(root: &Path) -> Result<()> {
             files.push(markdown::output(&root.join(&settings.out_dir)));
         }
         all.push(measure(&files, &format!("total of {interface}, where it is used"))?);
+    }
+    match npm::ensure(root, npm::PACKAGE) {
+        Ok(_) => {
+            package::make(root)?;
+            all.extend(package::measure(root)?);
+        }
+        Err(reason) => eprintln!("the npm package is not measured: {reason}"),
     }
     for size in all.into_iter().flatten() {
         println!("{}", serde_json::to_string(&size)?);
@@ -204,11 +221,12 @@ mod tests {
         let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
         write("a.js", "import { b } from \"./sub/b.js\";\nexport const c = () => import(\"./c.js\");\n");
         write("sub/b.js", "import {\n  a,\n} from \"../a.js\";\nexport * from \"./d.js\";\n");
-        write("sub/d.js", "// types come from \"elsewhere\"\n");
+        write("sub/d.js", "import\"./e.js\"; // types come from \"elsewhere\", as `import \"./f.js\"`\n");
+        write("sub/e.js", "");
         write("c.js", "");
         let found = imported([folder.join("a.js")]).unwrap();
         std::fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(found, ["a.js", "sub/b.js", "sub/d.js"].map(|name| folder.join(name)));
+        assert_eq!(found, ["a.js", "sub/b.js", "sub/d.js", "sub/e.js"].map(|name| folder.join(name)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 // The page's own `/v1/…`: a service worker takes the requests and this page answers them.
 
+import { serviceWorkerAddress } from "../addresses.js";
 import { wrong } from "../checks.js";
 
 /**
@@ -35,7 +36,7 @@ export const ASKS = "intab:asks";
  *   has no service workers or does not allow the scope, and where another service worker gets this page's requests.
  */
 export async function serveWith(fallback, options = {}) {
-  const { handler = fallback, scope, script = new URL("./service-worker.js", import.meta.url), ...rest } = options;
+  const { handler = fallback, scope, script = serviceWorkerAddress(), ...rest } = options;
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined) throw wrong(`serve ${unknown}`, "unknown name; known are handler, scope, script");
   if (typeof handler !== "function") throw wrong("serve handler", "expected a function like fetch");
