@@ -51,6 +51,14 @@ pub(super) struct Sessions {
     aside: Vec<Aside>,
 }
 
+impl Sessions {
+    /// Takes what is open from those of a device that is no more; what it held of their texts went with it.
+    pub fn succeed(&mut self, lost: &mut Sessions) {
+        self.open = std::mem::take(&mut lost.open);
+        self.latest = lost.latest;
+    }
+}
+
 /// How many tokens two texts begin with in common.
 pub(super) fn common(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
@@ -206,7 +214,8 @@ impl Engine {
         self.cached.clear();
         if let Err(error) = self.backend.recall(aside.kept, &states, n) {
             self.backend.drop_kept(aside.kept);
-            return Err(error);
+            // A device may tell late that there was no room for the copy: then it is read again.
+            return if matches!(error, Error::OutOfMemory { .. }) { Ok(()) } else { Err(error) };
         }
         self.cached = Cached { tokens: aside.text.tokens[..n].to_vec(), ..aside.text.clone() };
         match Some(aside.session) == session {

@@ -51,7 +51,35 @@ pub(super) struct Command {
     _buffers: Vec<Rc<Buffer>>,
 }
 
+/// What plans share and make where it is missing.
+pub(super) struct Made {
+    n_prepared: usize,
+    shared: Vec<String>,
+    biases: Vec<String>,
+    between: Option<Rc<Buffer>>,
+    matrices: HashMap<String, Matrix>,
+}
+
 impl Gpu {
+    pub(super) fn made(&self) -> Made {
+        Made {
+            n_prepared: self.n_prepared,
+            shared: self.shared.keys().cloned().collect(),
+            biases: self.biases.keys().cloned().collect(),
+            between: self.between.clone(),
+            matrices: self.matrices.clone(),
+        }
+    }
+
+    /// Forgets what was made since for a plan that could not be prepared.
+    pub(super) fn take_back(&mut self, before: Made) {
+        self.plans.retain(|number, _| *number < before.n_prepared);
+        self.shared.retain(|name, _| before.shared.contains(name));
+        self.biases.retain(|name, _| before.biases.contains(name));
+        self.between = before.between;
+        self.matrices = before.matrices;
+    }
+
     pub(super) fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
         let buffer = self.program(prepared)?.values.get(&value);
         buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))

@@ -31,6 +31,12 @@ impl Masked {
         }
         Masked { bias, unbanned, is_told: false, has_unseen: false }
     }
+
+    /// Another device knows nothing yet.
+    pub fn start_again(&mut self) {
+        self.is_told = false;
+        self.has_unseen = false;
+    }
 }
 
 impl Generation {

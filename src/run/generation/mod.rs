@@ -5,6 +5,7 @@ mod held;
 mod host;
 mod masked;
 mod result;
+mod resume;
 mod search;
 mod verify;
 mod way;
@@ -41,6 +42,8 @@ pub struct Generation {
     number: u64,
     /// What an encoder has yet to read.
     source: Option<Vec<u32>>,
+    /// What an encoder reads, for as long as the text may have to be read again.
+    all_of_source: Option<Vec<u32>>,
     /// The tokens that come before the first that is drawn: the prompt, or of an encoder-decoder what its text begins with.
     /// A soft prompt's stand before them, as zeros.
     prompt: Vec<u32>,
@@ -161,6 +164,7 @@ impl Generation {
         };
         Ok(Generation {
             number: engine.latest,
+            all_of_source: source.clone(),
             source,
             answered: n_forced,
             drawn_before: 0,
