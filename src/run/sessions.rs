@@ -173,7 +173,8 @@ impl Engine {
         let Some(bytes) = self.room_aside(rows, None) else { return Ok(()) };
         match self.backend.import(&states, rows, numbers) {
             Ok(kept) => self.sessions.aside.push(Aside { session, text, kept, bytes, is_foreign: true }),
-            Err(Error::OutOfMemory { .. }) => {}
+            // Its text is read again.
+            Err(Error::OutOfMemory { .. } | Error::DeviceLost { .. }) => {}
             Err(error) => {
                 self.close_session(session);
                 return Err(error);

@@ -55,6 +55,7 @@ const loadChecks = {
   cache: oneOf(["auto", "require", "only", "off"]),
   evict: oneOf(["lru"]),
   integrity,
+  recover: boolean,
   onProgress: callback,
   signal,
   workerUrl: url,

@@ -1,0 +1,283 @@
+// The GPU is lost in the middle of things: the model is loaded again, and what was under way goes on as if nothing had been.
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { test } from "node:test";
+import { root, runFirstInWorker, withTimeout } from "./harness.mjs";
+import { browser, context, page, server, world } from "./library.mjs";
+
+/** In the worker: destroys the device after the token that `loseAfter` says; the text's tokens are counted from there on. */
+const LOSE_DEVICE = `{
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    if (globalThis.noDevice) throw new Error("there is none");
+    return (globalThis.device = await requestDevice.call(this, descriptor));
+  };
+  const { postMessage } = globalThis;
+  globalThis.postMessage = (message, ...rest) => {
+    if (message.event?.type === "token" && globalThis.loseAfter-- === 1) device.destroy();
+    postMessage.call(globalThis, message, ...rest);
+  };
+}`;
+
+const inWorker = (body, value) => {
+  const worker = page.workers().find((worker) => worker.url().endsWith("/lib/worker.js"));
+  return worker.evaluate(body, value);
+};
+const loseAfter = (n) => inWorker((n) => void (globalThis.loseAfter = n), n);
+const loseNow = () => inWorker(() => device.destroy());
+
+/** Loads the default model on the GPU as `model`, telling its stages in `stages`. */
+async function loadModel(options = {}) {
+  await runFirstInWorker(context, LOSE_DEVICE);
+  await page.evaluate(async (options) => {
+    globalThis.stages = [];
+    const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
+    globalThis.model = await loadStories({ backend: "gpu", contextLength: 128, onProgress, ...options });
+    globalThis.write = async (options) => {
+      const generation = model.generate("Once upon a time", { maxNewTokens: 16, ignoreEos: true, ...options });
+      const pieces = await read(generation);
+      const { text, tokens, logprobs, finishReason } = await generation.result;
+      return { pieces, text, tokens: [...tokens], logprobs, finishReason };
+    };
+  }, options);
+}
+
+const write = (options) => page.evaluate((options) => write(options), options);
+
+const ways = {
+  "the best tokens": { temperature: 0 },
+  "drawn tokens": { temperature: 1, seed: 7 },
+  "penalties": { temperature: 0.9, seed: 3, frequencyPenalty: 1, presencePenalty: 0.5, repetitionPenalty: 1.2 },
+  "logprobs": { temperature: 1, seed: 5, logprobs: 2 },
+  "biases": { temperature: 1, seed: 5, logitBias: { 300: -100, 301: 2 } },
+  "a structure": { temperature: 1, seed: 2, ignoreEos: false, maxNewTokens: 24, constraint: { pattern: "[a-z ]{12,20}[.]" } },
+  "guessed tokens": { temperature: 0, speculation: "prompt" },
+};
+
+test("a text goes on with the same tokens on another device, however they are chosen", async () => {
+  await loadModel();
+  for (const [what, options] of Object.entries(ways)) {
+    const undisturbed = await write(options);
+    for (const n of [1, 6]) {
+      await loseAfter(n);
+      assert.deepEqual(await write(options), undisturbed, `${what}, lost after ${n}`);
+      // Else losses would be too many for a minute.
+      await page.evaluate(async () => {
+        await model.unload();
+        stages.length = 0;
+        const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
+        globalThis.model = await loadStories({ backend: "gpu", contextLength: 128, onProgress });
+      });
+    }
+  }
+});
+
+test("beams, a text that is shifted, and one with drafts of another model end as undisturbed", async () => {
+  await loadModel({ contextLength: 32 });
+  const all = () =>
+    page.evaluate(async () => {
+      const beams = await model.generate("Once upon a time", { numBeams: 3, maxNewTokens: 8 }).result;
+      const session = await model.session({ text: "Once upon a time", overflow: "shift" });
+      const shifted = await session.generate("", { temperature: 0, maxNewTokens: 60, ignoreEos: true }).result;
+      await session.destroy();
+      const draft = await loadStories({ backend: "gpu", contextLength: 32 });
+      const drafted = await model.generate("Once upon a time", { draft, temperature: 0, maxNewTokens: 12 }).result;
+      await draft.unload();
+      return [beams, shifted, drafted].map(({ text, tokens }) => ({ text, tokens: [...tokens] }));
+    });
+  const undisturbed = await all();
+  await loseNow(); // before the beams
+  await loseAfter(45);
+  assert.deepEqual(await all(), undisturbed);
+  assert.equal((await page.evaluate(() => stages)).filter((stage) => stage === "recovered").length, 2);
+});
+
+test("a page is told what happens, and the model has a device as before", async () => {
+  await loadModel();
+  const before = await page.evaluate(async () => ({ info: model.info, memory: await intab.memory() }));
+  await page.evaluate(() => (stages.length = 0));
+  await loseAfter(2);
+  await write({ temperature: 0 });
+  const after = await page.evaluate(async () => ({ info: model.info, memory: await intab.memory() }));
+  const stages = await page.evaluate(() => stages);
+  assert.deepEqual([stages[0], stages.at(-1)], ["lost", "recovered"]);
+  assert.ok(stages.includes("weights"), stages.join());
+  assert.equal(after.info.contextLength, before.info.contextLength);
+  assert.equal(after.info.backend, "gpu");
+  assert.ok(after.info.storage.storedBytes > 0, "the weights came from storage");
+  assert.equal(after.memory.gpuBuffers, before.memory.gpuBuffers);
+  await page.evaluate(() => model.unload());
+  assert.equal((await page.evaluate(() => intab.memory())).gpuBuffers, 0);
+});
+
+test("sessions go on, and so do calls that come when the device is gone already", async () => {
+  await loadModel();
+  const talk = () =>
+    page.evaluate(async () => {
+      const one = await model.session({ text: "Once upon a time" });
+      const other = await model.session({ text: "The dog" });
+      const options = { temperature: 0, maxNewTokens: 6, ignoreEos: true };
+      const texts = [];
+      for (const session of [one, other, one, other]) texts.push((await session.generate("", options).result).text);
+      const bytes = await one.save();
+      const again = await model.restoreSession(bytes);
+      texts.push((await again.generate("", options).result).text);
+      const logits = await model.logits([1, 2, 3]);
+      return { texts, logits: [...logits.slice(0, 5)] };
+    });
+  const undisturbed = await talk();
+  await loseNow();
+  assert.deepEqual(await talk(), undisturbed);
+  await loseAfter(15); // in the second turn of the first session
+  assert.deepEqual(await talk(), undisturbed);
+});
+
+test("adapters are there again without being fetched", async () => {
+  const folder = async (path) => {
+    const names = (await readdir(root + path)).filter((name) => name !== "expected.json" && !name.endsWith(".gguf"));
+    return Promise.all(names.map(async (name) => [`m/${name}`, (await readFile(`${root}${path}/${name}`)).toString("base64")]));
+  };
+  await runFirstInWorker(context, LOSE_DEVICE);
+  const base = await folder("tests/data/models/qwen3");
+  const patterns = await folder("tests/data/adapters/patterns");
+  const ask = () =>
+    page.evaluate(async () => {
+      const options = { temperature: 0, maxNewTokens: 8, ignoreEos: true };
+      const adapters = [adapter];
+      const [plain, adapted] = [await model.generate([1, 2, 3], options).result, await model.generate([1, 2, 3], { ...options, adapters }).result];
+      return { plain: [...plain.tokens], adapted: [...adapted.tokens], logits: [...(await model.logits([1, 2, 3], { adapters }))] };
+    });
+  await page.evaluate(
+    async ({ base, patterns }) => {
+      const files = (entries) =>
+        entries.map(([path, bytes]) => ({ path, file: new Blob([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))]) }));
+      globalThis.model = await intab.load(files(base), { backend: "gpu" });
+      globalThis.adapter = await model.loadAdapter(files(patterns));
+    },
+    { base, patterns },
+  );
+  const undisturbed = await ask();
+  await loseAfter(12); // with the adapter at work
+  assert.deepEqual(await ask(), undisturbed);
+});
+
+test("bytes that the page gave, and a file that was dropped, are read again", async () => {
+  await loadModel();
+  const texts = await page.evaluate(async () => {
+    const bytes = await (await fetch("/models/intab-stories.gguf")).arrayBuffer();
+    await model.unload();
+    const texts = [];
+    for (const source of [bytes, new File([bytes], "dropped.gguf")]) {
+      const model = await intab.load(source, { backend: "gpu", contextLength: 64 });
+      texts.push(model);
+    }
+    globalThis.models = texts;
+    return [];
+  });
+  assert.deepEqual(texts, []);
+  for (const i of [0, 1]) {
+    const ask = () =>
+      page.evaluate(async (i) => (await models[i].generate("Once", { temperature: 0, maxNewTokens: 8 }).result).text, i);
+    const undisturbed = await ask();
+    await loseAfter(3); // the device of the second; of the first it is asked for once more below
+    const text = await ask();
+    assert.equal(text, undisturbed);
+  }
+});
+
+test("a file that was changed meanwhile is an IntegrityError, not another text", async () => {
+  const changed = Buffer.from(await readFile(`${root}models/intab-stories.gguf`));
+  changed[changed.length - 4000] ^= 1;
+  await loadModel({ cache: "off" });
+  await context.route("**/models/intab-stories.gguf", async (route) => {
+    const range = /bytes=(\d+)-(\d+)/.exec(route.request().headers().range ?? "");
+    const [from, to] = range ? [Number(range[1]), Math.min(Number(range[2]), changed.length - 1)] : [0, changed.length - 1];
+    const headers = { "Content-Range": `bytes ${from}-${to}/${changed.length}`, "Accept-Ranges": "bytes", "Access-Control-Expose-Headers": "*" };
+    await route.fulfill({ status: range ? 206 : 200, headers: range ? headers : {}, body: changed.subarray(from, to + 1) });
+  });
+  await loseAfter(2);
+  assert.equal(await page.evaluate(() => nameOf(write({ temperature: 0 }))), "IntegrityError");
+});
+
+test("a device that is lost again and again is a DeviceLostError that says so", async () => {
+  await loadModel();
+  await inWorker(() => {
+    const { submit } = GPUQueue.prototype;
+    GPUQueue.prototype.submit = function (...commands) {
+      if (globalThis.failing) device.destroy();
+      return submit.apply(this, commands);
+    };
+  });
+  for (let n = 0; n < 3; n++) {
+    await loseAfter(2);
+    assert.equal((await write({ temperature: 0 })).finishReason, "length");
+  }
+  await loseAfter(2);
+  const error = await page.evaluate(() =>
+    write({ temperature: 0 }).then(
+      () => null,
+      ({ name, message, details }) => ({ name, message, losses: details.losses }),
+    ),
+  );
+  assert.deepEqual([error?.name, error?.losses], ["DeviceLostError", 4]);
+  assert.match(error.message, /4 times within a minute/);
+  const next = await page.evaluate(async () => {
+    await model.unload();
+    globalThis.model = await loadStories({ backend: "gpu", contextLength: 64 });
+    return (await write({ temperature: 0 })).finishReason;
+  });
+  assert.equal(next, "length");
+});
+
+test("without recovery it is a DeviceLostError at once, and an unload ends a recovery", async () => {
+  await loadModel({ recover: false });
+  await loseAfter(2);
+  assert.equal(await page.evaluate(() => nameOf(write({ temperature: 0 }))), "DeviceLostError");
+  const names = await page.evaluate(async () => {
+    await model.unload();
+    globalThis.model = await loadStories({
+      backend: "gpu",
+      contextLength: 64,
+      onProgress: ({ stage }) => stage === "lost" && (globalThis.unloading = model.unload()),
+    });
+    return null;
+  });
+  assert.equal(names, null);
+  await loseAfter(2);
+  assert.equal(await page.evaluate(() => nameOf(write({ temperature: 0 }))), "UnloadedError");
+  const memory = await page.evaluate(async () => {
+    await unloading;
+    return intab.memory();
+  });
+  assert.equal(memory.gpuBuffers, 0);
+});
+
+test("where no GPU is to be had again the CPU goes on if the load left that open", async () => {
+  await loadModel();
+  await inWorker(() => {
+    globalThis.noDevice = true;
+  });
+  await loseAfter(2);
+  const name = await page.evaluate(() => nameOf(write({ temperature: 0 })));
+  assert.equal(name, "NoDeviceError");
+});
+
+test("a crash of the GPU process in the middle of a text changes nothing in it", async () => {
+  await loadModel();
+  const options = { temperature: 0, maxNewTokens: 60 };
+  const undisturbed = await write(options);
+  await page.evaluate((options) => {
+    globalThis.started = new Promise((resolve) => {
+      globalThis.done = (async () => {
+        const generation = model.generate("Once upon a time", { ignoreEos: true, ...options });
+        for await (const _ of generation) resolve();
+        return (await generation.result).text;
+      })();
+    });
+    return started;
+  }, options);
+  await (await browser.newBrowserCDPSession()).send("Browser.crashGpuProcess");
+  const text = await withTimeout(page.evaluate(() => done), 120_000, "the text did not end");
+  assert.equal(text, undisturbed.text);
+  assert.ok((await page.evaluate(() => stages)).includes("recovered"));
+});
