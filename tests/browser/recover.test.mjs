@@ -3,14 +3,18 @@ import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 import { root, runFirstInWorker, withTimeout } from "./harness.mjs";
-import { browser, context, page, server, world } from "./library.mjs";
+import { browser, context, page } from "./library.mjs";
 
 /** In the worker: destroys the device after the token that `loseAfter` says; the text's tokens are counted from there on. */
 const LOSE_DEVICE = `{
   const { requestDevice } = GPUAdapter.prototype;
   GPUAdapter.prototype.requestDevice = async function (descriptor) {
-    if (globalThis.noDevice) throw new Error("there is none");
     return (globalThis.device = await requestDevice.call(this, descriptor));
+  };
+  const { now } = Performance.prototype;
+  globalThis.later = 0;
+  Performance.prototype.now = function () {
+    return now.call(this) + later;
   };
   const { postMessage } = globalThis;
   globalThis.postMessage = (message, ...rest) => {
@@ -32,9 +36,9 @@ async function loadModel(options = {}) {
   await page.evaluate(async (options) => {
     globalThis.stages = [];
     const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
-    globalThis.model = await loadStories({ backend: "gpu", contextLength: 128, onProgress, ...options });
+    globalThis.model = await loadStories({ backend: "gpu", contextLength: 64, onProgress, ...options });
     globalThis.write = async (options) => {
-      const generation = model.generate("Once upon a time", { maxNewTokens: 16, ignoreEos: true, ...options });
+      const generation = model.generate("Once upon a time", { maxNewTokens: 12, ignoreEos: true, ...options });
       const pieces = await read(generation);
       const { text, tokens, logprobs, finishReason } = await generation.result;
       return { pieces, text, tokens: [...tokens], logprobs, finishReason };
@@ -44,52 +48,40 @@ async function loadModel(options = {}) {
 
 const write = (options) => page.evaluate((options) => write(options), options);
 
+/** The minute passes within which a device may be lost three times. */
+const aMinuteLater = () => inWorker(() => void (globalThis.later += 61_000));
+
+// That each way of choosing tokens goes on from any token is in tests/revive.rs.
 const ways = {
   "the best tokens": { temperature: 0 },
-  "drawn tokens": { temperature: 1, seed: 7 },
-  "penalties": { temperature: 0.9, seed: 3, frequencyPenalty: 1, presencePenalty: 0.5, repetitionPenalty: 1.2 },
+  "drawn tokens": { temperature: 0.9, seed: 3, frequencyPenalty: 1, repetitionPenalty: 1.2 },
   "logprobs": { temperature: 1, seed: 5, logprobs: 2 },
-  "biases": { temperature: 1, seed: 5, logitBias: { 300: -100, 301: 2 } },
-  "a structure": { temperature: 1, seed: 2, ignoreEos: false, maxNewTokens: 24, constraint: { pattern: "[a-z ]{12,20}[.]" } },
-  "guessed tokens": { temperature: 0, speculation: "prompt" },
+  "a structure": { temperature: 1, seed: 2, ignoreEos: false, constraint: { pattern: "[a-z ]{8,20}[.]" } },
 };
 
 test("a text goes on with the same tokens on another device, however they are chosen", async () => {
   await loadModel();
   for (const [what, options] of Object.entries(ways)) {
     const undisturbed = await write(options);
-    for (const n of [1, 6]) {
-      await loseAfter(n);
-      assert.deepEqual(await write(options), undisturbed, `${what}, lost after ${n}`);
-      // Else losses would be too many for a minute.
-      await page.evaluate(async () => {
-        await model.unload();
-        stages.length = 0;
-        const onProgress = ({ stage }) => stages.at(-1) === stage || stages.push(stage);
-        globalThis.model = await loadStories({ backend: "gpu", contextLength: 128, onProgress });
-      });
-    }
+    await loseAfter(4);
+    assert.deepEqual(await write(options), undisturbed, what);
+    await aMinuteLater();
   }
+  const stages = await page.evaluate(() => stages);
+  assert.equal(stages.filter((stage) => stage === "recovered").length, Object.keys(ways).length);
 });
 
-test("beams, a text that is shifted, and one with drafts of another model end as undisturbed", async () => {
-  await loadModel({ contextLength: 32 });
-  const all = () =>
+test("a text with drafts of another model goes on without them", async () => {
+  await loadModel();
+  await page.evaluate(async () => (globalThis.draft = await loadStories({ backend: "gpu", contextLength: 64 })));
+  const ask = () =>
     page.evaluate(async () => {
-      const beams = await model.generate("Once upon a time", { numBeams: 3, maxNewTokens: 8 }).result;
-      const session = await model.session({ text: "Once upon a time", overflow: "shift" });
-      const shifted = await session.generate("", { temperature: 0, maxNewTokens: 60, ignoreEos: true }).result;
-      await session.destroy();
-      const draft = await loadStories({ backend: "gpu", contextLength: 32 });
-      const drafted = await model.generate("Once upon a time", { draft, temperature: 0, maxNewTokens: 12 }).result;
-      await draft.unload();
-      return [beams, shifted, drafted].map(({ text, tokens }) => ({ text, tokens: [...tokens] }));
+      const { tokens } = await model.generate("Once upon a time", { draft, temperature: 0, maxNewTokens: 12 }).result;
+      return [...tokens];
     });
-  const undisturbed = await all();
-  await loseNow(); // before the beams
-  await loseAfter(45);
-  assert.deepEqual(await all(), undisturbed);
-  assert.equal((await page.evaluate(() => stages)).filter((stage) => stage === "recovered").length, 2);
+  const undisturbed = await ask();
+  await loseAfter(5); // the draft's device, which is the latest
+  assert.deepEqual(await ask(), undisturbed);
 });
 
 test("a page is told what happens, and the model has a device as before", async () => {
@@ -162,26 +154,19 @@ test("adapters are there again without being fetched", async () => {
 });
 
 test("bytes that the page gave, and a file that was dropped, are read again", async () => {
-  await loadModel();
-  const texts = await page.evaluate(async () => {
-    const bytes = await (await fetch("/models/intab-stories.gguf")).arrayBuffer();
-    await model.unload();
-    const texts = [];
-    for (const source of [bytes, new File([bytes], "dropped.gguf")]) {
-      const model = await intab.load(source, { backend: "gpu", contextLength: 64 });
-      texts.push(model);
-    }
-    globalThis.models = texts;
-    return [];
-  });
-  assert.deepEqual(texts, []);
-  for (const i of [0, 1]) {
+  await runFirstInWorker(context, LOSE_DEVICE);
+  for (const kind of ["bytes", "file"]) {
+    await page.evaluate(async (kind) => {
+      const bytes = await (await fetch("/models/intab-stories.gguf")).arrayBuffer();
+      const source = kind === "bytes" ? bytes : new File([bytes], "dropped.gguf");
+      globalThis.model = await intab.load(source, { backend: "gpu", contextLength: 64 });
+    }, kind);
     const ask = () =>
-      page.evaluate(async (i) => (await models[i].generate("Once", { temperature: 0, maxNewTokens: 8 }).result).text, i);
+      page.evaluate(async () => (await model.generate("Once", { temperature: 0, maxNewTokens: 8 }).result).text);
     const undisturbed = await ask();
-    await loseAfter(3); // the device of the second; of the first it is asked for once more below
-    const text = await ask();
-    assert.equal(text, undisturbed);
+    await loseAfter(3);
+    assert.equal(await ask(), undisturbed, kind);
+    await page.evaluate(() => model.unload());
   }
 });
 
@@ -201,13 +186,6 @@ test("a file that was changed meanwhile is an IntegrityError, not another text",
 
 test("a device that is lost again and again is a DeviceLostError that says so", async () => {
   await loadModel();
-  await inWorker(() => {
-    const { submit } = GPUQueue.prototype;
-    GPUQueue.prototype.submit = function (...commands) {
-      if (globalThis.failing) device.destroy();
-      return submit.apply(this, commands);
-    };
-  });
   for (let n = 0; n < 3; n++) {
     await loseAfter(2);
     assert.equal((await write({ temperature: 0 })).finishReason, "length");
@@ -252,14 +230,11 @@ test("without recovery it is a DeviceLostError at once, and an unload ends a rec
   assert.equal(memory.gpuBuffers, 0);
 });
 
-test("where no GPU is to be had again the CPU goes on if the load left that open", async () => {
+test("where no GPU is to be had again, that is said", async () => {
   await loadModel();
-  await inWorker(() => {
-    globalThis.noDevice = true;
-  });
+  await inWorker(() => void (GPU.prototype.requestAdapter = async () => null));
   await loseAfter(2);
-  const name = await page.evaluate(() => nameOf(write({ temperature: 0 })));
-  assert.equal(name, "NoDeviceError");
+  assert.equal(await page.evaluate(() => nameOf(write({ temperature: 0 }))), "NoDeviceError");
 });
 
 test("a crash of the GPU process in the middle of a text changes nothing in it", async () => {
