@@ -56,7 +56,7 @@ const ways = {
   "the best tokens": { temperature: 0 },
   "drawn tokens": { temperature: 0.9, seed: 3, frequencyPenalty: 1, repetitionPenalty: 1.2 },
   "logprobs": { temperature: 1, seed: 5, logprobs: 2 },
-  "a structure": { temperature: 1, seed: 2, ignoreEos: false, constraint: { pattern: "[a-z ]{8,20}[.]" } },
+  "a structure": { temperature: 1, seed: 2, ignoreEos: false, constraint: { regex: "[a-z ]{8,20}[.]" } },
 };
 
 test("a text goes on with the same tokens on another device, however they are chosen", async () => {
@@ -86,6 +86,7 @@ test("a text with drafts of another model goes on without them", async () => {
 
 test("a page is told what happens, and the model has a device as before", async () => {
   await loadModel();
+  await write({ temperature: 0 }); // buffers that a text needs are there then
   const before = await page.evaluate(async () => ({ info: model.info, memory: await intab.memory() }));
   await page.evaluate(() => (stages.length = 0));
   await loseAfter(2);
