@@ -253,7 +253,7 @@ test("a crash of the GPU process in the middle of a text changes nothing in it",
     return started;
   }, options);
   await (await browser.newBrowserCDPSession()).send("Browser.crashGpuProcess");
-  const text = await withTimeout(page.evaluate(() => done), 120_000, "the text did not end");
+  const text = await withTimeout(page.evaluate(() => done), 300_000, "the text did not end");
   assert.equal(text, undisturbed.text);
   assert.ok((await page.evaluate(() => stages)).includes("recovered"));
 });
