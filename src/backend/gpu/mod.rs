@@ -211,28 +211,7 @@ impl Backend for Gpu {
     }
 
     fn prepare<'a>(&'a mut self, plan: &'a Plan) -> LocalFuture<'a, Result<Prepared>> {
-        Box::pin(async move {
-            self.alive()?;
-            // Without its first plan a model is of no use; without a later one it is.
-            if self.plans.is_empty() {
-                let prepared = self.prepare_now(plan)?;
-                self.device.settle().await?;
-                return Ok(prepared);
-            }
-            let before = self.made();
-            self.device.begin_trial();
-            let prepared = self.prepare_now(plan);
-            let trial = self.device.end_trial();
-            let outcome = match &prepared {
-                Ok(_) => self.device.settle().await.and_then(|()| trial.check()),
-                Err(error) => Err(error.clone()),
-            };
-            if let Err(error) = outcome {
-                self.take_back(before);
-                return Err(error);
-            }
-            prepared
-        })
+        Box::pin(self.prepare_alone(plan))
     }
 
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {

@@ -124,6 +124,26 @@ impl Gpu {
         Ok(())
     }
 
+    /// As [`crate::backend::Backend::prepare`]. Without its first plan a model is of no use; without a later one it is, so that
+    /// the device goes on where there is no room for that.
+    pub(super) async fn prepare_alone(&mut self, plan: &Plan) -> Result<Prepared> {
+        self.alive()?;
+        if self.plans.is_empty() {
+            let prepared = self.prepare_now(plan)?;
+            self.device.settle().await?;
+            return Ok(prepared);
+        }
+        let before = self.made();
+        self.device.begin_trial();
+        let prepared = self.prepare_now(plan);
+        let trial = self.device.end_trial();
+        let outcome = match prepared {
+            Ok(prepared) => self.device.settle().await.and_then(|()| trial.check()).map(|()| prepared),
+            Err(error) => Err(error),
+        };
+        outcome.inspect_err(|_| self.take_back(before))
+    }
+
     pub(super) fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {
         self.alive()?;
         self.declare(plan)?;
