@@ -435,3 +435,32 @@ fn every_family_of_decoders_writes_together_what_it_writes_alone() {
     }
     assert!(n_models > 40, "{n_models} models");
 }
+
+#[test]
+fn texts_that_are_written_together_all_go_on_on_another_device() {
+    for rounds in [1, 4, 9] {
+        let mut engine = cpu(256);
+        let requests = requests(&engine);
+        let expected: Vec<Told> =
+            requests.iter().map(|(ids, options)| alone(&mut cpu(256), ids, options.clone())).collect();
+        let mut generations: Vec<Generation> = Vec::new();
+        for (ids, options) in &requests {
+            generations.push(engine.generate(ids, options.clone()).unwrap());
+        }
+        let mut told: Vec<Told> = generations.iter().map(|_| Told::default()).collect();
+        for _ in 0..rounds {
+            for (generation, told) in generations.iter_mut().zip(&mut told) {
+                told.hear(block_on(generation.step(&mut engine)).unwrap());
+            }
+        }
+        engine.revive(cpu(256)).unwrap();
+        // One hears of the loss; the others find out.
+        generations[2].resume(&mut engine).unwrap();
+        let rest = together(&mut engine, &mut generations);
+        for (at, ((mut told, rest), expected)) in told.into_iter().zip(rest).zip(&expected).enumerate() {
+            told.tokens.extend(rest.tokens);
+            told.output = rest.output;
+            assert_same(&told, expected, &format!("text {at}, lost after {rounds} rounds"));
+        }
+    }
+}

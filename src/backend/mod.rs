@@ -163,6 +163,12 @@ pub trait Backend {
     /// What it holds now.
     fn counters(&self) -> Counters;
 
+    /// Whether the device went away with all that was on it, so that every call fails with [`Error::DeviceLost`]. That may
+    /// be known only once a call has failed.
+    fn is_lost(&self) -> bool {
+        false
+    }
+
     /// The next rows of a weight: `bytes` are whole rows as the file has them, from `first_row` on. The first
     /// call for a name (with `first_row` 0) makes room for all rows; rows of a weight that is there already, in the same
     /// type and shape, are written over, whichever plans were prepared with it. `first_row` is even, so that a device which
@@ -220,8 +226,17 @@ pub trait Backend {
         ids: &str,
     ) -> Result<LocalFuture<'static, Result<u32>>>;
 
+    /// Errors of weights that are written from now until [`Backend::end_trial`] do not end the device: memory that runs out.
+    fn begin_trial(&mut self) {}
+
+    /// Resolves as [`Backend::settle`] does, or with the trial's first error. What was written meanwhile is to be forgotten then.
+    fn end_trial(&mut self) -> LocalFuture<'static, Result<()>> {
+        self.settle()
+    }
+
     /// Copies these rows of each of these states, whose plans are prepared, in this order. The copy is on the device and lives
-    /// until [`Backend::drop_kept`].
+    /// until [`Backend::drop_kept`]. Where there is no room, that is told here, or by whatever reads the copy, as
+    /// [`Error::OutOfMemory`].
     fn keep(&mut self, states: &[KeptRows], rows: &[u32]) -> Result<Kept>;
 
     /// Writes the first rows of a copy to these rows of the states, which are at most as many as it has.

@@ -258,6 +258,19 @@ impl Model {
         Ok(object.into())
     }
 
+    /// Whether its device went away.
+    #[wasm_bindgen(js_name = isLost)]
+    pub fn is_lost(&self) -> Result<bool, JsValue> {
+        lock(&self.engine).map(|engine| engine.is_lost()).map_err(throw)
+    }
+
+    /// Goes on with the device of `fresh`, which is the same model loaded again, and is used up.
+    pub fn revive(&self, fresh: Model) -> Result<(), JsValue> {
+        let fresh = Rc::into_inner(fresh.engine).ok_or_else(|| Error::input("model", "it is in use"));
+        let revive = |fresh: RefCell<Engine>| lock(&self.engine)?.revive(fresh.into_inner());
+        fresh.and_then(revive).map_err(throw)
+    }
+
     /// Gives all memory back.
     pub fn unload(&self) -> Result<(), JsValue> {
         lock(&self.engine).map_err(throw)?.unload();
@@ -317,6 +330,16 @@ impl Generation {
                 Ok(object)
             }
         }
+    }
+
+    /// Goes on where the device was lost, after `Model.revive`.
+    pub fn resume(&self) -> Result<(), JsValue> {
+        let mut inner = self
+            .inner
+            .try_borrow_mut()
+            .map_err(|_| throw(Error::input("generation", "its last step is not done")))?;
+        let mut engine = lock(&self.engine).map_err(throw)?;
+        inner.resume(&mut engine).map_err(throw)
     }
 
     /// The next step is the last.

@@ -148,6 +148,8 @@ pub struct Engine {
     pub(super) batch: Batch,
     /// Which generation may go on besides those: the latest.
     pub(super) latest: u64,
+    /// How many devices it has lost.
+    pub(super) n_losses: u64,
     pub(super) unloaded: bool,
     /// How exact everything but generation is.
     pub(super) precision: Precision,
@@ -179,6 +181,7 @@ impl Engine {
             cached: Cached::default(),
             sessions: Sessions::default(),
             latest: 0,
+            n_losses: 0,
             unloaded: false,
             precision: Precision::Exact,
             adapters,

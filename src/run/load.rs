@@ -123,44 +123,43 @@ pub const MAX_DEFAULT_CONTEXT: usize = 4096;
 /// The same for models that read a text whole, and so need memory for all of its rows at once.
 pub const MAX_DEFAULT_TEXT: usize = 1024;
 
-/// Loads a checkpoint. Where the caller leaves the device open and the GPU cannot hold the model, the CPU runs it.
+/// The context for which a GPU is tried again that cannot hold the usual one.
+const SMALL_CONTEXT: usize = 1024;
+
+/// Loads a checkpoint. Where a GPU cannot hold the model with the context that a load takes unasked, it is tried with a smaller
+/// one; where it cannot do that either and the caller leaves the device open, the CPU runs the model.
 ///
 /// # Errors
 /// Whatever the file, the sources or the device have to say; nothing stays allocated then.
 pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engine> {
     check_aborted(options)?;
     let description = model::read(checkpoint).await?;
-    let modules = Modules::of(&description, checkpoint.folder.is_none());
-    let Description { config, origins, ignored, generation, .. } = description;
-    let n_ctx = context_length(&config, options)?;
     if let Some(n) = options.max_batch.filter(|n| !(1..=MAX_BEAMS).contains(n)) {
         return Err(Error::input("max_batch", format!("{n} is not between 1 and {MAX_BEAMS}")));
     }
-    let mut weights = Weights::new(checkpoint, origins, options.quantize);
-    let tables = Tables::of(&config, &mut weights, n_ctx).await?;
-    let blueprint =
-        Blueprint { config: &config, weights: &weights, tables: &tables, n_ctx, kv_cache: options.kv_cache };
-    let parts = Parts { checkpoint, blueprint, options };
-    parts.check_tensors(&ignored)?;
-    let dense = Dense::read(&config, &weights).await?;
-    let tokenizer = tokenizer(checkpoint)?;
-    let template = ChatTemplate::of(checkpoint)?;
+    let usual = context_length(&description.config, options)?;
+    let model = Model::read(checkpoint, description, options, usual).await?;
 
     let bytes = checkpoint.tensors.values().map(|tensor| tensor.n_bytes).sum();
     let (backend, reason) = open_backend(options, bytes).await?;
     let on_gpu = backend.info().kind == Kind::Gpu;
-    let loaded = match parts.load_on(backend, reason).await {
-        Err(Error::OutOfMemory { .. }) if on_gpu && options.prefer == Prefer::Auto => {
-            parts.load_on(cpu(options, bytes).await?, "the GPU cannot hold this model".into()).await
-        }
-        result => result,
+    let full = match model.load_on(backend, reason).await {
+        Err(error @ Error::OutOfMemory { .. }) if on_gpu => error,
+        result => return result.map(|loaded| model.engine(loaded)),
     };
-    let (backend, facts, plans) = loaded?;
-    let files = Files { tokenizer, template, defaults: generation, dense, adapters: Adapters::new(modules) };
-    // What answers a text that an encoder reads has a cache that only one text can have.
-    let is_decoder = config.encoder.is_none() && config.generates();
-    let max_batch = if is_decoder { options.max_batch.unwrap_or(1) } else { 1 };
-    Ok(Engine::new(backend, facts, plans, files, max_batch))
+    if options.context_length.is_none() && usual > SMALL_CONTEXT {
+        let smaller = Model::read(checkpoint, model::read(checkpoint).await?, options, SMALL_CONTEXT).await?;
+        let reason = format!("the GPU has no room for a context of {usual} tokens, so it is {SMALL_CONTEXT}");
+        match smaller.load_on(Box::new(open_gpu(options).await?), reason).await {
+            Err(Error::OutOfMemory { .. }) => {}
+            result => return result.map(|loaded| smaller.engine(loaded)),
+        }
+    }
+    if options.prefer != Prefer::Auto {
+        return Err(full);
+    }
+    let loaded = model.load_on(cpu(options, bytes).await?, "the GPU cannot hold this model".into()).await?;
+    Ok(model.engine(loaded))
 }
 
 /// The tokenizer of a model's files; a folder may have none, and then takes ids alone.
@@ -178,50 +177,92 @@ pub fn tokenizer(checkpoint: &Checkpoint) -> Result<Option<Tokenizer>> {
     folder.tokenizer.as_deref().map(|json| Tokenizer::from_json(json, &files)).transpose()
 }
 
-/// What a model is made of before it has a device.
-struct Parts<'a> {
+/// What is on a device.
+type Loaded = (Box<dyn Backend>, Facts, Plans);
+
+/// A model that has no device yet.
+struct Model<'a> {
     checkpoint: &'a Checkpoint,
-    blueprint: Blueprint<'a>,
     options: &'a LoadOptions,
+    config: Config,
+    weights: Weights<'a>,
+    tables: [Tables; 2],
+    n_ctx: usize,
+    files: Files,
 }
 
-impl Parts<'_> {
-    /// Refuses a file with weights that this version would ignore, and so get wrong numbers: biases or experts, say.
-    fn check_tensors(&self, ignored: &[String]) -> Result<()> {
-        let plans = Plans::build(&self.blueprint, 1)?;
-        let all = plans.all();
-        let used: HashSet<&str> =
-            all.iter().flat_map(|plan| &plan.values).map(|info| info.name.as_str()).collect();
-        let mut unused = self.blueprint.weights.unused(|name| used.contains(name) || is_the_hosts(name));
-        match unused.find(|name| !ignored.iter().any(|ignored| ignored == name)) {
-            None => Ok(()),
-            Some(name) => {
-                let hint =
-                    format!("{} models that have it are not run yet", self.blueprint.config.architecture);
-                Err(Error::unsupported("tensor", name, hint))
-            }
-        }
+impl<'a> Model<'a> {
+    async fn read(
+        checkpoint: &'a Checkpoint,
+        description: Description,
+        options: &'a LoadOptions,
+        n_ctx: usize,
+    ) -> Result<Model<'a>> {
+        let modules = Modules::of(&description, checkpoint.folder.is_none());
+        let Description { config, origins, ignored, generation, .. } = description;
+        let mut weights = Weights::new(checkpoint, origins, options.quantize);
+        let tables = Tables::of(&config, &mut weights, n_ctx).await?;
+        let blueprint = Blueprint {
+            config: &config,
+            weights: &weights,
+            tables: &tables,
+            n_ctx,
+            kv_cache: options.kv_cache,
+        };
+        check_tensors(&blueprint, &ignored)?;
+        let files = Files {
+            dense: Dense::read(&config, &weights).await?,
+            tokenizer: tokenizer(checkpoint)?,
+            template: ChatTemplate::of(checkpoint)?,
+            defaults: generation,
+            adapters: Adapters::new(modules),
+        };
+        Ok(Model { checkpoint, options, config, weights, tables, n_ctx, files })
+    }
+
+    fn blueprint(&self) -> Blueprint<'_> {
+        let Model { config, weights, tables, n_ctx, options, .. } = self;
+        Blueprint { config, weights, tables, n_ctx: *n_ctx, kv_cache: options.kv_cache }
     }
 
     /// Weights and plans to a device; where that fails, the backend is dropped and all of its memory with it.
-    async fn load_on(
-        &self,
-        mut backend: Box<dyn Backend>,
-        reason: String,
-    ) -> Result<(Box<dyn Backend>, Facts, Plans)> {
-        let mut plans = Plans::build(&self.blueprint, backend.info().kind.prefill_rows())?;
+    async fn load_on(&self, mut backend: Box<dyn Backend>, reason: String) -> Result<Loaded> {
+        let mut plans = Plans::build(&self.blueprint(), backend.info().kind.prefill_rows())?;
         let all: Vec<&Plan> = plans.all();
-        let fingerprint =
-            stream_weights(self.blueprint.weights, &all, backend.as_mut(), self.options).await?;
+        let fingerprint = stream_weights(&self.weights, &all, backend.as_mut(), self.options).await?;
         let report = |loaded| tell(self.options, Progress { stage: "prepare", loaded, total: 2 });
         report(0);
         plans.prepare_first(backend.as_mut()).await?;
         report(1);
         plans.prepare_second(backend.as_mut()).await?;
         report(2);
-        let Parts { checkpoint, blueprint: Blueprint { config, n_ctx, .. }, .. } = self;
+        let Model { checkpoint, config, n_ctx, .. } = self;
         let facts = Facts::new(checkpoint, config, *n_ctx, backend.as_ref(), reason, &plans, fingerprint);
         Ok((backend, facts, plans))
+    }
+
+    fn engine(self, (backend, facts, plans): Loaded) -> Engine {
+        let Model { config, options, files, .. } = self;
+        // What answers a text that an encoder reads has a cache that only one text can have.
+        let is_decoder = config.encoder.is_none() && config.generates();
+        let max_batch = if is_decoder { options.max_batch.unwrap_or(1) } else { 1 };
+        Engine::new(backend, facts, plans, files, max_batch)
+    }
+}
+
+/// Refuses a file with weights that this version would ignore, and so get wrong numbers: biases or experts, say.
+fn check_tensors(blueprint: &Blueprint, ignored: &[String]) -> Result<()> {
+    let plans = Plans::build(blueprint, 1)?;
+    let all = plans.all();
+    let used: HashSet<&str> =
+        all.iter().flat_map(|plan| &plan.values).map(|info| info.name.as_str()).collect();
+    let mut unused = blueprint.weights.unused(|name| used.contains(name) || is_the_hosts(name));
+    match unused.find(|name| !ignored.iter().any(|ignored| ignored == name)) {
+        None => Ok(()),
+        Some(name) => {
+            let hint = format!("{} models that have it are not run yet", blueprint.config.architecture);
+            Err(Error::unsupported("tensor", name, hint))
+        }
     }
 }
 

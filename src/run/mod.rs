@@ -19,6 +19,7 @@ mod options;
 mod plans;
 mod pool;
 mod process;
+mod revive;
 mod scores;
 mod session_file;
 mod sessions;

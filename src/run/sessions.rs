@@ -51,6 +51,14 @@ pub(super) struct Sessions {
     aside: Vec<Aside>,
 }
 
+impl Sessions {
+    /// Takes what is open from those of a device that is no more; what it held of their texts went with it.
+    pub fn succeed(&mut self, lost: &mut Sessions) {
+        self.open = std::mem::take(&mut lost.open);
+        self.latest = lost.latest;
+    }
+}
+
 /// How many tokens two texts begin with in common.
 pub(super) fn common(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
@@ -119,7 +127,9 @@ impl Engine {
             // Whatever happens, what was in the cache is no more.
             self.cached.clear();
             let rows: Vec<u32> = (0..n as u32).collect();
-            self.cached = self.recall(at, session, &rows)?;
+            if let Some(text) = self.recall(at, session, &rows)? {
+                self.cached = text;
+            }
         }
         self.sessions.here = session;
         Ok(())
@@ -206,7 +216,8 @@ impl Engine {
         let Some(bytes) = self.room_aside(rows, None) else { return Ok(()) };
         match self.backend.import(&states, rows, numbers) {
             Ok(kept) => self.sessions.aside.push(Aside { session, text, kept, bytes, is_foreign: true }),
-            Err(Error::OutOfMemory { .. }) => {}
+            // Its text is read again.
+            Err(Error::OutOfMemory { .. } | Error::DeviceLost { .. }) => {}
             Err(error) => {
                 self.close_session(session);
                 return Err(error);
@@ -230,20 +241,25 @@ impl Engine {
     }
 
     /// Copies the first rows of a copy to these rows of the cache, and gives the text that is there then. Its own session needs
-    /// the copy no longer.
-    pub(super) fn recall(&mut self, at: usize, session: Option<Session>, rows: &[u32]) -> Result<Cached> {
+    /// the copy no longer. None where there was no room for the copy, which a device may tell late: then it is read again.
+    pub(super) fn recall(
+        &mut self,
+        at: usize,
+        session: Option<Session>,
+        rows: &[u32],
+    ) -> Result<Option<Cached>> {
         let aside = self.sessions.aside.remove(at);
         let states = self.kept_rows();
         if let Err(error) = self.backend.recall(aside.kept, &states, rows) {
             self.backend.drop_kept(aside.kept);
-            return Err(error);
+            return if matches!(error, Error::OutOfMemory { .. }) { Ok(None) } else { Err(error) };
         }
         let text = Cached { tokens: aside.text.tokens[..rows.len()].to_vec(), ..aside.text.clone() };
         match Some(aside.session) == session {
             true => self.backend.drop_kept(aside.kept),
             false => self.sessions.aside.push(aside),
         }
-        Ok(text)
+        Ok(Some(text))
     }
 
     /// Of texts that an adapter shaped which is no more.

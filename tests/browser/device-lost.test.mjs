@@ -16,11 +16,11 @@ after(async () => {
   await server?.stop();
 });
 
-test("a GPU that is lost in the middle of a stream is a DeviceLostError, and a new load works", async () => {
+test("without recovery a GPU that is lost in the middle of a stream is a DeviceLostError, and a new load works", async () => {
   const { page, context } = await openPage(browser, `${server.url}lib/errors.js`);
   await page.evaluate(async () => {
     const { load } = await import("/lib/intab.js");
-    const model = await load("/models/intab-stories.gguf", { backend: "gpu" });
+    const model = await load("/models/intab-stories.gguf", { backend: "gpu", recover: false });
     const generation = model.generate("Once upon a time", { ignoreEos: true });
     globalThis.streaming = new Promise((resolve) => {
       globalThis.outcome = (async () => {

@@ -24,6 +24,8 @@ import { fromWire } from "./wire.js";
 export class Client {
   /** @type {Map<number, Pending>} */
   #pending = new Map();
+  /** What is told of models after their load. @type {Map<number, (event: any) => void>} */
+  #listeners = new Map();
   #lastId = 0;
   /** Why this worker takes no more requests. @type {Error | null} */
   #ended = null;
@@ -74,6 +76,16 @@ export class Client {
   }
 
   /**
+   * Hears what the worker tells of a model after its load.
+   * @param {number} id The request that loaded it.
+   * @param {((event: any) => void) | null} onEvent Null hears no more.
+   */
+  listen(id, onEvent) {
+    if (onEvent) this.#listeners.set(id, onEvent);
+    else this.#listeners.delete(id);
+  }
+
+  /**
    * Asks the worker to end a request soon; its reply still comes.
    * @param {number} id
    */
@@ -108,8 +120,8 @@ export class Client {
   #receive(reply) {
     if ("crash" in reply) return this.#crash(reply.crash, reply.starting);
     const pending = this.#pending.get(reply.id);
+    if ("event" in reply) return (pending?.onEvent ?? this.#listeners.get(reply.id))?.(reply.event);
     if (!pending) return;
-    if ("event" in reply) return pending.onEvent(reply.event);
     this.#pending.delete(reply.id);
     if ("error" in reply) pending.reject(fromWire(reply.error));
     else pending.resolve(reply.value);
@@ -130,6 +142,7 @@ export class Client {
     this.#worker.terminate();
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
+    this.#listeners.clear();
     this.#onEnd();
   }
 }

@@ -83,7 +83,10 @@ export class OutOfMemoryError extends IntabError {
   name = "OutOfMemoryError";
 }
 
-/** The device went away (driver reset, GPU process crash): load the model again. Details: `reason`. */
+/**
+ * The device went away (driver reset, GPU process crash), and the model was not to be loaded again by itself, or that happened too
+ * often. Details: `reason`, and then `losses`.
+ */
 export class DeviceLostError extends IntabError {
   name = "DeviceLostError";
 }

@@ -1,13 +1,20 @@
 // A generation from its first step to its last.
 
+import { surviving } from "./recovery.js";
+
 /**
  * Runs a generation step by step, telling each; between steps the event loop turns, and an abort gets in.
  * @param {import("./wasm.js").Generation} generation
  * @param {import("./types.js").SamplingOptions} sampling
  * @param {() => Promise<void>} breathe
  * @param {{signal: AbortSignal, emit: (event: object) => void}} call
+ * @param {readonly (import("./recovery.js").Recovery | null)[]} recoveries Of the models at work.
  */
-export async function follow(generation, sampling, breathe, { signal, emit }) {
+export async function follow(generation, sampling, breathe, { signal, emit }, recoveries) {
+  const resumed = () => {
+    generation.resume();
+    return generation.next();
+  };
   try {
     let aborting = false;
     /** @type {import("./types.js").TokenLogprobs[]} */
@@ -19,7 +26,7 @@ export async function follow(generation, sampling, breathe, { signal, emit }) {
         generation.abort();
         aborting = true;
       }
-      const step = await generation.next();
+      const step = await surviving(recoveries, () => generation.next(), resumed);
       if (step.type === "done") {
         if (step.text !== "") emit({ type: "token", id: null, text: step.text });
         generation.free();

@@ -64,7 +64,7 @@ export { Session } from "./session.js";
 export async function load(source, options = {}) {
   const { onProgress, ...rest } = checkLoadOptions(options);
   const { client, id, reply } = await ask("load", source, rest, onProgress);
-  return new Model(client, id, reply, source);
+  return new Model(client, id, reply, source, onProgress);
 }
 
 /** The models in the browser's storage, where `load` keeps what it fetched. All of them belong to the origin of the page. */

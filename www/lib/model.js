@@ -22,10 +22,11 @@ import * as values from "./values.js";
 /**
  * A loaded model. Requests on one model run one after another in the order of the calls; `tokenize`, `detokenize` and
  * `chatPrompt` run between the tokens of a generation. After `unload` every call fails with `UnloadedError`, after the
- * worker has died with `WorkerCrashedError`. Wrong arguments throw or reject with `InputError`.
+ * worker has died with `WorkerCrashedError`. Where the GPU is lost, the model is loaded again on another (see `LoadOptions.recover`);
+ * then texts under way go on, and sessions and adapters stay usable. Wrong arguments throw or reject with `InputError`.
  */
 export class Model {
-  /** What is known of the model: name, shape, backend, sizes. */
+  /** What is known of the model: name, shape, backend, sizes. Another object where its device was lost and it was loaded again. */
   info;
   #client;
   #id;
@@ -39,13 +40,18 @@ export class Model {
    * @param {number} id
    * @param {ModelInfo} info
    * @param {import("./types.js").Source} source
+   * @param {(progress: import("./types.js").Progress) => void} [onProgress] Told of later loads too, when the device was lost.
    * @hideconstructor
    */
-  constructor(client, id, info, source) {
+  constructor(client, id, info, source, onProgress) {
     this.#client = client;
     this.#id = id;
     this.info = info;
     this.#source = source instanceof ArrayBuffer || source instanceof Uint8Array ? null : source;
+    client.listen(id, (event) => {
+      if (event.info) this.info = event.info;
+      else onProgress?.(event);
+    });
   }
 
   /**
@@ -278,7 +284,10 @@ export class Model {
    * @returns {Promise<void>} Resolves when all is destroyed; so it does where the worker has died.
    */
   unload() {
-    this.#unloading ??= ignoringTheEnd(this.#client.call("unload", { model: this.#id }).reply);
+    if (!this.#unloading) {
+      this.#client.listen(this.#id, null);
+      this.#unloading = ignoringTheEnd(this.#client.call("unload", { model: this.#id }).reply);
+    }
     return this.#unloading;
   }
 

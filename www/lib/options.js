@@ -56,6 +56,7 @@ const loadChecks = {
   cache: oneOf(["auto", "require", "only", "off"]),
   evict: oneOf(["lru"]),
   integrity,
+  recover: boolean,
   onProgress: callback,
   signal,
   worker: callback,

@@ -31,7 +31,8 @@
  *   module start, `"weights"` while they go from their source to the device, `"prepare"` while the device gets ready.
  *   Where a server has no byte ranges, the whole file comes first: `"download"`. `"waiting"`: another page downloads the same
  *   model, which this load then reads from storage. `"storage"`: before a file is fetched to be kept, how much of it is kept
- *   already; at the end, what the model itself does not need of it is fetched too.
+ *   already; at the end, what the model itself does not need of it is fetched too. After the load: `"lost"` where the GPU went away
+ *   and the model is loaded again, with the stages of a load, and `"recovered"` when it goes on.
  * @property {number} loaded Bytes done of this stage; steps where it is `"prepare"`.
  * @property {number} total How many there are; 0 while unknown.
  * @property {number} [needed] Before a file is fetched to be kept: bytes of storage that it takes besides what it has.
@@ -54,7 +55,7 @@
  * @typedef {object} LoadOptions
  * @property {Backend} [backend] Default `"auto"`.
  * @property {number} [contextLength] Tokens that the context holds, prompt and answer together: from 2 to what the model
- *   was trained with. Default: as trained, but no more than 4096.
+ *   was trained with. Default: as trained, but no more than 4096, or 1024 where a GPU has no room for that.
  * @property {Quantize} [quantize] Store matrices of unquantized numbers (F32, F16, BF16) in a smaller type while they are
  *   loaded, where their rows allow it: 8 or about 4.5 bits a weight. Default: as the file has them.
  * @property {"f32" | "f16" | "q8_0"} [kvCache] The precision in which keys and values of the text are kept: `"f16"` takes
@@ -79,6 +80,10 @@
  * @property {string | Record<string, string>} [integrity] `"sha256-"` and the base64 of the hash that the file must have; of
  *   several files, an object with such for each, by the end of its name, as `"config.json"`. Another file is an
  *   `IntegrityError` when it has been read, and is not kept. The default is not to look.
+ * @property {boolean} [recover] Whether a model whose GPU is lost (a driver that starts anew, a crash of the browser's GPU process) is
+ *   loaded again, from storage or from its source, and whatever was under way goes on as if nothing had been: texts with the same
+ *   tokens, sessions, adapters. Bytes are kept as a `Blob` for that. Where a GPU is not to be had again and `backend` is `"auto"`, the
+ *   CPU goes on. After three times within a minute calls fail with `DeviceLostError`, as all do without it. Default true.
  * @property {(progress: Progress) => void} [onProgress] Called many times a second while bytes arrive.
  * @property {AbortSignal} [signal] Cancels the load: `load` rejects with the signal's reason, nothing stays behind.
  * @property {() => Worker} [worker] Starts the worker, where its code is not to be had by a URL; loads with the same function share

@@ -89,6 +89,10 @@ export class Model {
   generateConstrained(prompt: string | Uint32Array, options: SamplingOptions, held: Held): Generation;
   /** The bytes of all tokens, one behind the other, and where those of each token end. */
   tokenBytes(): { bytes: Uint8Array; ends: Uint32Array };
+  /** Whether its device went away: what needs it fails with `DeviceLostError`. */
+  isLost(): boolean;
+  /** Goes on with the device of the same model loaded again, which is used up. */
+  revive(fresh: Model): void;
   /** Destroys everything; later calls reject with `UnloadedError`. */
   unload(): void;
   free(): void;
@@ -120,6 +124,8 @@ export class Generation {
   private constructor();
   /** Resolves after each step. */
   next(): Promise<Step>;
+  /** Goes on where the device was lost, after `Model.revive`. */
+  resume(): void;
   /** Takes effect at the next step: the following `next()` gives `done` with the finish reason `"abort"`. */
   abort(): void;
   free(): void;

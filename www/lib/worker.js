@@ -7,11 +7,12 @@ import { InputError, UnloadedError } from "./errors.js";
 import { follow, isTrap } from "./follow.js";
 import { GrammarModule } from "./grammar.js";
 import { Lane } from "./lane.js";
+import { open, wayBack } from "./opening.js";
 import { conversationPrompt, textPrompt } from "./prompts.js";
+import { Recovery, surviving } from "./recovery.js";
 import { Keeper } from "./storage/keeper.js";
 import { addressOf, keeping } from "./storage/keeping.js";
 import { askForSubgroups } from "./subgroups.js";
-import { keepTuning, keptTuning } from "./tuning.js";
 import { toWire } from "./wire.js";
 
 /**
@@ -24,7 +25,8 @@ import { toWire } from "./wire.js";
  * @property {Lane} lane
  * @property {number} nCtx
  * @property {import("./types.js").CacheMode} cache How storage is used for it and its adapters.
- * @property {Set<AbortController>} loads Of adapters.
+ * @property {Set<AbortController>} loads Of adapters, and of the model where it lost its device.
+ * @property {Recovery | null} recovery
  * @typedef {object} Given How a text is made.
  * @property {import("./types.js").SamplingOptions} sampling
  * @property {number} [draft] The model that makes drafts.
@@ -74,24 +76,17 @@ function nextTask() {
 
 /** @type {Record<string, (args: any, call: Call, id: number) => Promise<unknown>>} */
 const operations = {
-  async load({ source, options: { cache = "auto", evict, ...options } }, { signal, emit }, id) {
-    emit({ stage: "runtime", loaded: 0, total: 0 });
-    const { Model } = await runtime;
-    const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
-      emit({ stage, loaded, total });
-    const cores = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
-    const tuning = options.autotune === false ? undefined : await keptTuning();
-    const keeper = new Keeper({ model: addressOf(source), cache, evict, signal, emit });
-    const wasm = await keeping(keeper, () =>
-      Model.load(source, { ...options, cores, tuning }, onProgress, signal, hire, keeper),
-    );
-    const info = { ...wasm.info(), storage: keeper.report() };
-    if (info.tuning !== null && info.tuning !== tuning) await keepTuning(info.tuning);
-    if (signal.aborted) {
-      destroy(wasm);
-      throw signal.reason;
-    }
-    models.set(id, { wasm, lane: new Lane(nextTask), nCtx: info.contextLength, cache, loads: new Set() });
+  async load({ source, options: { recover = true, ...options } }, call, id) {
+    call.emit({ stage: "runtime", loaded: 0, total: 0 });
+    const engine = { Model: (await runtime).Model, hire, destroy };
+    const { wasm, info } = await open(engine, source, options, call);
+    const { cache = "auto" } = options;
+    /** @type {Set<AbortController>} */
+    const loads = new Set();
+    const emit = (/** @type {object} */ event) => scope.postMessage({ id, event });
+    const mayLose = recover && info.backend === "gpu";
+    const recovery = mayLose ? new Recovery(wasm, wayBack(engine, source, options, { info, emit, loads })) : null;
+    models.set(id, { wasm, lane: new Lane(nextTask), nCtx: info.contextLength, cache, loads, recovery });
     return info;
   },
 
@@ -114,7 +109,7 @@ const operations = {
   async generate({ model, prompt, ...given }, call) {
     const { wasm } = find(model);
     await structures(given, call.signal);
-    const job = (/** @type {() => Promise<void>} */ breathe) => stream(wasm, prompt, given, breathe, call);
+    const job = (/** @type {() => Promise<void>} */ breathe) => stream(model, prompt, given, breathe, call);
     return alone(lanesOf(model, given.draft), job, call.signal, () => mayJoin(wasm, given));
   },
 
@@ -126,7 +121,7 @@ const operations = {
     const conversation = { messages, template, most };
     const job = (/** @type {() => Promise<void>} */ breathe) => {
       const prompt = conversationPrompt(wasm, conversation, call.emit);
-      return stream(wasm, prompt, inSession(given, session), breathe, call);
+      return stream(model, prompt, inSession(given, session), breathe, call);
     };
     return alone(lanesOf(model, given.draft), job, call.signal, () => mayJoin(wasm, given));
   },
@@ -136,7 +131,7 @@ const operations = {
     await structures(given, call.signal);
     const job = (/** @type {() => Promise<void>} */ breathe) => {
       const prompt = textPrompt(wasm, { ids, added, keep }, nCtx - virtualTokens(given), call.emit);
-      return stream(wasm, prompt, inSession(given, session, keep), breathe, call);
+      return stream(model, prompt, inSession(given, session, keep), breathe, call);
     };
     return alone(lanesOf(model), job, call.signal, () => mayJoin(wasm, given));
   },
@@ -152,8 +147,8 @@ const operations = {
   },
 
   async saveSession({ model, session, ids, note }) {
-    const { wasm, lane } = find(model);
-    return lane.run(() => wasm.saveSession(session, ids, note));
+    const { wasm, lane, recovery } = find(model);
+    return lane.run(() => surviving([recovery], () => wasm.saveSession(session, ids, note)));
   },
 
   async restoreSession({ model, bytes }) {
@@ -162,17 +157,18 @@ const operations = {
   },
 
   async logits({ model, ids, tokenTypes, decoderIds, precision, adapters }) {
-    const { wasm, lane } = find(model);
-    return lane.run(() => wasm.logits(ids, tokenTypes, decoderIds, precision === "fast", adapters));
+    const { wasm, lane, recovery } = find(model);
+    const read = () => wasm.logits(ids, tokenTypes, decoderIds, precision === "fast", adapters);
+    return lane.run(() => surviving([recovery], read));
   },
 
   async task({ model, request, adapters }) {
-    const { wasm, lane } = find(model);
-    return lane.run(() => wasm.task(request, adapters));
+    const { wasm, lane, recovery } = find(model);
+    return lane.run(() => surviving([recovery], () => wasm.task(request, adapters)));
   },
 
   async loadAdapter({ model, source, name }, { signal, emit }, id) {
-    const { wasm, lane, cache, loads } = find(model);
+    const { wasm, lane, cache, loads, recovery } = find(model);
     const onProgress = (/** @type {string} */ stage, /** @type {number} */ loaded, /** @type {number} */ total) =>
       emit({ stage, loaded, total });
     // Who unloads the model ends it too, and is not kept waiting by a server.
@@ -180,10 +176,13 @@ const operations = {
     const abort = () => load.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     loads.add(load);
-    const keeper = new Keeper({ model: addressOf(source), cache, signal: load.signal, emit });
+    const read = () => {
+      const keeper = new Keeper({ model: addressOf(source), cache, signal: load.signal, emit });
+      return keeping(keeper, () => wasm.loadAdapter(source, name, onProgress, load.signal, keeper));
+    };
     try {
       return await lane.run(async () => {
-        const info = await keeping(keeper, () => wasm.loadAdapter(source, name, onProgress, load.signal, keeper));
+        const info = await surviving([recovery], read);
         if (load.signal.aborted) {
           wasm.unloadAdapter(info.id);
           throw load.signal.reason;
@@ -283,6 +282,7 @@ function inSession(given, session, shift) {
 }
 
 /**
+/**
  * What a text is sampled by: where the model's files ask for beams, a structure asks for one text.
  * @param {Given} given
  */
@@ -305,25 +305,26 @@ function mayJoin(wasm, given) {
 }
 
 /**
- * @param {import("./wasm.js").Model} wasm
+ * @param {number} model
  * @param {string | Uint32Array} prompt
  * @param {Given} given
  * @param {() => Promise<void>} breathe
  * @param {Call} call
  */
-async function stream(wasm, prompt, given, breathe, call) {
+async function stream(model, prompt, given, breathe, call) {
   const { sampling, draft, constraint } = given;
+  const { wasm, recovery } = find(model);
+  const other = draft === undefined ? null : find(draft);
+  const recoveries = [recovery, other?.recovery ?? null];
   if (constraint === undefined) {
-    const generation =
-      draft === undefined
-        ? await wasm.generate(prompt, sampling)
-        : wasm.generateWithDraft(prompt, sampling, find(draft).wasm);
-    return follow(generation, sampling, breathe, call);
+    const begin = () =>
+      other === null ? wasm.generate(prompt, sampling) : wasm.generateWithDraft(prompt, sampling, other.wasm);
+    return follow(await surviving(recoveries, begin), sampling, breathe, call, recoveries);
   }
   const held = await grammar.constraint(wasm, constraint);
   try {
-    const generation = wasm.generateConstrained(prompt, samplingOf(given), held);
-    return await follow(generation, sampling, breathe, call);
+    const begin = () => wasm.generateConstrained(prompt, samplingOf(given), held);
+    return await follow(await surviving(recoveries, begin), sampling, breathe, call, recoveries);
   } finally {
     held.free();
   }

@@ -6,7 +6,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::reports::{self, Scope};
+use super::{
+    reports::{self, Scope},
+    trial::Open,
+};
 use crate::{
     error::{Error, Result},
     format::LocalFuture,
@@ -53,7 +56,8 @@ pub struct Device {
     pub queue: wgpu::Queue,
     pub info: wgpu::AdapterInfo,
     pub tiers: Tiers,
-    fault: Arc<Mutex<Option<Error>>>,
+    pub(super) fault: Arc<Mutex<Option<Error>>>,
+    pub(super) trial: Rc<RefCell<Option<Open>>>,
     /// The errors that were caught and not told yet.
     watched: Rc<RefCell<Vec<LocalFuture<'static, ()>>>>,
 }
@@ -98,17 +102,14 @@ impl Device {
         let keep = fault.clone();
         reports::on_uncaptured(&device, move |fault| note(&keep, fault.uncaptured()));
         let keep = fault.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                note(&keep, Error::DeviceLost { reason: message });
-            }
-        });
+        // Also where it was destroyed, by whoever holds it; after our own end of it nobody asks.
+        device.set_device_lost_callback(move |_, reason| note(&keep, Error::DeviceLost { reason }));
         let info = adapter.get_info();
         let tiers = match default_limits {
             true => Tiers::default(),
             false => Tiers::of(&instance, &device, &info),
         };
-        Ok(Device { device, queue, info, tiers, fault, watched: Rc::default() })
+        Ok(Device { device, queue, info, tiers, fault, trial: Rc::default(), watched: Rc::default() })
     }
 
     /// Makes `what`, of `bytes` bytes (0 where that is unknown). If the device refuses, or has no room, its error names
@@ -116,19 +117,37 @@ impl Device {
     pub fn watch<T>(&self, what: String, bytes: u64, make: impl FnOnce(&wgpu::Device) -> T) -> T {
         let scope = Scope::open(&self.device);
         let made = make(&self.device);
-        let fault = self.fault.clone();
-        let told = scope.close(move |caught| note(&fault, caught.about(what.clone(), bytes)));
-        self.watched.borrow_mut().push(told);
+        let fault = self.noted_in();
+        self.expect(scope.close(move |caught| note(&fault, caught.about(what.clone(), bytes))));
         made
     }
 
-    /// Fails with the first error that the device reported, if any; a device that failed stays failed.
+    /// Lets [`Device::outcome`] wait for what the device will tell.
+    pub(super) fn expect(&self, told: LocalFuture<'static, ()>) {
+        self.watched.borrow_mut().push(told);
+    }
+
+    /// Fails with the first error that the device reported, if any; a device that failed stays failed. Within a trial also
+    /// with the trial's.
     pub fn check(&self) -> Result<()> {
         // A poisoned lock means that another thread panicked while noting a fault: nothing to add.
         match self.fault.lock() {
-            Ok(fault) => fault.clone().map_or(Ok(()), Err),
-            Err(_) => Err(Error::DeviceLost { reason: "its error handler panicked".into() }),
+            Ok(fault) => fault.clone().map_or(Ok(()), Err)?,
+            Err(_) => return Err(Error::DeviceLost { reason: "its error handler panicked".into() }),
         }
+        self.check_trial()
+    }
+
+    /// Whether the device went away.
+    pub fn is_lost(&self) -> bool {
+        matches!(self.check(), Err(Error::DeviceLost { .. }))
+    }
+
+    /// The error of a device that does not answer any more, from now on everybody's.
+    pub fn lose(&self, reason: &str) -> Error {
+        let error = Error::DeviceLost { reason: reason.into() };
+        note(&self.fault, error.clone());
+        self.check().err().unwrap_or(error)
     }
 
     /// Resolves when the device has done what it was given so far.
@@ -174,9 +193,14 @@ impl Device {
     }
 }
 
-fn note(fault: &Mutex<Option<Error>>, error: Error) {
+/// The first error counts, but that a device went away explains all others.
+pub(super) fn note(fault: &Mutex<Option<Error>>, error: Error) {
     if let Ok(mut fault) = fault.lock() {
-        fault.get_or_insert(error);
+        match &*fault {
+            Some(Error::DeviceLost { .. }) => {}
+            Some(_) if !matches!(error, Error::DeviceLost { .. }) => {}
+            _ => *fault = Some(error),
+        }
     }
 }
 

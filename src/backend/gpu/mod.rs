@@ -16,6 +16,7 @@ mod profile;
 mod program;
 mod readback;
 mod shader;
+mod trial;
 mod tune;
 #[cfg(target_arch = "wasm32")]
 mod web;
@@ -182,6 +183,10 @@ impl Backend for Gpu {
         self.allocator.counters()
     }
 
+    fn is_lost(&self) -> bool {
+        !self.destroyed && self.device.is_lost()
+    }
+
     fn write_weight(&mut self, spec: &WeightSpec, first_row: usize, bytes: &[u8]) -> Result<()> {
         self.alive()?;
         if spec.vector {
@@ -206,11 +211,7 @@ impl Backend for Gpu {
     }
 
     fn prepare<'a>(&'a mut self, plan: &'a Plan) -> LocalFuture<'a, Result<Prepared>> {
-        Box::pin(async move {
-            let prepared = self.prepare_now(plan)?;
-            self.device.settle().await?;
-            Ok(prepared)
-        })
+        Box::pin(self.prepare_alone(plan))
     }
 
     fn run(&mut self, prepared: Prepared, run: &Run, until: Stage) -> Result<()> {
@@ -321,6 +322,18 @@ impl Backend for Gpu {
 
     fn drop_kept(&mut self, kept: Kept) {
         self.copies.remove(kept);
+    }
+
+    fn begin_trial(&mut self) {
+        self.device.begin_trial();
+    }
+
+    fn end_trial(&mut self) -> LocalFuture<'static, Result<()>> {
+        let (device, trial) = (self.device.clone(), self.device.end_trial());
+        Box::pin(async move {
+            device.settle().await?;
+            trial.check()
+        })
     }
 
     fn export(&mut self, kept: Kept) -> LocalFuture<'static, Result<Vec<u8>>> {

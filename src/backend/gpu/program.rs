@@ -51,7 +51,35 @@ pub(super) struct Command {
     _buffers: Vec<Rc<Buffer>>,
 }
 
+/// What plans share and make where it is missing.
+pub(super) struct Made {
+    n_prepared: usize,
+    shared: Vec<String>,
+    biases: Vec<String>,
+    between: Option<Rc<Buffer>>,
+    matrices: HashMap<String, Matrix>,
+}
+
 impl Gpu {
+    pub(super) fn made(&self) -> Made {
+        Made {
+            n_prepared: self.n_prepared,
+            shared: self.shared.keys().cloned().collect(),
+            biases: self.biases.keys().cloned().collect(),
+            between: self.between.clone(),
+            matrices: self.matrices.clone(),
+        }
+    }
+
+    /// Forgets what was made since for a plan that could not be prepared.
+    pub(super) fn take_back(&mut self, before: Made) {
+        self.plans.retain(|number, _| *number < before.n_prepared);
+        self.shared.retain(|name, _| before.shared.contains(name));
+        self.biases.retain(|name, _| before.biases.contains(name));
+        self.between = before.between;
+        self.matrices = before.matrices;
+    }
+
     pub(super) fn value_buffer(&self, prepared: Prepared, value: Value) -> Result<Rc<Buffer>> {
         let buffer = self.program(prepared)?.values.get(&value);
         buffer.cloned().ok_or_else(|| no_such("value", "a weight matrix"))
@@ -94,6 +122,26 @@ impl Gpu {
             }
         }
         Ok(())
+    }
+
+    /// As [`crate::backend::Backend::prepare`]. Without its first plan a model is of no use; without a later one it is, so that
+    /// the device goes on where there is no room for that.
+    pub(super) async fn prepare_alone(&mut self, plan: &Plan) -> Result<Prepared> {
+        self.alive()?;
+        if self.plans.is_empty() {
+            let prepared = self.prepare_now(plan)?;
+            self.device.settle().await?;
+            return Ok(prepared);
+        }
+        let before = self.made();
+        self.device.begin_trial();
+        let prepared = self.prepare_now(plan);
+        let trial = self.device.end_trial();
+        let outcome = match prepared {
+            Ok(prepared) => self.device.settle().await.and_then(|()| trial.check()).map(|()| prepared),
+            Err(error) => Err(error),
+        };
+        outcome.inspect_err(|_| self.take_back(before))
     }
 
     pub(super) fn prepare_now(&mut self, plan: &Plan) -> Result<Prepared> {

@@ -6,10 +6,7 @@ use super::{
     device::{Device, oneshot},
     memory::{Allocator, Buffer},
 };
-use crate::{
-    error::{Error, Result},
-    format::LocalFuture,
-};
+use crate::{error::Result, format::LocalFuture};
 
 /// Buffers that wait for the next read of their size.
 type Pool = Rc<RefCell<Vec<Rc<Buffer>>>>;
@@ -45,8 +42,7 @@ impl Readback {
             device.poll(submission)?;
             let mapped = mapped.await;
             device.outcome().await?;
-            let problem = "its memory could not be read back";
-            let failed = || Error::DeviceLost { reason: problem.into() };
+            let failed = || device.lose("its memory could not be read back");
             if !mapped {
                 return Err(failed());
             }

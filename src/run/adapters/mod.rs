@@ -98,6 +98,12 @@ impl Adapters {
         }
     }
 
+    /// Takes what is loaded from those of a device that is no more.
+    pub fn succeed(&mut self, lost: &mut Adapters) {
+        self.loaded = std::mem::take(&mut lost.loaded);
+        self.chosen = std::mem::take(&mut lost.chosen);
+    }
+
     /// What is used for everything but generation.
     pub fn chosen(&self) -> Vec<AdapterUse> {
         self.chosen.clone()
@@ -191,8 +197,11 @@ impl Engine {
         self.adapters.loaded.insert(id, loaded);
         // Its weights go to the device now, so that a lack of memory shows here.
         let alone = [AdapterUse { adapter: id, weight: 1.0 }];
-        let written = match self.set_of(&alone) {
-            Ok(_) => self.backend.settle().await,
+        self.backend.begin_trial();
+        let made = self.set_of(&alone);
+        let told = self.backend.end_trial();
+        let written = match made {
+            Ok(_) => told.await,
             Err(error) => Err(error),
         };
         match written {

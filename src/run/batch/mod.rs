@@ -77,8 +77,8 @@ impl Engine {
         if let Some((at, n)) = self.known_aside(session, prompt, self.cached.beyond)
             && n.min(most) > text.tokens.len()
             && let Some(slots) = self.batch.free(n.min(most))
+            && self.recall(at, session, &slots)?.is_some()
         {
-            self.recall(at, session, &slots)?;
             text = Text { tokens: prompt[..slots.len()].to_vec(), slots, session: None };
         }
         let n = text.tokens.len();

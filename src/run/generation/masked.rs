@@ -48,6 +48,12 @@ impl Masked {
             None => self.unbanned.clone(),
         }
     }
+
+    /// Another device knows nothing yet.
+    pub fn start_again(&mut self) {
+        self.is_told = false;
+        self.has_unseen = false;
+    }
 }
 
 impl Generation {

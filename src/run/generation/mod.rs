@@ -6,6 +6,7 @@ mod held;
 mod host;
 mod masked;
 mod result;
+mod resume;
 mod row;
 mod search;
 mod verify;
@@ -18,6 +19,7 @@ use web_time::Instant;
 use super::{
     Completion, Constraint, Engine, GenerateOptions, Logprobs, Session, StopMatcher, WhenFull,
     batch::Alone,
+    languages::Beginning,
     plans::{Planned, Plans},
     sessions::common,
     speculation::{Drafter, Speculator},
@@ -44,8 +46,12 @@ pub struct Generation {
     number: u64,
     /// None after the end.
     owner: Option<Rc<()>>,
+    /// How many devices the model had lost when the text was last read.
+    n_losses: u64,
     /// What an encoder has yet to read.
     source: Option<Vec<u32>>,
+    /// Of an encoder-decoder, for as long as the text may have to be read again.
+    beginning: Option<Beginning>,
     /// The tokens that come before the first that is drawn: the prompt, or of an encoder-decoder what its text begins with.
     /// A soft prompt's stand before them, as zeros.
     prompt: Vec<u32>,
@@ -111,7 +117,8 @@ impl Generation {
             let problem = "a text that answers another cannot be shifted: leave it at its end";
             return Err(Error::input("when_full", problem));
         }
-        let mut prompt = beginning.map_or_else(|| prompt.to_vec(), |beginning| vec![beginning.start]);
+        let mut prompt =
+            beginning.as_ref().map_or_else(|| prompt.to_vec(), |beginning| vec![beginning.start]);
         let options = options.bounded(engine.defaults(), prompt.len());
         let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
         let joins = draft.is_none() && engine.may_join(&options);
@@ -177,6 +184,8 @@ impl Generation {
         Ok(Generation {
             number,
             owner: Some(owner),
+            n_losses: engine.n_losses,
+            beginning,
             source,
             answered: n_forced,
             drawn_before: 0,
@@ -231,6 +240,10 @@ impl Generation {
         }
         if engine.unloaded {
             return Err(Error::Unloaded);
+        }
+        if self.n_losses != engine.n_losses {
+            // One of the others heard of it.
+            self.resume(engine)?;
         }
         let shares = engine.batch.is_live(self.number);
         if engine.latest != self.number && !shares {
