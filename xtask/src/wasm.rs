@@ -1,5 +1,7 @@
 //! `cargo xtask build`: the crate, and the package for constraints → WebAssembly → JavaScript glue in `www/pkg`.
 
+mod order;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -186,7 +188,8 @@ fn bind(wasm: Vec<u8>, out_name: &str, settings: &Settings, out_dir: &Path) -> R
         .omit_default_module_path(false)
         .debug(settings.debug)
         .keep_debug(settings.keep_names)
-        .remove_name_section(!settings.keep_names)
+        // The order of the functions is by their names, which then go.
+        .remove_name_section(false)
         .remove_producers_section(!settings.keep_names);
     match settings.target {
         BindgenTarget::Web => bindgen.web(true),
@@ -194,7 +197,13 @@ fn bind(wasm: Vec<u8>, out_name: &str, settings: &Settings, out_dir: &Path) -> R
         BindgenTarget::Bundler => bindgen.bundler(true),
         BindgenTarget::Deno => bindgen.deno(true),
     }?;
-    bindgen.generate(out_dir).with_context(|| format!("wasm-bindgen, writing to {}", out_dir.display()))
+    bindgen.generate(out_dir).with_context(|| format!("wasm-bindgen, writing to {}", out_dir.display()))?;
+    if settings.keep_names {
+        return Ok(());
+    }
+    let file = out_dir.join(format!("{out_name}_bg.wasm"));
+    let module = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
+    std::fs::write(&file, order::by_name(&module)?).with_context(|| format!("writing {}", file.display()))
 }
 
 /// The modules in the output folder, each with its JavaScript, in the order of [`sources`].
@@ -205,7 +214,8 @@ pub fn outputs(out_dir: &Path, settings: &Settings) -> [[PathBuf; 2]; 2] {
 }
 
 /// What makes the output of a module: this code and the versions it is built with.
-const RECIPE: [&str; 2] = [include_str!("wasm.rs"), include_str!("../Cargo.toml")];
+const RECIPE: [&str; 3] =
+    [include_str!("wasm.rs"), include_str!("wasm/order.rs"), include_str!("../Cargo.toml")];
 
 /// What the output is made from, as a text to compare: the compiled module, the recipe and the settings.
 fn stamp<'a>(modules: impl IntoIterator<Item = &'a [u8]>, settings: &Settings) -> String {
