@@ -363,15 +363,21 @@ fn what_may_join_is_told_before_and_the_limit_holds() {
 }
 
 #[test]
-fn texts_take_turns_unless_more_at_a_time_are_asked_for_and_always_behind_an_encoder() {
+fn unless_it_is_asked_for_texts_are_written_together_only_where_that_changes_no_bit() {
+    let cpu = |max_batch| LoadOptions { prefer: Prefer::Cpu, max_batch, ..LoadOptions::default() };
+    let mut engine = load_with(&cpu(None)).unwrap();
+    assert_eq!(engine.max_batch(), 8);
+    let prompt = ids(&engine, "Once upon a time");
+    let exact = GenerateOptions { precision: Some(Precision::Exact), ..GenerateOptions::default() };
+    let _first = engine.generate(&prompt, exact.clone()).unwrap();
+    assert!(!engine.may_join(&exact));
     let limit = |name: &str, max_batch| {
-        let options = LoadOptions { prefer: Prefer::Cpu, max_batch, ..LoadOptions::default() };
-        let checkpoint = block_on(format::open_path(&common::repo(name))).unwrap();
-        block_on(load(&checkpoint, &options)).unwrap().max_batch()
+        let checkpoint =
+            block_on(format::open_path(&common::repo(&format!("tests/data/models/{name}")))).unwrap();
+        block_on(load(&checkpoint, &cpu(max_batch))).unwrap().max_batch()
     };
-    assert_eq!(limit("models/intab-stories.gguf", None), 1);
-    assert_eq!(limit("models/intab-stories.gguf", Some(4)), 4);
-    assert_eq!(limit("tests/data/models/bart", Some(4)), 1);
+    assert_eq!((limit("gpt2-bare", None), limit("gpt2-bare", Some(4))), (1, 4), "of floats");
+    assert_eq!(limit("bart", Some(4)), 1, "with an encoder");
 }
 
 #[test]

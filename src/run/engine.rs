@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AdapterUse, Constraint, GenerateOptions, Generation, adapters::Adapters, batch::Batch, dense::Dense,
-    generation::Draft, languages::Languages, plans::Plans, sessions::Sessions,
+    AdapterUse, Constraint, GenerateOptions, Generation,
+    adapters::Adapters,
+    batch::{Batch, Limit},
+    dense::Dense,
+    generation::Draft,
+    languages::Languages,
+    plans::Plans,
+    sessions::Sessions,
 };
 use crate::{
     backend::{Backend, Counters, Kind, Precision},
@@ -164,7 +170,7 @@ impl Engine {
         facts: Facts,
         plans: Plans,
         files: Files,
-        max_batch: usize,
+        limit: Limit,
     ) -> Engine {
         let Files { tokenizer, template, defaults, dense, adapters } = files;
         let translates = facts.config.encoder.is_some() && facts.config.decoder.is_some();
@@ -172,7 +178,7 @@ impl Engine {
         Engine {
             backend,
             plans,
-            batch: Batch::new(facts.n_ctx, max_batch.min(facts.n_ctx)),
+            batch: Batch::new(facts.n_ctx, limit),
             facts,
             tokenizer,
             template,
@@ -348,7 +354,7 @@ impl Engine {
     pub fn unload(&mut self) {
         self.backend.destroy();
         self.sessions = Sessions::default();
-        self.batch = Batch::new(self.facts.n_ctx, self.batch.most);
+        self.batch = Batch::new(self.facts.n_ctx, self.batch.limit);
         self.cached.clear();
         self.unloaded = true;
     }

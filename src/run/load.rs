@@ -5,6 +5,7 @@ use std::{collections::HashSet, rc::Rc};
 use super::{
     MAX_BEAMS,
     adapters::Adapters,
+    batch::Limit,
     dense::Dense,
     engine::{Engine, Facts, Files},
     plans::Plans,
@@ -60,9 +61,10 @@ pub struct LoadOptions {
     pub autotune: Autotune,
     /// [`Facts::tuning`] of an earlier load: on the same device nothing is measured again.
     pub tuning: Option<String>,
-    /// How many generations are written together at most, from 1, which `None` takes, to [`MAX_BEAMS`]: see [`Engine::may_join`].
-    /// On the CPU no bit of a text changes by that in the fast precision, if all matrices are of small integers; elsewhere rounding
-    /// may decide between two tokens that are as likely. Models with an encoder write one by one.
+    /// How many generations are written together at most, from 1, which turns that off, to [`MAX_BEAMS`]. `None` takes 8 where
+    /// that pays and changes no bit of a text: on the CPU, in the fast precision, if all matrices are of small integers; else 1.
+    /// Where a number is given, rounding may elsewhere decide between two tokens that are as likely. Models with an encoder write
+    /// one by one. See [`Engine::may_join`].
     pub max_batch: Option<usize>,
     /// Told about bytes done and the whole, by stage.
     pub progress: Option<Rc<dyn Fn(Progress)>>,
@@ -242,11 +244,8 @@ impl<'a> Model<'a> {
     }
 
     fn engine(self, (backend, facts, plans): Loaded) -> Engine {
-        let Model { config, options, files, .. } = self;
-        // What answers a text that an encoder reads has a cache that only one text can have.
-        let is_decoder = config.encoder.is_none() && config.generates();
-        let max_batch = if is_decoder { options.max_batch.unwrap_or(1) } else { 1 };
-        Engine::new(backend, facts, plans, files, max_batch)
+        let limit = Limit::of(self.options.max_batch, &facts, &plans);
+        Engine::new(backend, facts, plans, self.files, limit)
     }
 }
 

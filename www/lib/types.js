@@ -64,12 +64,13 @@
  *   memory of its own and a part of the weights. More than one needs a page that is cross-origin isolated. Default: there,
  *   half of the cores, but no more than 8, and one for a model below 32 MiB; elsewhere one.
  * @property {number} [maxBatch] How many generations are written together at most: from 1, with which they take turns, to 16.
- *   Texts that are asked for while another is being written join it at once: a token of each is computed in one run, so that a
- *   short one need not wait for the end of a long one. They share the context's memory; one that finds no
+ *   Texts that are asked for while another is being written join it at once: a token of each is computed in one run, which costs
+ *   the CPU far less than as many runs. They share the context's memory; one that finds no
  *   room there, or is computed otherwise (beams, other adapters or precision, a soft prompt, drafts of another model), waits
- *   for its turn, and those that come after it with it. On the CPU no bit
- *   of a text changes by that in the fast precision, if all matrices are of small integers, as in Q, TQ, IQ4 and MXFP4 types;
- *   elsewhere rounding may decide between two tokens that are as likely. Default 1: models with an encoder take no other.
+ *   for its turn, and those that come after it with it. Default: 8 where that pays and
+ *   changes no bit of a text: on the CPU in the fast precision, if all matrices are of small integers, as in Q, TQ, IQ4 and MXFP4
+ *   types; elsewhere 1. With a number given, rounding may elsewhere decide between two tokens that are as likely. Models with an
+ *   encoder always take 1.
  * @property {boolean} [defaultLimits] Take no more from a GPU than every WebGPU device offers, to see how a model runs
  *   elsewhere. Default false.
  * @property {boolean} [autotune] Whether a GPU is first measured, for a second or less, to find how it works best. What was found

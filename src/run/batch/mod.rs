@@ -7,15 +7,43 @@ mod texts;
 
 use std::rc::Rc;
 
-use super::{Engine, GenerateOptions, Session, adapters::sorted, engine::Cached, sessions::common};
+use super::{
+    Engine, GenerateOptions, Session,
+    adapters::sorted,
+    engine::{Cached, Facts},
+    plans::Plans,
+    sessions::common,
+};
 use crate::{
-    backend::Prepared,
+    backend::{Kind, Precision, Prepared},
     error::{Error, Result},
     model::{BEAM_POSITIONS, IDS, SLOTS, TABLE},
     plan::{Run, Stage},
 };
 use texts::Text;
 pub(super) use texts::{Alone, Batch};
+
+/// How many texts are written together where the caller leaves it open, it pays and changes no bit.
+const USUAL: usize = 8;
+
+/// How many texts are written together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    pub most: usize,
+    /// Whether the caller wants it, even if rounding may decide between two tokens that are as likely.
+    pub is_asked: bool,
+}
+
+impl Limit {
+    /// `asked` is the caller's, `facts` are of the model that has these plans.
+    pub fn of(asked: Option<usize>, facts: &Facts, plans: &Plans) -> Limit {
+        let is_decoder = facts.config.encoder.is_none() && facts.config.generates();
+        // A GPU would read the scores of every text back for each token, and wait for that.
+        let usual = if facts.backend == Kind::Cpu && plans.is_of_integers() { USUAL } else { 1 };
+        let most = if is_decoder { asked.unwrap_or(usual).min(facts.n_ctx) } else { 1 };
+        Limit { most, is_asked: asked.is_some() }
+    }
+}
 
 /// A token that is fed: of which text, and where that has its keys and values, its own last.
 struct Fed {
@@ -27,7 +55,7 @@ struct Fed {
 impl Engine {
     /// Texts that are written together at most: see [`super::LoadOptions::max_batch`].
     pub fn max_batch(&self) -> usize {
-        self.batch.most
+        self.batch.limit.most
     }
 
     /// Whether a generation with these options would join those under way, each of which then goes on: tokens of all are computed
@@ -41,19 +69,24 @@ impl Engine {
         let is_alone = alone.is_some_and(|one| one.number == self.latest && one.owner.strong_count() > 0);
         let n = self.batch.n_live() + usize::from(is_alone);
         let precision = options.precision.unwrap_or(self.facts().backend.usual_precision());
-        (1..self.batch.most).contains(&n)
+        (1..self.batch.limit.most).contains(&n)
             && (precision == self.cached.precision || !self.backend.is_faster_less_exact())
             && sorted(&options.adapters) == self.cached.adapters
-            && self.may_share(options)
+            && self.may_share(options, precision)
     }
 
     /// Whether others may join a generation with these options, with what it was started by now.
-    pub(super) fn may_share(&self, options: &GenerateOptions) -> bool {
+    pub(super) fn may_share(&self, options: &GenerateOptions, precision: Precision) -> bool {
         let config = &self.facts().config;
+        let changes_no_bit = precision == Precision::Fast && self.plans.is_of_integers();
         // Rows of another rotation cannot be in one run; and a device copies whole words.
         let alike = config.encoder.is_none() && !self.is_beyond(self.facts().n_ctx);
         let copied = self.kept_rows().iter().all(|state| state.row_bytes.is_multiple_of(4));
-        options.num_beams == 1 && alike && copied && self.adapters.n_virtual() == 0
+        (self.batch.limit.is_asked || changes_no_bit)
+            && options.num_beams == 1
+            && alike
+            && copied
+            && self.adapters.n_virtual() == 0
     }
 
     /// A generation joins those under way. Gives how many tokens of its prompt are in the cache.
@@ -205,12 +238,11 @@ impl Engine {
             let line: Vec<u32> = [slots.len() as u32].iter().chain(*slots).copied().collect();
             self.backend.write_u32(TABLE, row * (n_ctx + 1), &line)?;
         }
-        let slots: Vec<u32> = rows.iter().map(|(_, slots)| slots[slots.len() - 1]).collect();
-        let positions: Vec<u32> = rows.iter().map(|(_, slots)| (slots.len() - 1 + offset) as u32).collect();
-        let tokens: Vec<u32> = rows.iter().map(|(token, _)| *token).collect();
-        self.backend.write_u32(SLOTS, 0, &slots)?;
+        let column = |of: &dyn Fn(&(u32, &[u32])) -> u32| rows.iter().map(of).collect::<Vec<u32>>();
+        self.backend.write_u32(SLOTS, 0, &column(&|(_, slots)| slots[slots.len() - 1]))?;
+        let positions = column(&|(_, slots)| (slots.len() - 1 + offset) as u32);
         self.backend.write_u32(BEAM_POSITIONS, 0, &positions)?;
-        self.backend.write_u32(IDS, 0, &tokens)?;
+        self.backend.write_u32(IDS, 0, &column(&|(token, _)| *token))?;
         let run = Run { pos: 0, ..self.run_at(0, rows.len()) };
         self.backend.run(prepared, &run, until)
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, rc::Weak};
 
+use super::Limit;
 use crate::{
     error::Error,
     run::{Session, sessions::common},
@@ -46,8 +47,7 @@ pub struct Alone {
 
 /// Texts that are written together, and those that were.
 pub struct Batch {
-    /// How many may be written at a time.
-    pub most: usize,
+    pub limit: Limit,
     pub alone: Option<Alone>,
     /// How many texts use each slot.
     uses: Vec<u32>,
@@ -58,8 +58,8 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub fn new(n_slots: usize, most: usize) -> Batch {
-        Batch { most, alone: None, uses: vec![0; n_slots], live: Vec::new(), left: Vec::new() }
+    pub fn new(n_slots: usize, limit: Limit) -> Batch {
+        Batch { limit, alone: None, uses: vec![0; n_slots], live: Vec::new(), left: Vec::new() }
     }
 
     /// Texts that are written now.

@@ -152,7 +152,7 @@ impl Generation {
         };
         engine.latest = number;
         if !joins {
-            let shares = draft.is_none() && engine.may_share(&options);
+            let shares = draft.is_none() && engine.may_share(&options, precision);
             engine.batch.alone = shares.then(|| Alone { number, owner: Rc::downgrade(&owner) });
         }
         let sampling = options.sampling();

@@ -48,7 +48,7 @@ impl Generation {
                 engine.cached.clear();
                 self.prefilled = 0;
             }
-            let shares = engine.may_share(&self.options);
+            let shares = engine.may_share(&self.options, precision);
             engine.batch.alone = shares.then(|| Alone { number, owner: Rc::downgrade(&owner) });
             if self.sampling.has_penalties() {
                 let counts = self.counted(engine.facts().config.n_vocab);
