@@ -160,8 +160,8 @@ export const models = /* @__PURE__ */ new Models(load, { estimate });
  * const handler = createHandler({ stories: "/models/intab-stories.gguf" });
  * const client = new OpenAI({ baseURL: "http://intab/v1", apiKey: "none", fetch: handler, dangerouslyAllowBrowser: true });
  * ```
- * Requests for one model are answered one after another in the order in which they came. A parameter that is not supported
- * is refused by its name. The header `X-Intab-Served-By` of a response says who answered: `device` or `remote`.
+ * Requests for one model are answered in the order in which they came, texts side by side where the model writes several at a
+ * time (`LoadOptions.maxBatch`). A parameter that is not supported is refused by its name. The header `X-Intab-Served-By` of a response says who answered: `device` or `remote`.
  * @param {Models | Record<string, ModelEntry>} served Models by the ids that requests name: loaded ones, sources, or functions.
  * @param {HandlerOptions & {memoryBudget?: number}} [options] `memoryBudget`, as in `ModelsOptions`, of models that are not a
  *   `Models`, which has one of its own.

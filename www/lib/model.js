@@ -20,7 +20,8 @@ import * as values from "./values.js";
  */
 
 /**
- * A loaded model. Requests on one model run one after another in the order of the calls; `tokenize`, `detokenize` and
+ * A loaded model. Requests on one model run in the order of the calls, texts that are asked for at the same time side by side
+ * where that is on (`LoadOptions.maxBatch`); `tokenize`, `detokenize` and
  * `chatPrompt` run between the tokens of a generation. After `unload` every call fails with `UnloadedError`, after the
  * worker has died with `WorkerCrashedError`. Where the GPU is lost, the model is loaded again on another (see `LoadOptions.recover`);
  * then texts under way go on, and sessions and adapters stay usable. Wrong arguments throw or reject with `InputError`.

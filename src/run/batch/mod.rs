@@ -238,11 +238,12 @@ impl Engine {
             let line: Vec<u32> = [slots.len() as u32].iter().chain(*slots).copied().collect();
             self.backend.write_u32(TABLE, row * (n_ctx + 1), &line)?;
         }
-        let column = |of: &dyn Fn(&(u32, &[u32])) -> u32| rows.iter().map(of).collect::<Vec<u32>>();
-        self.backend.write_u32(SLOTS, 0, &column(&|(_, slots)| slots[slots.len() - 1]))?;
-        let positions = column(&|(_, slots)| (slots.len() - 1 + offset) as u32);
+        let slots: Vec<u32> = rows.iter().map(|(_, slots)| slots[slots.len() - 1]).collect();
+        let positions: Vec<u32> = rows.iter().map(|(_, slots)| (slots.len() - 1 + offset) as u32).collect();
+        let tokens: Vec<u32> = rows.iter().map(|(token, _)| *token).collect();
+        self.backend.write_u32(SLOTS, 0, &slots)?;
         self.backend.write_u32(BEAM_POSITIONS, 0, &positions)?;
-        self.backend.write_u32(IDS, 0, &column(&|(token, _)| *token))?;
+        self.backend.write_u32(IDS, 0, &tokens)?;
         let run = Run { pos: 0, ..self.run_at(0, rows.len()) };
         self.backend.run(prepared, &run, until)
     }
