@@ -11,7 +11,7 @@ const PAUSE = 4;
  * @param {Lane[]} lanes Of the models, in an order that is the same for all jobs.
  * @param {(breathe: () => Promise<void>) => Promise<T>} job
  * @param {AbortSignal} signal
- * @param {() => boolean} [joins] For `Lane.run`, where it needs one model.
+ * @param {(running: number) => boolean} [joins] For `Lane.run`, where it needs one model.
  * @returns {Promise<T>}
  */
 export function alone([first, ...rest], job, signal, joins) {

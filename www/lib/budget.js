@@ -56,8 +56,9 @@ export class Place {
   /** The load is through. @param {(() => unknown) | null} unload null: it stays, whatever is asked. */
   settle(unload) {
     this.#unload = unload;
-    if (unload === null) this.#departure?.resolve();
-    else this.#goWhereIdle();
+    if (unload !== null) return this.#goWhereIdle();
+    this.#departure?.resolve();
+    this.#departure = null;
   }
 
   /** @returns {Promise<void>} Resolves when its memory is given back, which waits for who uses it. */

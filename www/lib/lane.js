@@ -7,7 +7,7 @@
  * @property {() => void} start
  * @property {(reason: unknown) => void} reject
  * @property {() => void} [enter] It leaves the queue and is about to start.
- * @property {() => boolean} [joins]
+ * @property {(running: number) => boolean} [joins]
  */
 
 export class Lane {
@@ -39,7 +39,8 @@ export class Lane {
    * @param {(breathe: () => Promise<void>) => Promise<T>} job
    * @param {AbortSignal} [signal] Takes the job out of the queue, rejecting with the signal's reason; a job that has
    *   started looks at the signal itself.
-   * @param {() => boolean} [joins] Asked while the jobs before it run and none waits: whether it starts at once, beside them.
+   * @param {(running: number) => boolean} [joins] Asked while the jobs before it run and none waits, with their number: whether it
+   *   starts at once, beside them.
    * @returns {Promise<T>}
    */
   run(job, signal, joins) {
@@ -136,7 +137,7 @@ export class Lane {
   /** Gives the first that waits a turn, if it may run beside those that run; one at a time, so that it can be counted. */
   #admit() {
     const [first] = this.#waiting;
-    if (this.#entering || !first?.joins?.()) return;
+    if (this.#entering || !first?.joins?.(this.#running)) return;
     this.#waiting.shift();
     first.enter?.();
     this.#entering = true;

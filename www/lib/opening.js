@@ -52,17 +52,15 @@ export function wayBack(engine, source, options, { info: { contextLength }, emit
   // Bytes would take memory for as long as the model lives; a browser may put a blob on disk.
   const isBytes = source instanceof ArrayBuffer || source instanceof Uint8Array;
   const from = isBytes ? new Blob([/** @type {BlobPart} */ (source)]) : source;
+  const controller = new AbortController();
+  const { signal } = controller;
+  loads.add(controller);
   const load = async (/** @type {{backend?: "gpu"}} */ again) => {
-    const controller = new AbortController();
-    loads.add(controller);
     try {
-      const call = { signal: controller.signal, emit };
-      return await open(engine, from, { ...options, contextLength, ...again }, call);
+      return await open(engine, from, { ...options, contextLength, ...again }, { signal, emit });
     } catch (error) {
-      throw controller.signal.aborted ? controller.signal.reason : error;
-    } finally {
-      loads.delete(controller);
+      throw signal.aborted ? signal.reason : error;
     }
   };
-  return { load, emit };
+  return { load, emit, signal };
 }

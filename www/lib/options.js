@@ -133,9 +133,9 @@ function checkWorker(options) {
  * @returns {import("./types.js").EstimateOptions} Those that an estimate of the load takes.
  */
 export function estimateOptionsOf({ contextLength, quantize, kvCache, cache, signal, ...rest }) {
-  const { workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = rest;
+  const { worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl } = rest;
   const own = { contextLength, quantize, kvCache, cache, signal };
-  return { ...own, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
+  return { ...own, worker, workerUrl, glueUrl, wasmUrl, grammarGlueUrl, grammarWasmUrl };
 }
 
 /**

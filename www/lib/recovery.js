@@ -6,6 +6,7 @@ import { DeviceLostError } from "./errors.js";
  * @typedef {object} Way How a model is loaded again.
  * @property {(again: {backend?: "gpu"}) => Promise<{wasm: import("./wasm.js").Model, info: object}>} load The same model, on a GPU alone where that is said.
  * @property {(event: object) => void} emit Tells the page: progress, and what is known of the model then.
+ * @property {AbortSignal} signal The model is no longer wanted.
  */
 
 /** Losses that are made good within so many ms; a browser takes the GPU from a page whose work crashes it again and again. */
@@ -18,7 +19,7 @@ const PAUSES = [0, 500, 2000];
 export class Recovery {
   #wasm;
   #way;
-  /** When the device was lost. @type {number[]} */
+  /** When losses were made good. @type {number[]} */
   #losses = [];
 
   /** @param {import("./wasm.js").Model} wasm @param {Way} way */
@@ -36,8 +37,8 @@ export class Recovery {
   async restore(error) {
     if (!this.#wasm.isLost()) return false;
     const now = performance.now();
-    this.#losses = [...this.#losses.filter((time) => now - time < WITHIN), now];
-    const losses = this.#losses.length;
+    this.#losses = this.#losses.filter((time) => now - time < WITHIN);
+    const losses = this.#losses.length + 1;
     if (losses > MOST) {
       const { reason } = error.details;
       const message = `the device was lost ${losses} times within a minute (${reason}): try again later, or with backend "cpu"`;
@@ -46,6 +47,7 @@ export class Recovery {
     this.#way.emit({ stage: "lost", loaded: 0, total: 0 });
     const { wasm, info } = await this.#fresh();
     this.#wasm.revive(wasm);
+    this.#losses.push(now);
     this.#way.emit({ info });
     this.#way.emit({ stage: "recovered", loaded: 0, total: 0 });
     return true;
@@ -55,6 +57,7 @@ export class Recovery {
   async #fresh() {
     for (const pause of PAUSES) {
       await new Promise((resolve) => setTimeout(resolve, pause));
+      this.#way.signal.throwIfAborted();
       try {
         return await this.#way.load({ backend: "gpu" });
       } catch (error) {
@@ -62,6 +65,7 @@ export class Recovery {
         if (!mayPass) break;
       }
     }
+    this.#way.signal.throwIfAborted();
     return this.#way.load({});
   }
 }

@@ -25,6 +25,7 @@ import { toWire } from "./wire.js";
  * @property {Lane} lane
  * @property {number} nCtx
  * @property {import("./types.js").CacheMode} cache How storage is used for it and its adapters.
+ * @property {number} maxBatch
  * @property {Set<AbortController>} loads Of adapters, and of the model where it lost its device.
  * @property {Recovery | null} recovery
  * @typedef {object} Given How a text is made.
@@ -86,7 +87,8 @@ const operations = {
     const emit = (/** @type {object} */ event) => scope.postMessage({ id, event });
     const mayLose = recover && info.backend === "gpu";
     const recovery = mayLose ? new Recovery(wasm, wayBack(engine, source, options, { info, emit, loads })) : null;
-    models.set(id, { wasm, lane: new Lane(nextTask), nCtx: info.contextLength, cache, loads, recovery });
+    const { contextLength: nCtx, maxBatch } = info;
+    models.set(id, { wasm, lane: new Lane(nextTask), nCtx, maxBatch, cache, loads, recovery });
     return info;
   },
 
@@ -107,10 +109,10 @@ const operations = {
   },
 
   async generate({ model, prompt, ...given }, call) {
-    const { wasm } = find(model);
+    find(model);
     await structures(given, call.signal);
     const job = (/** @type {() => Promise<void>} */ breathe) => stream(model, prompt, given, breathe, call);
-    return alone(lanesOf(model, given.draft), job, call.signal, () => mayJoin(wasm, given));
+    return alone(lanesOf(model, given.draft), job, call.signal, (running) => mayJoin(model, given, running));
   },
 
   async chat({ model, messages, template, session, evicts, ...given }, call) {
@@ -123,7 +125,7 @@ const operations = {
       const prompt = conversationPrompt(wasm, conversation, call.emit);
       return stream(model, prompt, inSession(given, session), breathe, call);
     };
-    return alone(lanesOf(model, given.draft), job, call.signal, () => mayJoin(wasm, given));
+    return alone(lanesOf(model, given.draft), job, call.signal, (running) => mayJoin(model, given, running));
   },
 
   async goOn({ model, ids, added, keep, session, ...given }, call) {
@@ -133,7 +135,7 @@ const operations = {
       const prompt = textPrompt(wasm, { ids, added, keep }, nCtx - virtualTokens(given), call.emit);
       return stream(model, prompt, inSession(given, session, keep), breathe, call);
     };
-    return alone(lanesOf(model), job, call.signal, () => mayJoin(wasm, given));
+    return alone(lanesOf(model), job, call.signal, (running) => mayJoin(model, given, running));
   },
 
   async openSession({ model }) {
@@ -291,12 +293,15 @@ function samplingOf({ sampling, constraint }) {
 }
 
 /**
- * Whether a text can be written together with those under way.
- * @param {import("./wasm.js").Model} wasm
+ * Whether a text can be written together with those under way. Where a device was lost, not all of these may have found that out and
+ * be counted by the model.
+ * @param {number} model
  * @param {Given} given
+ * @param {number} running
  */
-function mayJoin(wasm, given) {
-  if (given.draft !== undefined) return false;
+function mayJoin(model, given, running) {
+  const { wasm, maxBatch } = find(model);
+  if (given.draft !== undefined || running >= maxBatch) return false;
   try {
     return wasm.mayJoin(samplingOf(given));
   } catch {

@@ -50,7 +50,8 @@ purify.addHook("afterSanitizeAttributes", (element) => {
  */
 export function blocks(text, links) {
   const lexer = new Lexer(marked.defaults);
-  lexer.tokens.links = links;
+  // Looked up by what a text has between brackets, be it "constructor".
+  lexer.tokens.links = Object.setPrototypeOf(links, null);
   return [...lexer.lex(text)];
 }
 

@@ -7,6 +7,9 @@ use anyhow::{Result, anyhow};
 
 use crate::{npm, process};
 
+/// Where the site is made; `docs/build.mjs` says so too.
+pub const FOLDER: &str = "dist/docs";
+
 /// Builds the site. What it is made with is installed first; a link between pages that leads nowhere is an error.
 pub fn build(root: &Path) -> Result<()> {
     let folder = npm::ensure(root, npm::DOCS).map_err(|reason| anyhow!(reason))?;

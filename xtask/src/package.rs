@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::settings::Settings;
 use crate::sizes::{self, Size};
-use crate::{esbuild, licences, npm, process, wasm};
+use crate::{docs, esbuild, licences, npm, process, wasm};
 
 /// Where the package is made.
 pub const FOLDER: &str = "dist";
@@ -31,9 +31,7 @@ pub fn make(root: &Path) -> Result<()> {
     wasm::require_built(root)?;
     let www = root.join(npm::PACKAGE);
     let dist = root.join(FOLDER);
-    if dist.exists() {
-        std::fs::remove_dir_all(&dist).with_context(|| format!("removing {}", dist.display()))?;
-    }
+    empty(&dist)?;
     let manifest = read(&www.join("package.json"))?;
     let manifest: Map<String, Value> = serde_json::from_str(&manifest).context("www/package.json")?;
     let fetched = fetched_by(&www.join("lib"))?;
@@ -56,6 +54,21 @@ pub fn make(root: &Path) -> Result<()> {
     }
     // What a module of `dist` fetches lies where it looks for it, into whatever chunk its code has come.
     fetched_by(&dist.join("lib")).map(|_| ())
+}
+
+/// Removes what an earlier package left. The documentation's site is another command's.
+fn empty(dist: &Path) -> Result<()> {
+    let Ok(entries) = dist.read_dir() else { return Ok(()) };
+    for entry in entries {
+        let path = entry.with_context(|| format!("reading {}", dist.display()))?.path();
+        if path.ends_with(docs::FOLDER) {
+            continue;
+        }
+        let removed =
+            if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.with_context(|| format!("removing {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// The modules that `exports` names, as paths in the package.

@@ -70,7 +70,7 @@ impl Engine {
         let n = self.batch.n_live() + usize::from(is_alone);
         let precision = options.precision.unwrap_or(self.facts().backend.usual_precision());
         (1..self.batch.limit.most).contains(&n)
-            && (precision == self.cached.precision || !self.backend.is_faster_less_exact())
+            && precision == self.cached.precision
             && sorted(&options.adapters) == self.cached.adapters
             && self.may_share(options, precision)
     }

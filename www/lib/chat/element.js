@@ -62,6 +62,10 @@ export class IntabChat extends TellingElement {
   #generation = null;
   /** Ends when what is being written is done. @type {Promise<void> | null} */
   #writing = null;
+  /** Ends a writing that has not begun yet. @type {AbortController | null} */
+  #stopping = null;
+  /** Which load is the latest. */
+  #turn = 0;
   #failed = false;
   #scheduled = false;
   /** @type {Promise<import("./streaming.js").Markdown | null> | null} */
@@ -86,7 +90,9 @@ export class IntabChat extends TellingElement {
   disconnectedCallback() {
     // It may only be on its way to another place.
     queueMicrotask(() => {
-      if (!this.isConnected) void this.#drop();
+      if (this.isConnected) return;
+      this.#turn += 1;
+      void this.#drop();
     });
   }
 
@@ -141,7 +147,9 @@ export class IntabChat extends TellingElement {
    * @returns {Promise<void>} Resolves when it is ready or has failed; an event says which.
    */
   async load() {
+    const turn = (this.#turn += 1);
     await this.#drop();
+    if (turn !== this.#turn) return; // another load has begun meanwhile
     this.#failed = false;
     const source = this.model;
     if (source === null || source === "") return this.#view.hint(NO_MODEL);
@@ -190,6 +198,7 @@ export class IntabChat extends TellingElement {
 
   /** Ends what is being written; what is there stays. */
   stop() {
+    this.#stopping?.abort();
     this.#generation?.stop();
   }
 
@@ -243,7 +252,11 @@ export class IntabChat extends TellingElement {
   async #write(text) {
     const conversation = /** @type {Conversation} */ (this.#conversation);
     if (conversation.answers) this.#view.quiet();
-    const markdown = conversation.answers ? await this.#renderer() : null;
+    const { signal } = (this.#stopping = new AbortController());
+    const stopped = new Promise((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
+    // What shows Markdown may never come.
+    const markdown = conversation.answers ? await Promise.race([this.#renderer(), stopped]) : null;
+    if (signal.aborted) return;
     if (text !== "") this.#add("user", null, text).end("");
     const view = this.#add("assistant", markdown, "");
     view.wait();
@@ -253,6 +266,7 @@ export class IntabChat extends TellingElement {
       const options = { ...writingOptions(this), ...this.options };
       const result = await conversation.next(text, options, async (generation) => {
         this.#generation = generation;
+        if (signal.aborted) generation.stop();
         for await (const piece of generation) {
           view.append(piece);
           this.tell("intab-piece", { text: piece });
@@ -326,7 +340,9 @@ export class IntabChat extends TellingElement {
   #fetch(source, signal) {
     const onProgress = (/** @type {import("../types.js").Progress} */ progress) => {
       if (signal.aborted) return;
-      this.#view.progress(progress, () => this.#loading?.abort());
+      // A device that was lost has another one.
+      if (progress.stage === "recovered") this.#view.quiet();
+      else this.#view.progress(progress, () => (this.#loading ? this.#loading.abort() : void this.#drop()));
       this.tell("intab-progress", progress);
       this.loadOptions.onProgress?.(progress);
     };

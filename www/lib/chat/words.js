@@ -37,6 +37,7 @@ const stages = {
   storage: "Keeping the model for the next visit",
   weights: "Reading the model",
   prepare: "Getting ready",
+  lost: "The graphics device went away; the model is loaded again",
 };
 
 /** @param {import("../types.js").Progress} progress */

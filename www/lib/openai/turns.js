@@ -1,23 +1,29 @@
-// Requests on one model take turns, in the order in which they came.
+// Requests on one model take turns, in the order in which they came: as many at a time as the model writes texts together.
 
 /** What a model does is in order already; this keeps whole requests in order that call it several times. */
 class Turns {
-  /** @type {Promise<unknown>} */
-  #last = Promise.resolve();
+  /** Those that are under way, then those that wait. @type {{begin: () => void}[]} */
+  #entered = [];
 
-  /** @returns {Turn} */
-  enter() {
-    const ready = this.#last;
-    let leave = () => {};
-    const left = /** @type {Promise<void>} */ (new Promise((resolve) => (leave = resolve)));
-    this.#last = Promise.all([ready, left]);
+  /** @param {number} most May be under way at a time. @returns {Turn} */
+  enter(most) {
+    let begin = () => {};
+    const ready = /** @type {Promise<void>} */ (new Promise((resolve) => (begin = resolve)));
+    const own = { begin };
+    const admit = () => this.#entered.slice(0, most).forEach((one) => one.begin());
+    this.#entered.push(own);
+    admit();
+    const leave = () => {
+      this.#entered = this.#entered.filter((one) => one !== own);
+      admit();
+    };
     return { ready, leave };
   }
 }
 
 /**
  * @typedef {object} Turn
- * @property {Promise<unknown>} ready Resolves when all who came before have left.
+ * @property {Promise<unknown>} ready Resolves when enough of those who came before have left.
  * @property {() => void} leave To be called in the end, also by who has not waited for it. Again, it does nothing.
  */
 
@@ -26,13 +32,13 @@ const turns = new WeakMap();
 
 /**
  * A place in the queue of a model.
- * @param {object} model
+ * @param {{info: {maxBatch?: number}}} model
  * @returns {Turn}
  */
 export function enter(model) {
   let queue = turns.get(model);
   if (!queue) turns.set(model, (queue = new Turns()));
-  return queue.enter();
+  return queue.enter(model.info.maxBatch ?? 1);
 }
 
 /**
