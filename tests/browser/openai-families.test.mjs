@@ -35,8 +35,8 @@ before(async () => {
   ({ context, page } = await openPage(browser, `${server.url}lib/errors.js`));
   await page.evaluate(async () => {
     globalThis.intab = await import("/lib/intab.js");
-    const { templateFacts } = await import("/lib/chat/families.js");
-    const { chatPrompt } = await import("/lib/chat/prompt.js");
+    const { templateFacts } = await import("/lib/syntax/families.js");
+    const { chatPrompt } = await import("/lib/syntax/prompt.js");
     globalThis.factsOf = async (url, chats) => {
       const model = await intab.load(url, { backend: "cpu" });
       const { takesTools, family } = await templateFacts(model);

@@ -1,10 +1,10 @@
 // What models write is read the same however it is cut in pieces: thoughts, text, calls of tools. Needs no browser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HARMONY_TAGS, HarmonyReader } from "../../www/lib/chat/harmony.js";
-import { PlainReader, ThinkReader } from "../../www/lib/chat/reader.js";
-import { families, generic, genericJson } from "../../www/lib/chat/families.js";
-import { JsonReader } from "../../www/lib/chat/json.js";
+import { HARMONY_TAGS, HarmonyReader } from "../../www/lib/syntax/harmony.js";
+import { PlainReader, ThinkReader } from "../../www/lib/syntax/reader.js";
+import { families, generic, genericJson } from "../../www/lib/syntax/families.js";
+import { JsonReader } from "../../www/lib/syntax/json.js";
 
 const NAMES = new Set(["get_weather", "add"]);
 

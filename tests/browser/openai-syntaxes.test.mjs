@@ -2,8 +2,8 @@
 // to come. Needs no browser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { families, templateFacts } from "../../www/lib/chat/families.js";
-import { PlainReader, ThinkReader } from "../../www/lib/chat/reader.js";
+import { families, templateFacts } from "../../www/lib/syntax/families.js";
+import { PlainReader, ThinkReader } from "../../www/lib/syntax/reader.js";
 import { handlerFor, modelsOf } from "../../www/lib/openai/handler.js";
 import { fakeModel, TemplateError } from "./fake-model.mjs";
 import { ask } from "./openai-ask.mjs";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { handlerFor, modelsOf } from "../../www/lib/openai/handler.js";
-import { HARMONY_TAGS } from "../../www/lib/chat/harmony.js";
+import { HARMONY_TAGS } from "../../www/lib/syntax/harmony.js";
 import { fakeModel, plainTemplate, TemplateError } from "./fake-model.mjs";
 import { ask } from "./openai-ask.mjs";
 import { deepseek, harmony, hermes, llama, mistral } from "./openai-templates.mjs";

@@ -60,9 +60,9 @@ pub fn downloads(root: &Path, settings: &Settings) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// What a page downloads besides that uses an interface which others have made known.
-fn for_interface(root: &Path, every_page: &[PathBuf], interface: &str) -> Result<Vec<PathBuf>> {
-    let mut scripts = scripts(&root.join("www/lib").join(interface))?;
+/// What a page downloads besides that uses an interface which others have made known; the first of its modules.
+fn for_interface(root: &Path, every_page: &[PathBuf], entry: &str) -> Result<Vec<PathBuf>> {
+    let mut scripts = imported([root.join("www/lib").join(entry)])?;
     scripts.retain(|path| !every_page.contains(path));
     Ok(scripts)
 }
@@ -161,8 +161,9 @@ pub fn print(root: &Path) -> Result<()> {
         measure(&for_structures(root, &settings), "total of structures, when one is asked for")?;
     let mut all = vec![every_page, with_structures];
     let known = downloads(root, &settings)?;
-    for interface in ["openai", "polyfill", "chat"] {
-        let mut files = for_interface(root, &known, interface)?;
+    let interfaces = [("openai", "openai/endpoints.js"), ("polyfill", "polyfill.js"), ("chat", "chat.js")];
+    for (interface, entry) in interfaces {
+        let mut files = for_interface(root, &known, entry)?;
         if interface == "chat" {
             files.push(markdown::output(&root.join(&settings.out_dir)));
         }

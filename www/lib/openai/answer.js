@@ -1,7 +1,7 @@
 // One answer of a model, part by part.
 
 /**
- * @typedef {import("../chat/reader.js").Part} Part
+ * @typedef {import("../syntax/reader.js").Part} Part
  * @typedef {{text: string, logprob: number, top: {text: string, logprob: number}[]}} ScoredToken
  */
 
@@ -21,7 +21,7 @@
 
 /**
  * @param {import("./models.js").ServedModel} model
- * @param {import("../chat/prompt.js").Prompt} prompt
+ * @param {import("../syntax/prompt.js").Prompt} prompt
  * @param {Record<string, any>} options For `generate`.
  * @returns {AsyncGenerator<{step?: Step, summary?: Summary}, void, void>} Steps, and last the summary. Leaving it ends the
  *   generation.

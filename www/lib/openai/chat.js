@@ -123,7 +123,7 @@ async function* deltas(steps, { shortIds, withLogprobs }) {
   }
 }
 
-/** @param {import("../chat/reader.js").Part} part @param {boolean} shortIds @returns {Record<string, any>} */
+/** @param {import("../syntax/reader.js").Part} part @param {boolean} shortIds @returns {Record<string, any>} */
 function asDelta(part, shortIds) {
   switch (part.type) {
     case "content":

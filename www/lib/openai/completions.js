@@ -1,7 +1,7 @@
 // POST /v1/completions
 
 import { newId, now, usageOf } from "./answer.js";
-import { PlainReader } from "../chat/reader.js";
+import { PlainReader } from "../syntax/reader.js";
 import { boolean, check, integer, required, string } from "./checks.js";
 import { streamOptions } from "./chat.js";
 import { invalid } from "./errors.js";

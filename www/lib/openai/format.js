@@ -3,7 +3,7 @@
 import { boolean, check, isObject, object, required, string } from "./checks.js";
 import { invalid } from "./errors.js";
 
-/** @typedef {import("../chat/prompt.js").Format} Format */
+/** @typedef {import("../syntax/prompt.js").Format} Format */
 
 /** Text as it comes. @type {Format} */
 export const TEXT = { schema: null };

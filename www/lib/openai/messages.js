@@ -3,7 +3,7 @@
 import { array, check, isObject, object, required, string } from "./checks.js";
 import { invalid, unsupported } from "./errors.js";
 
-/** @typedef {import("../chat/messages.js").ChatMessage} ChatMessage */
+/** @typedef {import("../syntax/messages.js").ChatMessage} ChatMessage */
 
 /** @type {import("./checks.js").Check} */
 const content = (value, param) => {

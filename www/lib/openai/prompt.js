@@ -1,12 +1,12 @@
 // The prompt of a request: what a chat becomes for a model, and what of it cannot be had.
 
-import { renders } from "../chat/families.js";
-import { chatPrompt } from "../chat/prompt.js";
+import { renders } from "../syntax/families.js";
+import { chatPrompt } from "../syntax/prompt.js";
 import { ApiError, unsupported } from "./errors.js";
 
 /**
  * @typedef {import("./models.js").ServedModel} ServedModel
- * @typedef {import("../chat/prompt.js").Chat & {effort?: string}} Chat `effort`: how much the model is to think.
+ * @typedef {import("../syntax/prompt.js").Chat & {effort?: string}} Chat `effort`: how much the model is to think.
  */
 
 /** @param {ServedModel} model @param {Chat} chat @param {"messages" | "input"} param What the messages came from. */
@@ -39,7 +39,7 @@ async function effortVariables(model, effort) {
   throw unsupported("reasoning_effort", "this model's chat template knows no such thing");
 }
 
-/** @param {ServedModel} model @param {import("../chat/messages.js").ChatMessage[]} messages @param {string} param */
+/** @param {ServedModel} model @param {import("../syntax/messages.js").ChatMessage[]} messages @param {string} param */
 async function requireNames(model, messages, param) {
   if (!model.info.hasChatTemplate) return;
   for (const [at, { role, name }] of messages.entries()) {

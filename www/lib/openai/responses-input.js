@@ -4,7 +4,7 @@ import { check, isObject, object, string } from "./checks.js";
 import { invalid, unsupported } from "./errors.js";
 import { messages, parsedArguments } from "./messages.js";
 
-/** @typedef {import("../chat/messages.js").ChatMessage} ChatMessage */
+/** @typedef {import("../syntax/messages.js").ChatMessage} ChatMessage */
 
 /** @type {import("./checks.js").Check} */
 export const input = (value, param) => {

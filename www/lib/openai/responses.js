@@ -102,7 +102,7 @@ export async function responses(exchange) {
 
 /**
  * What holds for this answer alone, before what the system says already: many templates know one message of it.
- * @param {import("../chat/messages.js").ChatMessage[]} messages @param {string} instructions
+ * @param {import("../syntax/messages.js").ChatMessage[]} messages @param {string} instructions
  */
 function withInstructions(messages, instructions) {
   const [first, ...rest] = messages;

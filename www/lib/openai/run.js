@@ -99,7 +99,7 @@ function told(error, { models, id, model, input, constraint, request }) {
 /**
  * @typedef {object} Run
  * @property {ServedModel} model
- * @property {import("../chat/prompt.js").Prompt[]} prompts
+ * @property {import("../syntax/prompt.js").Prompt[]} prompts
  * @property {AsyncGenerator<ChoiceStep, void, void>} steps To be read to the end, or left.
  */
 
@@ -108,13 +108,13 @@ function told(error, { models, id, model, input, constraint, request }) {
  * wrong before that is told instead of an answer.
  * @param {Exchange} exchange
  * @param {Wanted} wanted
- * @param {(model: ServedModel) => Promise<import("../chat/prompt.js").Prompt[]>} makePrompts
+ * @param {(model: ServedModel) => Promise<import("../syntax/prompt.js").Prompt[]>} makePrompts
  * @returns {Promise<Run>}
  */
 export async function generate({ models, request }, { model: id, input, constraint, n, options }, makePrompts) {
   const { model, ready, leave } = await begin(models, id, request);
   const where = { models, id, model, input, constraint, request };
-  /** @type {import("../chat/prompt.js").Prompt[]} */
+  /** @type {import("../syntax/prompt.js").Prompt[]} */
   let prompts;
   try {
     prompts = await makePrompts(model);

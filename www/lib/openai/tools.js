@@ -5,8 +5,8 @@ import { invalid, unsupported } from "./errors.js";
 import { checkStrict } from "./format.js";
 
 /**
- * @typedef {import("../chat/tools.js").Tool} Tool
- * @typedef {import("../chat/tools.js").Tools} Tools
+ * @typedef {import("../syntax/tools.js").Tool} Tool
+ * @typedef {import("../syntax/tools.js").Tools} Tools
  */
 
 const functionName = (/** @type {unknown} */ value, /** @type {string} */ param) => {

@@ -76,7 +76,7 @@ async function write(session, turn, prefix, { constraint, signal, onChunk }) {
   let text = "";
   /** @type {Written[]} */
   const calls = [];
-  const take = (/** @type {import("../chat/reader.js").Part[]} */ parts) => {
+  const take = (/** @type {import("../syntax/reader.js").Part[]} */ parts) => {
     for (const part of parts) {
       if (part.type === "content") {
         text += part.text;
@@ -85,7 +85,7 @@ async function write(session, turn, prefix, { constraint, signal, onChunk }) {
       else if (part.type === "arguments") calls[part.call].arguments += part.text;
     }
   };
-  /** @type {import("../chat/reader.js").Reader | undefined} */
+  /** @type {import("../syntax/reader.js").Reader | undefined} */
   let reader;
   let written = "";
   for (;;) {

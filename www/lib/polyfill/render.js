@@ -1,12 +1,12 @@
 // A conversation of these interfaces as the model reads it, and how its answer is read.
 
-import { chatPrompt, chatTokens } from "../chat/prompt.js";
+import { chatPrompt, chatTokens } from "../syntax/prompt.js";
 
 /**
  * @typedef {import("./types.js").AnyModel} AnyModel
  * @typedef {import("./types.js").Message} Message
  * @typedef {import("./types.js").Tool} Tool
- * @typedef {import("../chat/messages.js").ChatMessage} ChatMessage
+ * @typedef {import("../syntax/messages.js").ChatMessage} ChatMessage
  */
 
 /** Of the context, the part that is kept for the answer and for the words that begin it, in tokens. */
@@ -53,7 +53,7 @@ export class Renderer {
     return chatPrompt(this.#model, { ...this.#chat(messages), prefix, written, format: { schema: jsonSchema, regex } });
   }
 
-  /** @param {readonly Message[]} messages @returns {import("../chat/prompt.js").Chat} */
+  /** @param {readonly Message[]} messages @returns {import("../syntax/prompt.js").Chat} */
   #chat(messages) {
     return { messages: chatMessages(messages), tools: this.#tools, format: { schema: null }, variables: {}, anyOrder: true };
   }

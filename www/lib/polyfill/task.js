@@ -1,6 +1,6 @@
 // One text in, one text out: what Summarizer, Writer, Rewriter and Translator do with a model.
 
-import { PlainReader } from "../chat/reader.js";
+import { PlainReader } from "../syntax/reader.js";
 import { quotaExceeded } from "./errors.js";
 import { noteLoss } from "./provider.js";
 import { Renderer, contextWindow } from "./render.js";
@@ -71,7 +71,7 @@ export class TaskRunner {
     signal.throwIfAborted();
     const reader = makeReader();
     const most = roomOfBeams(this.#model, ids.length, options);
-    const tell = (/** @type {import("../chat/reader.js").Part[]} */ parts) => {
+    const tell = (/** @type {import("../syntax/reader.js").Part[]} */ parts) => {
       for (const part of parts) if (part.type === "content") onChunk(part.text);
     };
     try {
@@ -86,7 +86,7 @@ export class TaskRunner {
     }
   }
 
-  /** @param {Request | string} request @returns {Promise<Pick<import("../chat/prompt.js").Prompt, "ids" | "stop" | "tags" | "reader">>} */
+  /** @param {Request | string} request @returns {Promise<Pick<import("../syntax/prompt.js").Prompt, "ids" | "stop" | "tags" | "reader">>} */
   async #read(request) {
     if (typeof request !== "string") return this.#renderer.prompt(request);
     return { ids: await this.#model.tokenize(request), stop: [], tags: new Map(), reader: () => new PlainReader() };
