@@ -470,3 +470,75 @@ fn texts_that_are_written_together_all_go_on_on_another_device() {
         }
     }
 }
+
+#[test]
+fn texts_that_crowd_each_other_out_are_each_what_they_are_alone() {
+    let mut rng = common::rng();
+    for round in 0..6 {
+        let mut engine = engine(Prefer::Cpu, KvCache::F32, 64, 4).unwrap();
+        let requests: Vec<(Vec<u32>, GenerateOptions)> = (0..8)
+            .map(|at| {
+                // They have no beginning in common.
+                let first = 300 + at;
+                let ids: Vec<u32> = (0..rng.usize(1..58)).map(|_| rng.u32(300..2000)).collect();
+                let options = GenerateOptions {
+                    max_new_tokens: Some(rng.usize(1..40)),
+                    temperature: 0.0,
+                    ignore_eos: true,
+                    when_full: if rng.bool() { WhenFull::Stop } else { WhenFull::Shift { keep: 2 } },
+                    ..GenerateOptions::default()
+                };
+                ([first].into_iter().chain(ids).collect(), options)
+            })
+            .collect();
+        let expected: Vec<Told> =
+            requests.iter().map(|(ids, options)| alone(&mut engine, ids, options.clone())).collect();
+        let mut waiting = requests.iter().enumerate();
+        let mut under_way: Vec<(usize, Generation, Told)> = Vec::new();
+        let mut n_done = 0;
+        while n_done < requests.len() {
+            while under_way.len() < 4
+                && let Some((at, (ids, options))) = waiting.next()
+            {
+                under_way.push((at, engine.generate(ids, options.clone()).unwrap(), Told::default()));
+            }
+            for (at, generation, told) in &mut under_way {
+                if rng.u8(..4) == 0 {
+                    continue; // its caller pauses
+                }
+                told.hear(block_on(generation.step(&mut engine)).unwrap());
+                if told.output.is_some() {
+                    assert_same(told, &expected[*at], &format!("text {at} of round {round}"));
+                    n_done += 1;
+                }
+            }
+            under_way.retain(|(_, _, told)| told.output.is_none());
+        }
+    }
+}
+
+#[test]
+fn a_request_that_is_refused_ends_none_that_are_written() {
+    let mut engine = cpu(256);
+    let prompt = ids(&engine, "Once upon a time");
+    let options =
+        GenerateOptions { max_new_tokens: Some(12), temperature: 0.0, ..GenerateOptions::default() };
+    let expected = alone(&mut engine, &prompt, options.clone());
+    let mut both = [(); 2].map(|()| engine.generate(&prompt, options.clone()).unwrap());
+    for generation in &mut both {
+        block_on(generation.step(&mut engine)).unwrap();
+    }
+    let closed = engine.open_session().unwrap();
+    engine.close_session(closed);
+    let refused = [
+        (vec![], options.clone()),
+        (vec![u32::MAX], options.clone()),
+        (prompt, GenerateOptions { session: Some(closed), num_beams: 2, ..options }),
+    ];
+    for (ids, options) in refused {
+        assert!(engine.generate(&ids, options).is_err());
+    }
+    for told in together(&mut engine, &mut both) {
+        assert_eq!(told.output().tokens, expected.output().tokens);
+    }
+}

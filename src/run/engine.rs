@@ -156,6 +156,8 @@ pub struct Engine {
     pub(super) latest: u64,
     /// How many devices it has lost.
     pub(super) n_losses: u64,
+    /// Generations that could go on when it lost one, and have not yet.
+    pub(super) survivors: Vec<u64>,
     pub(super) unloaded: bool,
     /// How exact everything but generation is.
     pub(super) precision: Precision,
@@ -188,6 +190,7 @@ impl Engine {
             sessions: Sessions::default(),
             latest: 0,
             n_losses: 0,
+            survivors: Vec::new(),
             unloaded: false,
             precision: Precision::Exact,
             adapters,

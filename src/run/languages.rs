@@ -78,10 +78,13 @@ impl Engine {
         let mut forced = defaults.forced_bos;
         if let Some(name) = &options.source_language {
             let token = self.languages.find("source_language", name)?;
-            let said = source.iter_mut().find(|id| self.languages.has(**id)).ok_or_else(|| {
+            // It stands around the text, where others of the text itself do not.
+            let is_last = source.last().is_some_and(|id| self.languages.has(*id));
+            let first = source.iter().position(|id| self.languages.has(*id));
+            let at = if is_last { Some(source.len() - 1) } else { first }.ok_or_else(|| {
                 Error::input("source_language", "the tokenizer puts no language's token into a text")
             })?;
-            *said = token;
+            source[at] = token;
         }
         if let Some(name) = &options.target_language {
             let token = self.languages.find("target_language", name)?;

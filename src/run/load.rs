@@ -152,8 +152,18 @@ pub async fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Engi
     if options.context_length.is_none() && usual > SMALL_CONTEXT {
         let smaller = Model::read(checkpoint, model::read(checkpoint).await?, options, SMALL_CONTEXT).await?;
         let reason = format!("the GPU has no room for a context of {usual} tokens, so it is {SMALL_CONTEXT}");
-        match smaller.load_on(Box::new(open_gpu(options).await?), reason).await {
-            Err(Error::OutOfMemory { .. }) => {}
+        let loaded = match open_gpu(options).await {
+            Ok(gpu) => smaller.load_on(Box::new(gpu), reason).await,
+            Err(error) => Err(error),
+        };
+        match loaded {
+            // A device that has just run out of memory may not come back.
+            Err(
+                Error::OutOfMemory { .. }
+                | Error::NoDevice { .. }
+                | Error::DeviceLost { .. }
+                | Error::Device { .. },
+            ) => {}
             result => return result.map(|loaded| smaller.engine(loaded)),
         }
     }

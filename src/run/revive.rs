@@ -15,8 +15,13 @@ impl Engine {
     /// # Errors
     /// [`Error::Integrity`] where the weights are others, as where the file was changed meanwhile; then nothing has changed.
     pub fn revive(&mut self, mut fresh: Engine) -> Result<()> {
-        if self.unloaded {
+        if self.unloaded || fresh.unloaded {
             return Err(Error::Unloaded);
+        }
+        if fresh.is_lost() {
+            return Err(Error::DeviceLost {
+                reason: "the device that was to take its place is lost too".into(),
+            });
         }
         let [expected, found] = [&*self, &fresh].map(|engine| format!("{:016x}", engine.facts().fingerprint));
         if expected != found {
@@ -28,6 +33,8 @@ impl Engine {
         fresh.precision = self.precision;
         fresh.latest = self.latest + 1;
         fresh.n_losses = self.n_losses + 1;
+        fresh.survivors = std::mem::take(&mut self.survivors);
+        fresh.survivors.extend(self.batch.numbers().into_iter().chain([self.latest]));
         *self = fresh;
         Ok(())
     }

@@ -117,7 +117,7 @@ impl Adapters {
 
     /// # Errors
     /// [`Error::Input`] for adapters that are not loaded, named twice or too many, and for weights that are no numbers.
-    fn check(&self, uses: &[AdapterUse]) -> Result<()> {
+    pub(super) fn check(&self, uses: &[AdapterUse]) -> Result<()> {
         let bad = |problem: String| Err(Error::input("adapters", problem));
         if uses.len() > MOST_ADAPTERS {
             return bad(format!("{} of them, but at most {MOST_ADAPTERS} are mixed", uses.len()));
@@ -250,7 +250,9 @@ impl Engine {
                 "it is not loaded: it was unloaded, or belongs to another model",
             ));
         }
-        self.leave_batch(&[])?;
+        if self.cached.adapters.iter().any(|one| one.adapter == id) {
+            self.leave_batch(&[])?;
+        }
         self.adapters.chosen.retain(|one| one.adapter != id);
         self.drop_aside_with(id);
         while let Some(at) = self.adapters.sets.iter().position(|set| set.has(id)) {

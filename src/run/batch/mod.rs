@@ -218,7 +218,7 @@ impl Engine {
             }
             if let Some(text) = self.batch.drop_left() {
                 self.put_text_aside(&text)?;
-            } else if self.batch.preempt().is_none_or(|other| other == number) {
+            } else if self.batch.preempt(number).is_none_or(|other| other == number) {
                 return Ok(None);
             }
         }

@@ -36,6 +36,8 @@ pub struct Row {
     moved: bool,
     /// Whether there is no room for it.
     waits: bool,
+    /// How many slots it had when it gave them up.
+    needs: usize,
     failed: Option<Error>,
 }
 
@@ -159,6 +161,7 @@ impl Batch {
             scores: None,
             reads: !wanted.is_empty(),
             moved: false,
+            needs: 0,
             failed: None,
         });
     }
@@ -175,15 +178,17 @@ impl Batch {
         if !self.live[at].wanted.is_empty() || self.live[at].scores.is_some() {
             return;
         }
-        self.truncate(number, text.len().saturating_sub(1));
+        let n = common(&self.live[at].text.tokens, text).min(text.len().saturating_sub(1));
+        self.truncate(number, n);
         let row = &mut self.live[at];
         row.wanted = text[row.text.tokens.len()..].iter().copied().collect();
         row.reads |= row.wanted.len() > 1;
     }
 
-    /// Only the first `n` tokens of a text stay.
+    /// Only the first `n` tokens of a text stay, and nothing is to be read after them.
     pub fn truncate(&mut self, number: u64, n: usize) {
         let Some(at) = self.at(number) else { return };
+        self.live[at].wanted.clear();
         let text = &mut self.live[at].text;
         text.tokens.truncate(n);
         let gone = text.slots.split_off(n.min(text.slots.len()));
@@ -224,11 +229,15 @@ impl Batch {
             let live = self.live.iter().flat_map(|row| &row.text.slots);
             live.for_each(|slot| used[*slot as usize] = true);
             let room = used.iter().filter(|used| !**used).count();
-            let n_going = self.live.iter().filter(|row| !row.waits).count();
-            if n_going > 0 && self.live[at].wanted.len() + SPARE * (n_going + 1) > room {
+            let going = self.live.iter().filter(|row| !row.waits);
+            let (n_going, promised) =
+                (going.clone().count(), going.map(|row| row.wanted.len()).sum::<usize>());
+            let row = &mut self.live[at];
+            let needs = row.needs.max(row.wanted.len());
+            if n_going > 0 && needs + promised + SPARE * (n_going + 1) > room {
                 return;
             }
-            self.live[at].waits = false;
+            (row.waits, row.needs) = (false, 0);
         }
     }
 
@@ -268,9 +277,11 @@ impl Batch {
     }
 
     /// The text that came last of those in the cache leaves its slots, to be read again when there is room; gives whose it was.
-    pub fn preempt(&mut self) -> Option<u64> {
-        let row = self.live.iter_mut().rfind(|row| !row.text.slots.is_empty())?;
+    /// Those that came before the one that asks keep theirs, which the run at hand may write: then it waits itself.
+    pub fn preempt(&mut self, asking: u64) -> Option<u64> {
+        let row = self.live.iter_mut().rfind(|row| row.number == asking || !row.text.slots.is_empty())?;
         let text = std::mem::take(&mut row.text);
+        row.needs = text.tokens.len();
         row.text.session = text.session;
         for token in text.tokens.iter().rev() {
             row.wanted.push_front(*token);

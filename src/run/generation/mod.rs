@@ -121,6 +121,19 @@ impl Generation {
             beginning.as_ref().map_or_else(|| prompt.to_vec(), |beginning| vec![beginning.start]);
         let options = options.bounded(engine.defaults(), prompt.len());
         let precision = options.precision.unwrap_or(engine.facts().backend.usual_precision());
+        // What is refused leaves the others as they are.
+        engine.check_ids(&prompt)?;
+        engine.check_open(options.session)?;
+        engine.adapters.check(&options.adapters)?;
+        let held = constraint.map(|constraint| Held::new(constraint, engine)).transpose()?;
+        if held.is_some() && options.ignore_eos {
+            let problem = "a text that is held to a structure ends with it: leave one of the two out";
+            return Err(Error::input("ignore_eos", problem));
+        }
+        if held.is_some() && options.num_beams > 1 {
+            let problem = "it holds a text that is drawn token by token, not beams: ask for one beam";
+            return Err(Error::input("constraint", problem));
+        }
         let joins = draft.is_none() && engine.may_join(&options);
         if !joins {
             engine.leave_batch(&prompt)?;
@@ -131,11 +144,6 @@ impl Generation {
             return Err(Error::input("draft", "it makes drafts for a text without a soft prompt before it"));
         }
         let n_given = prompt.len();
-        let held = constraint.map(|constraint| Held::new(constraint, engine)).transpose()?;
-        if held.is_some() && options.ignore_eos {
-            let problem = "a text that is held to a structure ends with it: leave one of the two out";
-            return Err(Error::input("ignore_eos", problem));
-        }
         let way = Way::of(engine, &prompt, source.as_deref(), forced, &options, held.is_some())?;
         // What comes first anyway need not be drawn; the host's processors see to it themselves.
         let by_device = held.is_some() || matches!(way, Way::Device | Way::Masked(_));
@@ -242,13 +250,15 @@ impl Generation {
             return Err(Error::Unloaded);
         }
         if self.n_losses != engine.n_losses {
+            if self.aborted {
+                return self.finish(FinishReason::Abort).await;
+            }
             // One of the others heard of it.
-            self.resume(engine)?;
+            self.resume(engine).inspect_err(|error| self.failed = Some(error.clone()))?;
         }
         let shares = engine.batch.is_live(self.number);
         if engine.latest != self.number && !shares {
-            let problem = "other work on this model has begun since, and took the cache over";
-            return Err(Error::input("generation", problem));
+            return Err(superseded());
         }
         if !engine.plans.may_write() {
             // Adapters that nobody has used yet.
@@ -272,6 +282,9 @@ impl Generation {
         if let Err(error) = &event {
             self.failed = Some(error.clone());
             self.owner = None;
+            if matches!(error, Error::DeviceLost { .. }) {
+                engine.survivors.push(self.number);
+            }
             match shares {
                 true => engine.batch.forget(self.number),
                 false => engine.cached.clear(),
@@ -340,6 +353,10 @@ impl Generation {
         self.finished = true;
         self.owner = None;
     }
+}
+
+fn superseded() -> Error {
+    Error::input("generation", "other work on this model has begun since, and took the cache over")
 }
 
 /// Lets the cache hold what is known of a prompt, for a text that has it for itself; gives how many tokens that are.

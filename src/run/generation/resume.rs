@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Generation, Way, counts, take_over};
+use super::{Generation, Way, counts, superseded, take_over};
 use crate::{
     error::{Error, Result},
     model::COUNTS,
@@ -17,10 +17,15 @@ impl Generation {
     /// # Errors
     /// [`Error::ContextFull`] where the model's context is smaller now; those of [`Engine::generate`].
     pub fn resume(&mut self, engine: &mut Engine) -> Result<()> {
-        self.n_losses = engine.n_losses;
         if self.finished {
             return Ok(());
         }
+        let Some(at) = engine.survivors.iter().position(|number| *number == self.number) else {
+            return Err(superseded());
+        };
+        engine.survivors.swap_remove(at);
+        self.n_losses = engine.n_losses;
+        let session = self.options.session.filter(|session| engine.is_open(*session));
         // What was on its way is drawn again.
         self.on_their_way.clear();
         self.speculator = None;
@@ -38,12 +43,12 @@ impl Generation {
         let (number, owner) = (engine.latest + 1, Rc::new(()));
         let joins = engine.may_join(&self.options);
         if joins {
-            self.prefilled = engine.join(number, &owner, self.options.session, &self.prompt)?;
+            self.prefilled = engine.join(number, &owner, session, &self.prompt)?;
         } else {
             engine.leave_batch(&self.prompt)?;
             let precision = self.options.precision.unwrap_or(engine.facts().backend.usual_precision());
             engine.compute_next(precision, &self.options.adapters)?;
-            self.prefilled = take_over(engine, self.options.session, &self.prompt, self.source.as_deref())?;
+            self.prefilled = take_over(engine, session, &self.prompt, self.source.as_deref())?;
             if self.source.is_some() {
                 engine.cached.clear();
                 self.prefilled = 0;

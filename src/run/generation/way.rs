@@ -2,7 +2,7 @@
 
 use super::{Beams, Host, Masked};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     model::GenerationDefaults,
     plan::Run,
     run::{BeamOptions, BeamSearch, Engine, GenerateOptions, ProcessOptions, Processors, Slots},
@@ -25,7 +25,7 @@ impl Way {
     /// of its answer, `is_held` whether the text is held to a structure.
     ///
     /// # Errors
-    /// [`Error::Input`] for beams that are to be held to a structure; as [`Processors::new`] and [`BeamSearch::new`].
+    /// As [`Processors::new`] and [`BeamSearch::new`].
     pub fn of(
         engine: &Engine,
         prompt: &[u32],
@@ -45,10 +45,6 @@ impl Way {
             wanted = ProcessOptions { min_length: 0, min_new_tokens, forced_eos: Vec::new(), ..wanted };
         }
         let beams = options.num_beams > 1;
-        if beams && is_held {
-            let problem = "it holds a text that is drawn token by token, not beams: ask for one beam";
-            return Err(Error::input("constraint", problem));
-        }
         let logit_bias = options.biases();
         if !beams && options.logprobs.is_none() && Processors::new(&wanted, n_vocab)?.is_empty() {
             Processors::new(&ProcessOptions { logit_bias: logit_bias.clone(), ..wanted }, n_vocab)?;
