@@ -77,7 +77,7 @@ for (const backend of ["cpu", "gpu"]) {
 test("the app writes its first story under the policy", async () => {
   const { context, watch } = await strict();
   const page = await context.newPage();
-  await page.goto(server.url);
+  await page.goto(`${server.url}app/`);
   await page.locator("#stats", { hasText: "Ended by" }).waitFor({ timeout: 120_000 });
   assertNothingBad(watch, [server.origin]);
   await context.close();
