@@ -39,9 +39,12 @@ scope.addEventListener("fetch", (event) => {
   const { request } = asked;
   if (request.method !== "GET") return;
   const url = new URL(request.url);
+  const isPage = request.mode === "navigate";
   url.search = ""; // of a page it is for the page, of a file for bundlers
   const path = url.href.startsWith(site) ? url.href.slice(site.length).replace(/(^|\/)index\.html$/, "$1") : null;
   if (path !== null && Object.hasOwn(files, path)) asked.respondWith(kept(path, request));
+  // Servers lead from the top of the site to the app; without one this does.
+  else if (isPage && path === "") asked.respondWith(fetch(request).catch(() => Response.redirect(`${site}app/`)));
 });
 
 /** Keeps all files, each of them the one that the list means; else the next visit tries again. */

@@ -65,7 +65,7 @@ test("after one visit the app starts, streams a text and holds it to a structure
   const { page, context } = await visit(server);
   await server.stop();
   await context.setOffline(true);
-  for (const path of ["app/", "app/?from=home"]) {
+  for (const path of ["app/", "app/?from=home", ""]) {
     await page.goto(server.url + path);
     await finished(page);
     assert.ok((await page.locator("#written").textContent()).length > 40);

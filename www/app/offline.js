@@ -18,11 +18,7 @@ export async function keepApp(store) {
   const workers = navigator.serviceWorker;
   if (!workers) return; // no secure context
   try {
-    const registration = await workers.register(new URL("../service-worker.js", import.meta.url), {
-      updateViaCache: "none",
-      // Other pages of the site have the files that its server sends.
-      scope: new URL("./", import.meta.url).href,
-    });
+    const registration = await workers.register(new URL("../service-worker.js", import.meta.url), { updateViaCache: "none" });
     const tell = (/** @type {Partial<Offline>} */ change) => store.set({ offline: { ...store.state.offline, ...change } });
     const watch = (/** @type {ServiceWorker | null} */ coming) => {
       const look = () => {
