@@ -474,7 +474,7 @@ fn texts_that_are_written_together_all_go_on_on_another_device() {
 #[test]
 fn texts_that_crowd_each_other_out_are_each_what_they_are_alone() {
     let mut rng = common::rng();
-    for round in 0..6 {
+    for round in 0..8 {
         let mut engine = engine(Prefer::Cpu, KvCache::F32, 64, 4).unwrap();
         let requests: Vec<(Vec<u32>, GenerateOptions)> = (0..8)
             .map(|at| {
@@ -540,5 +540,26 @@ fn a_request_that_is_refused_ends_none_that_are_written() {
     }
     for told in together(&mut engine, &mut both) {
         assert_eq!(told.output().tokens, expected.output().tokens);
+    }
+}
+
+#[test]
+fn a_text_without_a_slot_takes_none_of_one_that_came_before() {
+    let greedy = |n| GenerateOptions {
+        max_new_tokens: Some(n),
+        temperature: 0.0,
+        ignore_eos: true,
+        ..GenerateOptions::default()
+    };
+    let prompts = [(400..464).collect::<Vec<u32>>(), (700..710).collect()];
+    let mut engine = engine(Prefer::Cpu, KvCache::F32, 64, 4).unwrap();
+    let expected: Vec<Told> = prompts.iter().map(|ids| alone(&mut engine, ids, greedy(8))).collect();
+    let mut first = engine.generate(&[300], greedy(20)).unwrap();
+    block_on(first.step(&mut engine)).unwrap();
+    let mut both: Vec<Generation> =
+        prompts.iter().map(|ids| engine.generate(ids, greedy(8)).unwrap()).collect();
+    drop(first);
+    for (at, told) in together(&mut engine, &mut both).iter().enumerate() {
+        assert_same(told, &expected[at], &format!("text {at}"));
     }
 }
