@@ -75,19 +75,21 @@ test("biases are taken by ids of the vocabulary, from an object or a Map", () =>
 
 test("a structure is one of four, in the form that the worker takes", () => {
   const taken = (constraint) => options.checkGenerateOptions({ constraint }).constraint;
+  const wire = (kind, text, prefix = "") => ({ kind, text, prefix });
   const schema = { type: "null" };
-  assert.deepEqual(taken({ jsonSchema: schema }), { kind: "jsonSchema", text: JSON.stringify(schema) });
-  assert.deepEqual(taken({ jsonSchema: '{"type":"null"}' }), { kind: "jsonSchema", text: '{"type":"null"}' });
-  assert.deepEqual(taken({ jsonSchema: true, regex: undefined }), { kind: "jsonSchema", text: "true" });
-  assert.deepEqual(taken({ json: true }), { kind: "jsonSchema", text: "true" });
-  assert.deepEqual(taken({ regex: "a+" }), { kind: "regex", text: "a+" });
-  assert.deepEqual(taken({ regex: /a+/gis }), { kind: "regex", text: "(?is)a+" });
-  assert.deepEqual(taken({ lark: "start: /a/" }), { kind: "lark", text: "start: /a/" });
-  assert.deepEqual(options.checkChatOptions({ constraint: { regex: "a" } }).constraint, { kind: "regex", text: "a" });
+  assert.deepEqual(taken({ jsonSchema: schema }), wire("jsonSchema", JSON.stringify(schema)));
+  assert.deepEqual(taken({ jsonSchema: '{"type":"null"}' }), wire("jsonSchema", '{"type":"null"}'));
+  assert.deepEqual(taken({ jsonSchema: true, regex: undefined }), wire("jsonSchema", "true"));
+  assert.deepEqual(taken({ json: true }), wire("jsonSchema", "true"));
+  assert.deepEqual(taken({ regex: "a+" }), wire("regex", "a+"));
+  assert.deepEqual(taken({ regex: /a+/gis }), wire("regex", "(?is)a+"));
+  assert.deepEqual(taken({ lark: "start: /a/" }), wire("lark", "start: /a/"));
+  assert.deepEqual(options.checkChatOptions({ constraint: { regex: "a" } }).constraint, wire("regex", "a"));
+  assert.deepEqual(taken({ regex: "ab", prefix: "a" }), wire("regex", "ab", "a"));
   const ring = {};
   ring.items = ring;
   const wrong = [{}, { regex: "a", lark: "b" }, { schema }, { json: false }, { regex: 5 }, { regex: /a/m }, { lark: /a/ }, "a", null, 5,
-    { jsonSchema: [schema] }, { jsonSchema: 3 }, { jsonSchema: ring }];
+    { jsonSchema: [schema] }, { jsonSchema: 3 }, { jsonSchema: ring }, { regex: "a", prefix: 1 }];
   for (const constraint of wrong) refuses(() => taken(constraint), /^constraint: expected/);
 });
 
