@@ -19,7 +19,14 @@ export const CHAPTERS = [
       ["guides/web-api.html", "The web's own API"],
     ],
   ],
-  ["Reference", [["api/intab.html", "intab"], ["api/polyfill.html", "intab/polyfill"]]],
+  [
+    "Reference",
+    [
+      ["api/intab.html", "intab"],
+      ["api/chat.html", "intab/chat"],
+      ["api/polyfill.html", "intab/polyfill"],
+    ],
+  ],
   [
     "Background",
     [

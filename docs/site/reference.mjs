@@ -10,7 +10,9 @@ import { Application, OptionDefaults } from "typedoc";
 export async function writeReference(folder) {
   const library = resolve(folder, "../www");
   const { exports } = JSON.parse(await readFile(`${library}/package.json`, "utf8"));
-  const entries = Object.values(exports).filter(({ types }) => types !== undefined);
+  // The service worker is a script with nothing to call.
+  const isModule = ([name, { types }]) => types !== undefined && name !== "./service-worker";
+  const entries = Object.entries(exports).filter(isModule).map(([, entry]) => entry);
   const app = await Application.bootstrapWithPlugins({
     plugin: ["typedoc-plugin-markdown"],
     entryPoints: entries.map((entry) => resolve(library, entry.default)),
